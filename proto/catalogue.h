@@ -1,0 +1,85 @@
+/* The catalogue as data: levels, measures, categories, indicators, targets. It is owned by the root, has a version, and
+ * is sent down as its canonical bytes, so that every node checks and hashes the same thing. What a catalogue may change
+ * and what a formula means is the node's business; this module knows the form. */
+#ifndef TALLY_PROTO_CATALOGUE_H
+#define TALLY_PROTO_CATALOGUE_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "proto/limits.h"
+#include "proto/period.h"
+
+enum measure_kind { MEASURE_FLOW = 1, MEASURE_STOCK = 2 };
+
+/* A dimension with its values: group = cadre | other. */
+struct dimension {
+    const char *code;
+    const char **values;
+    size_t value_count;
+};
+
+struct measure {
+    const char *code;
+    const char *name;
+    const char *unit; /* unit of measurement */
+    enum measure_kind kind;
+    int decimals;
+    enum frequency frequency;
+    const char *level;
+    bool strict; /* other levels may not record it */
+    const char **dimensions;
+    size_t dimension_count;
+};
+
+struct indicator {
+    const char *code;
+    const char *name;
+    const char *unit;
+    const char *formula;
+    int decimals;
+};
+
+struct target {
+    const char *unit;
+    const char *measure; /* or an indicator */
+    struct period period;
+    const char *value; /* as written, in units */
+};
+
+/* All pointers belong to one arena or to the loader that made it. Levels go from the top down. */
+struct catalogue {
+    uint64_t version; /* 0: none yet */
+    const char **levels;
+    size_t level_count;
+    struct dimension *dimensions;
+    size_t dimension_count;
+    struct measure *measures;
+    size_t measure_count;
+    struct indicator *indicators;
+    size_t indicator_count;
+    struct target *targets;
+    size_t target_count;
+};
+
+/* Canonical bytes, and back into an arena. Decoding checks every bound, every text and every enum, and what
+ * catalogue_check checks. */
+void catalogue_encode(const struct catalogue *catalogue, struct buf *out);
+enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out, struct errmsg *msg) MUST_CHECK;
+
+/* What holds for one catalogue by itself: codes are codes and unique (measures and indicators together), levels and
+ * dimensions that are named exist, numbers are in range. Formulas are not parsed here. */
+enum err catalogue_check(const struct catalogue *catalogue, struct errmsg *msg) MUST_CHECK;
+
+const struct measure *catalogue_measure(const struct catalogue *catalogue, const char *code);
+const struct indicator *catalogue_indicator(const struct catalogue *catalogue, const char *code);
+const struct dimension *catalogue_dimension(const struct catalogue *catalogue, const char *code);
+
+/* Place of a level from the top (0..), or -1. */
+int catalogue_level(const struct catalogue *catalogue, const char *level);
+
+/* Reads a category as typed ("group=cadre", dimensions in any order) and writes it in catalogue order. Empty text is
+ * no category. All dimensions of the measure or none. ERR_REFUSED with what is allowed. */
+enum err catalogue_category(const struct catalogue *catalogue, const struct measure *measure, const char *text,
+                            char out[CATEGORY_MAX_BYTES + 1], struct errmsg *msg) MUST_CHECK;
+
+#endif
