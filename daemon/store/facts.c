@@ -1,0 +1,235 @@
+/* Facts about this file, symbols, sessions, invitations, children, refused rows, alarms. */
+#include <string.h>
+
+#include "store/internal.h"
+
+enum err store_fact_set_int(struct store *store, const char *name, int64_t value)
+{
+    return store_run(store, store_bind(store, STMT_FACT_SET, "ti", name, value));
+}
+
+enum err store_fact_set_blob(struct store *store, const char *name, const void *data, size_t len)
+{
+    return store_run(store, store_bind(store, STMT_FACT_SET, "tb", name, data, len));
+}
+
+enum err store_fact_int(struct store *store, const char *name, int64_t fallback, int64_t *out)
+{
+    sqlite3_stmt *stmt = store_bind(store, STMT_FACT_GET, "t", name);
+    enum err err = store_one(store, stmt);
+    if (err == ERR_NOT_FOUND) {
+        *out = fallback;
+        return ERR_OK;
+    }
+    TRY(err);
+    *out = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    return ERR_OK;
+}
+
+enum err store_fact_blob(struct store *store, const char *name, struct arena *arena, struct bytes *out)
+{
+    sqlite3_stmt *stmt = store_bind(store, STMT_FACT_GET, "t", name);
+    TRY(store_one(store, stmt));
+    struct bytes bytes = store_column_blob(stmt, 0, arena);
+    (void)sqlite3_reset(stmt);
+    if (bytes.data == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    *out = bytes;
+    return ERR_OK;
+}
+
+enum err store_fact_fixed(struct store *store, const char *name, void *out, size_t len)
+{
+    sqlite3_stmt *stmt = store_bind(store, STMT_FACT_GET, "t", name);
+    TRY(store_one(store, stmt));
+    bool fits = (size_t)sqlite3_column_bytes(stmt, 0) == len;
+    if (fits) {
+        store_column_fixed(stmt, 0, out, len);
+    }
+    (void)sqlite3_reset(stmt);
+    return fits ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err read_id(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    (void)arena;
+    *(int64_t *)element = sqlite3_column_int64(stmt, 0);
+    return ERR_OK;
+}
+
+enum err store_symbol_find(struct store *store, const char *text, int64_t *id)
+{
+    return store_read_one(store, store_bind(store, STMT_SYMBOL_FIND, "t", text), read_id, NULL, id);
+}
+
+enum err store_symbol_put(struct store *store, const char *text, int64_t *id)
+{
+    enum err err = store_symbol_find(store, text, id);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    TRY(store_run(store, store_bind(store, STMT_SYMBOL_ADD, "t", text)));
+    *id = sqlite3_last_insert_rowid(store->db);
+    return ERR_OK;
+}
+
+static enum err read_text(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    const char *text = store_column_text(stmt, 0, arena);
+    *(const char **)element = text;
+    return text == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text)
+{
+    return store_read_one(store, store_bind(store, STMT_SYMBOL_TEXT, "i", id), read_text, arena, text);
+}
+
+enum err store_session_add(struct store *store, const struct id *name, size_t keep)
+{
+    TRY(store_run(store, store_bind(store, STMT_SESSION_ADD, "b", name->b, sizeof name->b)));
+    return store_run(store, store_bind(store, STMT_SESSION_TRIM, "i", (int64_t)keep));
+}
+
+static enum err read_name(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    (void)arena;
+    store_column_fixed(stmt, 0, element, ID_BYTES);
+    return ERR_OK;
+}
+
+enum err store_sessions(struct store *store, struct id *out, size_t cap, size_t *count)
+{
+    return store_list(store, store_bind(store, STMT_SESSIONS, "i", (int64_t)cap), read_name, NULL, out, sizeof *out, cap,
+                      count);
+}
+
+enum err store_child_put(struct store *store, const struct store_child *child)
+{
+    return store_run(store, store_bind(store, STMT_CHILD_PUT, "ibbbit", child->unit, child->node.b, sizeof child->node.b,
+                                       child->session.b, sizeof child->session.b, child->have_session.b,
+                                       sizeof child->have_session.b, child->have_revision, child->text));
+}
+
+static enum err read_child(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    struct store_child *child = element;
+    child->unit = sqlite3_column_int64(stmt, 0);
+    store_column_fixed(stmt, 1, child->node.b, sizeof child->node.b);
+    store_column_fixed(stmt, 2, child->session.b, sizeof child->session.b);
+    store_column_fixed(stmt, 3, child->have_session.b, sizeof child->have_session.b);
+    child->have_revision = sqlite3_column_int64(stmt, 4);
+    child->text = store_column_text(stmt, 5, arena);
+    return child->text == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+enum err store_child_get(struct store *store, int64_t unit, struct arena *arena, struct store_child *out)
+{
+    return store_read_one(store, store_bind(store, STMT_CHILD_GET, "i", unit), read_child, arena, out);
+}
+
+enum err store_invite_put(struct store *store, const struct store_invite *invite)
+{
+    return store_run(store, store_bind(store, STMT_INVITE_PUT, "bibiiib", invite->name.b, sizeof invite->name.b,
+                                       invite->unit, invite->secret, sizeof invite->secret, invite->expires.ms,
+                                       (int64_t)invite->used, (int64_t)invite->replace, invite->key.b,
+                                       sizeof invite->key.b));
+}
+
+static enum err read_invite(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    (void)arena;
+    struct store_invite *invite = element;
+    store_column_fixed(stmt, 0, invite->name.b, sizeof invite->name.b);
+    invite->unit = sqlite3_column_int64(stmt, 1);
+    store_column_fixed(stmt, 2, invite->secret, sizeof invite->secret);
+    invite->expires.ms = sqlite3_column_int64(stmt, 3);
+    invite->used = sqlite3_column_int64(stmt, 4) != 0;
+    invite->replace = sqlite3_column_int64(stmt, 5) != 0;
+    store_column_fixed(stmt, 6, invite->key.b, sizeof invite->key.b);
+    return ERR_OK;
+}
+
+enum err store_invite_get(struct store *store, const struct id *name, struct store_invite *out)
+{
+    return store_read_one(store, store_bind(store, STMT_INVITE_GET, "b", name->b, sizeof name->b), read_invite, NULL, out);
+}
+
+enum err store_refused_put(struct store *store, const struct store_refused *refused)
+{
+    const struct store_cell_key *key = &refused->key;
+    return store_run(store, store_bind(store, STMT_REFUSED_PUT, "iiiiiiib", key->unit, key->measure, key->category,
+                                       key->period, key->origin, refused->reason, refused->count, refused->hash.b,
+                                       sizeof refused->hash.b));
+}
+
+enum err store_refused_delete(struct store *store, const struct store_cell_key *key)
+{
+    return store_run(store, store_bind(store, STMT_REFUSED_DELETE, "iiiii", key->unit, key->measure, key->category,
+                                       key->period, key->origin));
+}
+
+enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts, struct id *hashes)
+{
+    sqlite3_stmt *stmt = store_bind(store, STMT_REFUSED_SUM, "i", origin);
+    int64_t n = 0;
+    wide total = 0;
+    struct id sum = {{0}};
+    for (;;) {
+        bool row = false;
+        TRY(store_step(store, stmt, &row));
+        if (!row) {
+            break;
+        }
+        struct id hash;
+        total += sqlite3_column_int64(stmt, 0);
+        store_column_fixed(stmt, 1, hash.b, sizeof hash.b);
+        id_sum_add(&sum, &hash);
+        n++;
+    }
+    *rows = n;
+    *counts = wide_fits_i64(total) ? (int64_t)total : INT64_MAX;
+    *hashes = sum;
+    return ERR_OK;
+}
+
+enum err store_refused_total(struct store *store, int64_t *rows)
+{
+    return store_read_one(store, store_bind(store, STMT_REFUSED_TOTAL, ""), read_id, NULL, rows);
+}
+
+enum err store_alarm_put(struct store *store, const struct store_alarm *alarm)
+{
+    return store_run(store, store_bind(store, STMT_ALARM_PUT, "tttii", alarm->code, alarm->subject, alarm->text,
+                                       alarm->since.ms, (int64_t)alarm->mended));
+}
+
+enum err store_alarm_delete(struct store *store, const char *code, const char *subject)
+{
+    return store_run(store, store_bind(store, STMT_ALARM_DELETE, "tt", code, subject));
+}
+
+enum err store_alarms_delete_mended(struct store *store)
+{
+    return store_run(store, store_bind(store, STMT_ALARMS_DELETE_MENDED, ""));
+}
+
+static enum err read_alarm(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    struct store_alarm *alarm = element;
+    alarm->code = store_column_text(stmt, 0, arena);
+    alarm->subject = store_column_text(stmt, 1, arena);
+    alarm->text = store_column_text(stmt, 2, arena);
+    alarm->since.ms = sqlite3_column_int64(stmt, 3);
+    alarm->mended = sqlite3_column_int64(stmt, 4) != 0;
+    bool all = alarm->code != NULL && alarm->subject != NULL && alarm->text != NULL;
+    return all ? ERR_OK : ERR_NO_MEMORY;
+}
+
+enum err store_alarms(struct store *store, struct arena *arena, struct store_alarm *out, size_t cap, size_t *count)
+{
+    return store_list(store, store_bind(store, STMT_ALARMS, "i", (int64_t)cap), read_alarm, arena, out, sizeof *out, cap,
+                      count);
+}

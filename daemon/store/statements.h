@@ -1,0 +1,265 @@
+/* Every SQL statement of the project, each beside its name. */
+#ifndef TALLY_STORE_STATEMENTS_H
+#define TALLY_STORE_STATEMENTS_H
+
+/* clang-format off */
+#define STORE_STATEMENTS(X) \
+    X(BEGIN, \
+      "BEGIN IMMEDIATE") \
+    X(BEGIN_READ, \
+      "BEGIN") \
+    X(COMMIT, \
+      "COMMIT") \
+    X(ROLLBACK, \
+      "ROLLBACK") \
+    X(SCHEMA_VERSION, \
+      "PRAGMA user_version") \
+    X(FACT_SET, \
+      "INSERT INTO fact(name,value) VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET " \
+      "value=excluded.value") \
+    X(FACT_GET, \
+      "SELECT value FROM fact WHERE name=?1") \
+    X(SYMBOL_ADD, \
+      "INSERT INTO symbol(text) VALUES(?1)") \
+    X(SYMBOL_FIND, \
+      "SELECT id FROM symbol WHERE text=?1") \
+    X(SYMBOL_TEXT, \
+      "SELECT text FROM symbol WHERE id=?1") \
+    X(ORIGIN_FIND, \
+      "SELECT id,name,unit,via,scope,digest,cell_count,rev FROM origin WHERE name=?1") \
+    X(ORIGIN_GET, \
+      "SELECT id,name,unit,via,scope,digest,cell_count,rev FROM origin WHERE id=?1") \
+    X(ORIGIN_ADD, \
+      "INSERT INTO origin(name,unit,via,scope,digest,cell_count,rev) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7)") \
+    X(ORIGIN_SET, \
+      "UPDATE origin SET unit=?2,via=?3,scope=?4,digest=?5,cell_count=?6,rev=?7 WHERE id=?1") \
+    X(ORIGINS, \
+      "SELECT id,name,unit,via,scope,digest,cell_count,rev FROM origin WHERE id>?1 ORDER BY id " \
+      "LIMIT ?2") \
+    X(ORIGIN_SIGNED_SET, \
+      "UPDATE origin SET signed=?2,rev=?3 WHERE id=?1") \
+    X(ORIGIN_SIGNED, \
+      "SELECT signed FROM origin WHERE id=?1 AND signed IS NOT NULL") \
+    X(FEED_ORIGINS, \
+      "SELECT id,name,unit,via,scope,digest,cell_count,rev FROM origin WHERE rev>?1 AND rev>0 " \
+      "ORDER BY rev LIMIT ?2") \
+    X(SEGMENT_ADD, \
+      "INSERT INTO " \
+      "segment(name,origin,number,length,hash,held,held_hash,base,continues,continued,rev) " \
+      "VALUES(?1,?2,(SELECT coalesce(max(number),0)+1 FROM segment WHERE " \
+      "origin=?2),?3,?4,?5,?6,?7,?8,?9,?10)") \
+    X(SEGMENT_SET, \
+      "UPDATE segment SET length=?2,hash=?3,held=?4,held_hash=?5,base=?6,continued=?7,rev=?8 " \
+      "WHERE id=?1") \
+    X(SEGMENT_FIND, \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "WHERE name=?1") \
+    X(SEGMENT_GET, \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "WHERE id=?1") \
+    X(SEGMENTS, \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "WHERE origin=?1 AND number>?2 ORDER BY number LIMIT ?3") \
+    X(SEGMENTS_BETWEEN, \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "WHERE name BETWEEN ?1 AND ?2 ORDER BY name LIMIT ?3") \
+    X(SEGMENTS_FRONTIER, \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "WHERE origin=?1 AND continued=0 ORDER BY number LIMIT ?2") \
+    X(SEGMENT_CONTINUES, \
+      "SELECT continues FROM segment WHERE id=?1") \
+    X(FEED_SEGMENTS, \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "WHERE rev>?1 ORDER BY rev LIMIT ?2") \
+    X(LEDGER_LENGTH, \
+      "SELECT coalesce(sum(length),0),coalesce(sum(held),0) FROM segment WHERE origin=?1") \
+    X(LEDGER_FACTS, \
+      "SELECT count(*) FROM segment s JOIN entry e ON e.segment=s.id WHERE s.origin=?1 AND " \
+      "e.kind<>4") \
+    X(ENTRY_ADD, \
+      "INSERT INTO " \
+      "entry(segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value)" \
+      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)") \
+    X(ENTRY_GET, \
+      "SELECT " \
+      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value" \
+      " FROM entry WHERE segment=?1 AND seq=?2") \
+    X(ENTRY_BY_KEY, \
+      "SELECT " \
+      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value" \
+      " FROM entry WHERE own=1 AND key=?1 LIMIT 1") \
+    X(ENTRIES, \
+      "SELECT " \
+      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value" \
+      " FROM entry WHERE segment=?1 AND seq>?2 ORDER BY seq LIMIT ?3") \
+    X(ENTRY_STATE_SET, \
+      "UPDATE entry SET live=?3,now_value=?4 WHERE segment=?1 AND seq=?2") \
+    X(ENTRY_STANDING, \
+      "SELECT " \
+      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value" \
+      " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.hosting>0 AND " \
+      "e.kind=1 AND e.live=1 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN" \
+      " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.base DESC,e.seq DESC LIMIT 1") \
+    X(NEWEST_RECORDING, \
+      "SELECT coalesce(max(e.recorded_at),0) FROM segment s JOIN entry e ON e.segment=s.id AND " \
+      "e.seq=s.held WHERE e.own=1") \
+    X(CELL_GET, \
+      "SELECT " \
+      "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
+      " FROM cell WHERE unit=?1 AND measure=?2 AND category=?3 AND period=?4 AND origin=?5") \
+    X(CELL_PUT, \
+      "INSERT INTO " \
+      "cell(unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash)" \
+      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) ON " \
+      "CONFLICT(unit,measure,category,period,origin) DO UPDATE SET " \
+      "value=excluded.value,count=excluded.count,live=excluded.live,hosting=excluded.hosting,day=excluded.day,held=excluded.held,scope=excluded.scope,last=excluded.last,rev=excluded.rev,hash=excluded.hash") \
+    X(CELLS, \
+      "SELECT " \
+      "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
+      " FROM cell WHERE (unit,measure,category,period,origin)>(?1,?2,?3,?4,?5) ORDER BY " \
+      "unit,measure,category,period,origin LIMIT ?6") \
+    X(CELLS_SERIES, \
+      "SELECT " \
+      "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
+      " FROM cell WHERE unit=?1 AND measure=?2 AND category=?3 AND period BETWEEN ?4 AND ?5 " \
+      "ORDER BY period,origin LIMIT ?6") \
+    X(PERIOD_BEFORE, \
+      "SELECT period FROM cell WHERE unit=?1 AND measure=?2 AND category=?3 AND period<?4 AND " \
+      "live>0 AND held=0 ORDER BY period DESC LIMIT 1") \
+    X(PERIOD_AFTER, \
+      "SELECT period FROM cell WHERE unit=?1 AND measure=?2 AND category=?3 AND period>?4 AND " \
+      "live>0 AND held=0 ORDER BY period LIMIT 1") \
+    X(UNIT_REPORTED, \
+      "SELECT 1 FROM cell WHERE unit=?1 AND measure=?2 AND period BETWEEN ?3 AND ?4 AND live>0 " \
+      "AND held=0 LIMIT 1") \
+    X(MEASURE_USED, \
+      "SELECT 1 FROM cell WHERE measure=?1 LIMIT 1") \
+    X(CELLS_HELD, \
+      "SELECT " \
+      "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
+      " FROM cell WHERE held>0 AND (unit,measure,category,period,origin)>(?1,?2,?3,?4,?5) ORDER" \
+      " BY unit,measure,category,period,origin LIMIT ?6") \
+    X(CELLS_HELD_COUNT, \
+      "SELECT count(*) FROM cell WHERE held>0") \
+    X(CELLS_OF_ORIGIN, \
+      "SELECT " \
+      "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
+      " FROM cell WHERE origin=?1 AND (unit,measure,category,period)>(?2,?3,?4,?5) ORDER BY " \
+      "unit,measure,category,period LIMIT ?6") \
+    X(CELL_REV_SET, \
+      "UPDATE cell SET rev=?6 WHERE unit=?1 AND measure=?2 AND category=?3 AND period=?4 AND " \
+      "origin=?5") \
+    X(TOTAL_GET, \
+      "SELECT unit,measure,category,period,high,low,entries FROM total WHERE unit=?1 AND " \
+      "measure=?2 AND category=?3 AND period=?4") \
+    X(TOTAL_PUT, \
+      "INSERT INTO total(unit,measure,category,period,high,low,entries) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(unit,measure,category,period) DO UPDATE SET " \
+      "high=excluded.high,low=excluded.low,entries=excluded.entries") \
+    X(TOTALS, \
+      "SELECT unit,measure,category,period,high,low,entries FROM total WHERE " \
+      "(unit,measure,category,period)>(?1,?2,?3,?4) ORDER BY unit,measure,category,period LIMIT" \
+      " ?5") \
+    X(TOTALS_OF_UNIT, \
+      "SELECT unit,measure,category,period,high,low,entries FROM total WHERE unit=?1 AND " \
+      "measure=?2 AND (category,period)>(?3,?4) ORDER BY category,period") \
+    X(FEED_CELLS_UP, \
+      "SELECT " \
+      "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
+      " FROM cell WHERE scope<2 AND rev>?1 ORDER BY rev LIMIT ?2") \
+    X(FEED_CELLS_DOWN, \
+      "SELECT " \
+      "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
+      " FROM cell WHERE scope>0 AND rev>?1 ORDER BY rev LIMIT ?2") \
+    X(FEED_PENDING, \
+      "SELECT (SELECT count(*) FROM cell WHERE scope<2 AND rev>?1)+(SELECT count(*) FROM unit " \
+      "WHERE scope<2 AND rev>?1)+(SELECT count(*) FROM hosting WHERE scope<2 AND rev>?1)") \
+    X(UNIT_PUT, \
+      "INSERT INTO unit(code,name,level,edges,decider,count,scope,rev) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(code) DO UPDATE SET " \
+      "name=excluded.name,level=excluded.level,edges=excluded.edges,decider=excluded.decider,count=excluded.count,scope=excluded.scope,rev=excluded.rev") \
+    X(UNIT_GET, \
+      "SELECT code,name,level,edges,decider,count,scope,rev FROM unit WHERE code=?1") \
+    X(UNITS, \
+      "SELECT code,name,level,edges,decider,count,scope,rev FROM unit WHERE code>?1 ORDER BY " \
+      "code LIMIT ?2") \
+    X(FEED_UNITS, \
+      "SELECT code,name,level,edges,decider,count,scope,rev FROM unit WHERE rev>?1 ORDER BY rev" \
+      " LIMIT ?2") \
+    X(HOSTING_PUT, \
+      "INSERT INTO hosting(unit,node,origin,key,number,revoked,decider,count,scope,rev) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(unit) DO UPDATE SET " \
+      "node=excluded.node,origin=excluded.origin,key=excluded.key,number=excluded.number,revoked=excluded.revoked,decider=excluded.decider,count=excluded.count,scope=excluded.scope,rev=excluded.rev") \
+    X(HOSTING_GET, \
+      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
+      "unit=?1") \
+    X(HOSTING_BY_KEY, \
+      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
+      "key=?1 LIMIT 1") \
+    X(HOSTINGS, \
+      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
+      "unit>?1 ORDER BY unit LIMIT ?2") \
+    X(FEED_HOSTINGS, \
+      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
+      "rev>?1 ORDER BY rev LIMIT ?2") \
+    X(STATUS_PUT, \
+      "INSERT INTO status(unit,node,state,exact_as_of,held,direct,rev) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(unit) DO UPDATE SET " \
+      "node=excluded.node,state=excluded.state,exact_as_of=excluded.exact_as_of,held=excluded.held,direct=excluded.direct,rev=excluded.rev") \
+    X(STATUS_GET, \
+      "SELECT unit,node,state,exact_as_of,held,direct,rev FROM status WHERE unit=?1") \
+    X(STATUSES, \
+      "SELECT unit,node,state,exact_as_of,held,direct,rev FROM status WHERE unit>?1 ORDER BY " \
+      "unit LIMIT ?2") \
+    X(FEED_STATUSES, \
+      "SELECT unit,node,state,exact_as_of,held,direct,rev FROM status WHERE rev>?1 ORDER BY rev" \
+      " LIMIT ?2") \
+    X(CHILD_PUT, \
+      "INSERT INTO child(unit,node,session,have_session,have_revision,text) " \
+      "VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(unit) DO UPDATE SET " \
+      "node=excluded.node,session=excluded.session,have_session=excluded.have_session,have_revision=excluded.have_revision,text=excluded.text") \
+    X(CHILD_GET, \
+      "SELECT unit,node,session,have_session,have_revision,text FROM child WHERE unit=?1") \
+    X(INVITE_PUT, \
+      "INSERT INTO invite(name,unit,secret,expires,used,replace,key) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(name) DO UPDATE SET " \
+      "used=excluded.used,key=excluded.key") \
+    X(INVITE_GET, \
+      "SELECT name,unit,secret,expires,used,replace,key FROM invite WHERE name=?1") \
+    X(SESSION_ADD, \
+      "INSERT INTO session(name) VALUES(?1)") \
+    X(SESSION_TRIM, \
+      "DELETE FROM session WHERE id<=(SELECT id FROM session ORDER BY id DESC LIMIT 1 OFFSET " \
+      "?1)") \
+    X(SESSIONS, \
+      "SELECT name FROM session ORDER BY id LIMIT ?1") \
+    X(REFUSED_PUT, \
+      "INSERT INTO refused(unit,measure,category,period,origin,reason,count,hash) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT DO UPDATE SET " \
+      "reason=excluded.reason,count=excluded.count,hash=excluded.hash") \
+    X(REFUSED_DELETE, \
+      "DELETE FROM refused WHERE unit=?1 AND measure=?2 AND category=?3 AND period=?4 AND " \
+      "origin=?5") \
+    X(REFUSED_SUM, \
+      "SELECT count,hash FROM refused WHERE origin=?1") \
+    X(REFUSED_TOTAL, \
+      "SELECT count(*) FROM refused") \
+    X(ALARM_PUT, \
+      "INSERT INTO alarm(code,subject,text,since,mended) VALUES(?1,?2,?3,?4,?5) ON " \
+      "CONFLICT(code,subject) DO UPDATE SET text=excluded.text,mended=excluded.mended") \
+    X(ALARM_DELETE, \
+      "DELETE FROM alarm WHERE code=?1 AND subject=?2") \
+    X(ALARMS_DELETE_MENDED, \
+      "DELETE FROM alarm WHERE mended=1") \
+    X(ALARMS, \
+      "SELECT code,subject,text,since,mended FROM alarm ORDER BY since,code,subject LIMIT ?1")
+/* clang-format on */
+
+#define STORE_STATEMENT_NAME(name, sql) STMT_##name,
+enum store_stmt { STORE_STATEMENTS(STORE_STATEMENT_NAME) STMT_COUNT };
+#undef STORE_STATEMENT_NAME
+
+const char *store_sql(enum store_stmt stmt);
+
+#endif

@@ -1,0 +1,278 @@
+/* Opening, transactions, and the helpers around statements.
+ *
+ * 1. A writer opens the file, sets WAL and synchronous=FULL, migrates in one transaction, and checkpoints everything into
+ *    the database file, which syncs it: what a damaged or unsynced WAL would lose is lost before anybody is answered.
+ * 2. begin / statements / commit; commit returns after the WAL is synced.
+ * 3. Readers open the same file read-only, never checkpoint, also not when they close.
+ *
+ * Failures: a full disk fails the statement or the commit; the caller rolls back and nothing has changed. A failed sync
+ * is ERR_IO from commit: the caller must stop the process, because the kernel may have dropped the pages. */
+#include "store/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUSY_WAIT_MS = 2000, CACHE_KIB = 1024, WAL_PAGES = 1000 };
+
+enum err store_sql_error(struct store *store, int code)
+{
+    (void)snprintf(store->error, sizeof store->error, "database: %s", sqlite3_errmsg(store->db));
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return ERR_DISK_FULL;
+    case SQLITE_NOMEM:
+        return ERR_NO_MEMORY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERR_CORRUPT;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERR_BUSY;
+    case SQLITE_CONSTRAINT:
+        return ERR_EXISTS;
+    default:
+        return ERR_IO;
+    }
+}
+
+const char *store_error(const struct store *store)
+{
+    return store->error;
+}
+
+static enum err run_pragmas(struct store *store)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-%d; "
+                   "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=8388608;",
+                   CACHE_KIB, WAL_PAGES);
+    int code = sqlite3_exec(store->db, store->mode == STORE_READ ? "PRAGMA query_only=1;" : sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
+}
+
+static enum err prepare_file(struct store *store, struct errmsg *msg)
+{
+    (void)sqlite3_extended_result_codes(store->db, 1);
+    (void)sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
+    if (store->mode == STORE_READ) {
+        (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
+    enum err err = run_pragmas(store);
+    if (err == ERR_OK && store->mode != STORE_READ) {
+        err = store_migrate(store, msg);
+        if (err == ERR_NEWER) {
+            return err;
+        }
+    }
+    if (err == ERR_OK && store->mode != STORE_READ) {
+        int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        err = code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
+    }
+    return err == ERR_OK ? ERR_OK : err_fail(msg, err, "%s", store->error);
+}
+
+enum err store_open(const char *path, enum store_mode mode, struct store **out, struct errmsg *msg)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    flags |= mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    FILE *there = fopen(path, "rb");
+    if (there != NULL) {
+        (void)fclose(there);
+    }
+    if (mode == STORE_CREATE && there != NULL) {
+        return err_fail(msg, ERR_EXISTS, "%s exists already; a node is made once", path);
+    }
+    if (mode != STORE_CREATE && there == NULL) {
+        return err_fail(msg, ERR_NOT_FOUND, "%s is not there or cannot be read; make a node with tallyd init or join", path);
+    }
+    flags |= mode == STORE_CREATE ? SQLITE_OPEN_CREATE : 0;
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL) {
+        return err_fail(msg, ERR_NO_MEMORY, "no memory");
+    }
+    store->mode = mode;
+    enum err err;
+    int code = sqlite3_open_v2(path, &store->db, flags, NULL);
+    if (code != SQLITE_OK) {
+        err = store->db == NULL ? ERR_NO_MEMORY : store_sql_error(store, code);
+        (void)err_fail(msg, err, "%s: %s", path, store->error);
+    } else {
+        err = prepare_file(store, msg);
+        err = err == ERR_OK ? ERR_OK : err_prefix(msg, err, "%s", path);
+    }
+    if (err != ERR_OK) {
+        store_close(store);
+        return err;
+    }
+    *out = store;
+    return ERR_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    for (int i = 0; i < STMT_COUNT; i++) {
+        (void)sqlite3_finalize(store->stmts[i]);
+    }
+    (void)sqlite3_close(store->db);
+    free(store);
+}
+
+sqlite3_stmt *store_bind(struct store *store, enum store_stmt which, const char *form, ...)
+{
+    sqlite3_stmt **slot = &store->stmts[which];
+    int code = SQLITE_OK;
+    if (*slot == NULL) {
+        code = sqlite3_prepare_v3(store->db, store_sql(which), -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+    } else {
+        (void)sqlite3_reset(*slot);
+    }
+    va_list args;
+    va_start(args, form);
+    for (int at = 1; code == SQLITE_OK && form[at - 1] != '\0'; at++) {
+        switch (form[at - 1]) {
+        case 'i':
+            code = sqlite3_bind_int64(*slot, at, va_arg(args, int64_t));
+            break;
+        case 't':
+            code = sqlite3_bind_text(*slot, at, va_arg(args, const char *), -1, SQLITE_STATIC);
+            break;
+        case 'b': {
+            const void *data = va_arg(args, const void *);
+            size_t len = va_arg(args, size_t);
+            code = len == 0 ? sqlite3_bind_zeroblob(*slot, at, 0)
+                            : sqlite3_bind_blob64(*slot, at, data, len, SQLITE_STATIC);
+            break;
+        }
+        default:
+            INSIST(form[at - 1] == 'n');
+            code = sqlite3_bind_null(*slot, at);
+            break;
+        }
+    }
+    va_end(args);
+    if (code != SQLITE_OK) {
+        (void)store_sql_error(store, code);
+        return NULL;
+    }
+    return *slot;
+}
+
+/* What a failed bind left behind; its code was translated then, so the connection's own last code is asked again. */
+static enum err bind_failed(struct store *store)
+{
+    enum err err = store_sql_error(store, sqlite3_errcode(store->db));
+    return err == ERR_EXISTS ? ERR_IO : err;
+}
+
+enum err store_step(struct store *store, sqlite3_stmt *stmt, bool *row)
+{
+    if (stmt == NULL) {
+        return bind_failed(store);
+    }
+    int code = sqlite3_step(stmt);
+    if (code == SQLITE_ROW) {
+        *row = true;
+        return ERR_OK;
+    }
+    enum err err = code == SQLITE_DONE ? ERR_OK : store_sql_error(store, code);
+    (void)sqlite3_reset(stmt);
+    if (err == ERR_OK) {
+        *row = false;
+    }
+    return err;
+}
+
+enum err store_run(struct store *store, sqlite3_stmt *stmt)
+{
+    bool row = false;
+    enum err err = store_step(store, stmt, &row);
+    if (stmt != NULL) {
+        (void)sqlite3_reset(stmt);
+    }
+    return err;
+}
+
+enum err store_one(struct store *store, sqlite3_stmt *stmt)
+{
+    bool row = false;
+    TRY(store_step(store, stmt, &row));
+    return row ? ERR_OK : ERR_NOT_FOUND;
+}
+
+void store_column_fixed(sqlite3_stmt *stmt, int column, void *out, size_t len)
+{
+    memset(out, 0, len);
+    if ((size_t)sqlite3_column_bytes(stmt, column) == len) {
+        const void *data = sqlite3_column_blob(stmt, column);
+        if (data != NULL) {
+            memcpy(out, data, len);
+        }
+    }
+}
+
+const char *store_column_text(sqlite3_stmt *stmt, int column, struct arena *arena)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    return text == NULL ? "" : arena_str(arena, text);
+}
+
+struct bytes store_column_blob(sqlite3_stmt *stmt, int column, struct arena *arena)
+{
+    const void *data = sqlite3_column_blob(stmt, column);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, column);
+    return (struct bytes){len == 0 ? arena_alloc(arena, 0) : arena_copy(arena, data, len), len};
+}
+
+enum err store_list(struct store *store, sqlite3_stmt *stmt, store_read_fn read, struct arena *arena, void *out,
+                    size_t element_size, size_t cap, size_t *count)
+{
+    size_t n = 0;
+    bool row = true;
+    while (n < cap) {
+        TRY(store_step(store, stmt, &row));
+        if (!row) {
+            break;
+        }
+        enum err err = read(stmt, arena, (char *)out + n * element_size);
+        if (err != ERR_OK) {
+            (void)sqlite3_reset(stmt);
+            return err;
+        }
+        n++;
+    }
+    if (stmt != NULL) {
+        (void)sqlite3_reset(stmt);
+    }
+    *count = n;
+    return ERR_OK;
+}
+
+enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn read, struct arena *arena, void *out)
+{
+    TRY(store_one(store, stmt));
+    enum err err = read(stmt, arena, out);
+    (void)sqlite3_reset(stmt);
+    return err;
+}
+
+enum err store_begin(struct store *store)
+{
+    return store_run(store, store_bind(store, store->mode == STORE_READ ? STMT_BEGIN_READ : STMT_BEGIN, ""));
+}
+
+enum err store_commit(struct store *store)
+{
+    return store_run(store, store_bind(store, STMT_COMMIT, ""));
+}
+
+void store_rollback(struct store *store)
+{
+    /* After some errors SQLite has rolled back by itself; a second rollback then fails and changes nothing. */
+    enum err ignored = store_run(store, store_bind(store, STMT_ROLLBACK, ""));
+    (void)ignored;
+}
