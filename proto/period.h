@@ -13,7 +13,7 @@
 /* From coarse to fine. */
 enum frequency { FREQUENCY_YEAR, FREQUENCY_HALF, FREQUENCY_QUARTER, FREQUENCY_MONTH, FREQUENCY_DAY, FREQUENCY_COUNT };
 
-enum { PERIOD_TEXT_BYTES = 16 };
+enum { PERIOD_TEXT_BYTES = 32 };
 
 struct period {
     enum frequency frequency;

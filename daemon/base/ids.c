@@ -18,6 +18,26 @@ int id_compare(const struct id *a, const struct id *b)
     return memcmp(a->b, b->b, ID_BYTES);
 }
 
+void id_sum_add(struct id *sum, const struct id *id)
+{
+    unsigned carry = 0;
+    for (int i = ID_BYTES - 1; i >= 0; i--) {
+        carry += (unsigned)sum->b[i] + id->b[i];
+        sum->b[i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+}
+
+void id_sum_sub(struct id *sum, const struct id *id)
+{
+    unsigned borrow = 0;
+    for (int i = ID_BYTES - 1; i >= 0; i--) {
+        unsigned v = 256u + sum->b[i] - id->b[i] - borrow;
+        sum->b[i] = (uint8_t)v;
+        borrow = v < 256 ? 1 : 0;
+    }
+}
+
 bool hash_equal(const struct hash *a, const struct hash *b)
 {
     return memcmp(a->b, b->b, HASH_BYTES) == 0;

@@ -25,6 +25,9 @@ struct signature {
 bool id_equal(const struct id *a, const struct id *b);
 bool id_is_zero(const struct id *id);
 int id_compare(const struct id *a, const struct id *b);
+/* Sums of ids as 128-bit big-endian numbers modulo 2^128: order does not matter. */
+void id_sum_add(struct id *sum, const struct id *id);
+void id_sum_sub(struct id *sum, const struct id *id);
 bool hash_equal(const struct hash *a, const struct hash *b);
 
 /* Lower-case hexadecimal with a final NUL; `out` holds 2 * len + 1 bytes. */

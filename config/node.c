@@ -1,0 +1,213 @@
+/* The node's own file, tally.yaml in its data directory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "config/load.h"
+
+enum { NODE_TEXT_MAX_BYTES = 8192 };
+
+struct file_node {
+    char *listen;
+    char **addresses;
+    uint32_t addresses_count;
+    int32_t log_level; /* one higher than its enum; 0 is "not given" */
+};
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+
+static const cyaml_strval_t LEVELS[] = {{"debug", LOG_LEVEL_DEBUG + 1},
+                                        {"info", LOG_LEVEL_INFO + 1},
+                                        {"warn", LOG_LEVEL_WARN + 1},
+                                        {"error", LOG_LEVEL_ERROR + 1}};
+
+static const cyaml_schema_value_t ADDRESS = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, ADDRESS_MAX_BYTES)};
+
+static const cyaml_schema_field_t FIELDS[] = {
+    CYAML_FIELD_STRING_PTR("listen", OPTIONAL, struct file_node, listen, 0, ADDRESS_MAX_BYTES),
+    CYAML_FIELD_SEQUENCE("addresses", OPTIONAL, struct file_node, addresses, &ADDRESS, 0,
+                         ADDRESSES_MAX),
+    CYAML_FIELD_ENUM("log_level", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_node,
+                     log_level, LEVELS, sizeof LEVELS / sizeof *LEVELS),
+    CYAML_FIELD_END};
+
+static const cyaml_schema_value_t NODE = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file_node, FIELDS)};
+
+/* ---- reading ---- */
+
+static enum err take_address(const struct load_file *file, int32_t node, const char *text,
+                             char out[ADDRESS_MAX_BYTES + 1], struct errmsg *msg)
+{
+    char host[ADDRESS_MAX_BYTES + 1];
+    int port;
+    struct errmsg reason = {""};
+    if (config_address_parse(text, host, &port, &reason) != ERR_OK) {
+        return load_fail(file, node, msg, "%s", reason.text);
+    }
+    (void)snprintf(out, ADDRESS_MAX_BYTES + 1, "%s", text);
+    return ERR_OK;
+}
+
+static enum err take_all(const struct load_file *file, const struct file_node *from,
+                         struct config_node *to, struct errmsg *msg)
+{
+    to->log_level = from->log_level == 0 ? LOG_LEVEL_INFO : (enum log_level)(from->log_level - 1);
+    if (from->listen != NULL && from->listen[0] != '\0') {
+        int32_t node = outline_value(&file->outline, 0, "listen");
+        TRY(take_address(file, node, from->listen, to->listen, msg));
+    }
+    for (size_t i = 0; i < from->addresses_count; i++) {
+        int32_t node = load_node(file, "addresses", i, NULL);
+        TRY(take_address(file, node, from->addresses[i], to->addresses[i], msg));
+    }
+    to->address_count = from->addresses_count;
+    if (to->address_count == 0 && to->listen[0] != '\0') {
+        memcpy(to->addresses[0], to->listen, sizeof to->listen);
+        to->address_count = 1;
+    }
+    return ERR_OK;
+}
+
+enum err config_node_load(const char *path, struct config_node *out, struct errmsg *msg)
+{
+    struct load_file file;
+    struct config_node config = {.log_level = LOG_LEVEL_INFO};
+    TRY(load_open(path, &NODE, &file, msg));
+    enum err err = take_all(&file, file.data, &config, msg);
+    load_close(&file);
+    if (err == ERR_OK) {
+        *out = config;
+    }
+    return err;
+}
+
+/* ---- writing ---- */
+
+static void put(struct buf *out, const char *text)
+{
+    buf_put(out, text, strlen(text));
+}
+
+/* In double quotes, as YAML reads them. */
+static void put_quoted(struct buf *out, const char *text)
+{
+    put(out, "\"");
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\') {
+            put(out, "\\");
+        }
+        buf_put(out, at, 1);
+    }
+    put(out, "\"");
+}
+
+static void write_text(const struct config_node *config, struct buf *out)
+{
+    put(out, "# The configuration of this Tally node. After a change: reload tallyd (SIGHUP), or\n"
+             "# restart it when `listen` changed.\n"
+             "\n"
+             "# Where it listens for its children and for `tally --node`, HOST:PORT. Without this\n"
+             "# line only the socket in this directory is served.\n");
+    if (config->listen[0] == '\0') {
+        put(out, "# listen: \"0.0.0.0:7800\"\n");
+    } else {
+        put(out, "listen: ");
+        put_quoted(out, config->listen);
+        put(out, "\n");
+    }
+    put(out,
+        "\n# How children reach it, in the order in which they try; `tally invite` puts these\n"
+        "# into its tokens. Without this list: what `listen` says.\n");
+    if (config->address_count == 0) {
+        put(out, "# addresses: [\"tally.example.org:7800\"]\n");
+    } else {
+        put(out, "addresses:\n");
+    }
+    for (size_t i = 0; i < config->address_count; i++) {
+        put(out, "  - ");
+        put_quoted(out, config->addresses[i]);
+        put(out, "\n");
+    }
+    put(out, "\n# What it logs: debug, info, warn or error.\nlog_level: ");
+    put(out, LEVELS[config->log_level].str);
+    put(out, "\n");
+}
+
+static enum err fail_write(const char *path, struct errmsg *msg)
+{
+    enum err err = errno == ENOSPC || errno == EDQUOT ? ERR_DISK_FULL : ERR_IO;
+    return err_fail(msg, err, "cannot write %s: %s", path, strerror(errno));
+}
+
+/* Writes and syncs a new file. */
+static enum err write_file(const char *path, const struct buf *text, struct errmsg *msg)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0) {
+        return fail_write(path, msg);
+    }
+    size_t done = 0;
+    bool failed = false;
+    while (done < text->len && !failed) {
+        ssize_t n = write(fd, text->data + done, text->len - done);
+        failed = n < 0 && errno != EINTR;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    failed = failed || fsync(fd) != 0;
+    enum err err = failed ? fail_write(path, msg) : ERR_OK;
+    if (close(fd) != 0 && err == ERR_OK) {
+        err = fail_write(path, msg);
+    }
+    return err;
+}
+
+/* The directory's entry of a renamed file lasts only once the directory is synced. */
+static enum err sync_directory(const char *path, struct errmsg *msg)
+{
+    char copy[PATH_MAX];
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool failed = fd < 0 || fsync(fd) != 0;
+    enum err err = failed ? fail_write(path, msg) : ERR_OK;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return err;
+}
+
+static enum err replace_file(const char *path, const struct buf *text, struct errmsg *msg)
+{
+    char temporary[PATH_MAX];
+    int used = snprintf(temporary, sizeof temporary, "%s.new", path);
+    if (used < 0 || (size_t)used >= sizeof temporary) {
+        return err_fail(msg, ERR_IO, "cannot write %.200s: its path is too long", path);
+    }
+    enum err err = write_file(temporary, text, msg);
+    if (err == ERR_OK && rename(temporary, path) != 0) {
+        err = fail_write(path, msg);
+    }
+    if (err != ERR_OK) {
+        (void)unlink(temporary);
+        return err;
+    }
+    return sync_directory(path, msg);
+}
+
+enum err config_node_save(const char *path, const struct config_node *config, struct errmsg *msg)
+{
+    struct buf text;
+    buf_init(&text, NODE_TEXT_MAX_BYTES);
+    write_text(config, &text);
+    enum err err = text.failed ? err_fail(msg, ERR_NO_MEMORY, "%s: out of memory", path)
+                               : replace_file(path, &text, msg);
+    buf_deinit(&text);
+    return err;
+}

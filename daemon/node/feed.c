@@ -1,0 +1,488 @@
+/* The feed going out: one batch at a time on each link, read from the store in short reads after the flush of a batch.
+ *
+ * 1. Rows about places and chains (units, hostings, statuses, segment openings, signed heads) go ahead of everything, in
+ *    order of revision, until none is left: cells never come to a parent that could not know their unit or origin.
+ * 2. Upwards, own entries follow, in the order of the own ledger.
+ * 3. Then cells in order of revision. An own cell waits until the entries that it counts were sent, and the cells behind
+ *    it wait too; every batch brings those entries nearer.
+ * 4. When all three have reached the end, the batch carries the mark.
+ *
+ * `upto` of a batch is the revision up to which the receiver has everything once it has applied this and the batches
+ * before. It only moves when the rows of step 1 have been read to the end. A lost link loses nothing: the next session
+ * starts from what the receiver says it has. */
+#include <string.h>
+
+#include "node/internal.h"
+
+enum { ROWS_PAGE = 128, ENTRIES_PAGE = 1000, CELLS_PAGE = 2000, ROW_ROOM_BYTES = 96 };
+
+struct builder {
+    struct node *node;
+    struct link *link;
+    struct msg_batch *batch;
+    size_t bytes;
+    size_t room;
+    bool rows_done;
+    bool entries_done;
+    bool cells_done;
+    struct map origin_seen; /* origins whose heads this batch states */
+    int64_t *origins;
+    size_t origin_count;
+};
+
+void feed_start(struct node *node, struct sender *out, struct feed_mark have)
+{
+    *out = (struct sender){.acked = have, .rows_read = have.revision, .cells_read = have.revision,
+                           .window_bytes = WINDOW_START_BYTES};
+    (void)node;
+}
+
+static bool room_left(const struct builder *b)
+{
+    return b->bytes < b->room;
+}
+
+/* Whether a row about this unit goes over the link. Up goes all that was not learned from above; down goes what was not
+ * learned from below and lies at or under the child. */
+static bool wanted(const struct builder *b, int64_t unit_id, int64_t scope)
+{
+    if (b->link->up) {
+        return scope != SCOPE_ABOVE;
+    }
+    int unit = view_unit(&b->node->view, unit_id);
+    int child = view_unit(&b->node->view, b->link->unit);
+    return scope != SCOPE_BELOW && unit != TREE_NONE && child != TREE_NONE && view_within(&b->node->view, unit, child);
+}
+
+static enum err add_units(struct builder *b, int64_t *last)
+{
+    struct node *node = b->node;
+    struct store_unit *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
+    struct unit_row *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t n;
+    if (rows == NULL || out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_feed_units(node->store, b->link->out.rows_read, &node->arena, rows, ROWS_PAGE, &n));
+    b->batch->units = out;
+    for (size_t i = 0; i < n; i++) {
+        if (wanted(b, rows[i].code, rows[i].scope)) {
+            struct unit_row *row = &out[b->batch->unit_count++];
+            *row = (struct unit_row){.name = rows[i].name, .level = rows[i].level, .decider = rows[i].decider,
+                                     .count = rows[i].count};
+            TRY(node_text(node, rows[i].code, &row->code));
+            TRY(edges_decode(rows[i].edges, &node->arena, &row->edges, &row->edge_count));
+            b->bytes += ROW_ROOM_BYTES + strlen(row->name);
+        }
+    }
+    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    return ERR_OK;
+}
+
+static enum err add_hostings(struct builder *b, int64_t *last)
+{
+    struct node *node = b->node;
+    struct store_hosting *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
+    struct hosting_row *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t n;
+    if (rows == NULL || out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_feed_hostings(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
+    b->batch->hostings = out;
+    for (size_t i = 0; i < n; i++) {
+        if (wanted(b, rows[i].unit, rows[i].scope)) {
+            struct hosting_row *row = &out[b->batch->hosting_count++];
+            *row = (struct hosting_row){.node = rows[i].node, .origin = rows[i].origin, .key = rows[i].key,
+                                        .number = rows[i].number, .revoked = rows[i].revoked,
+                                        .decider = rows[i].decider, .count = rows[i].count};
+            TRY(node_text(node, rows[i].unit, &row->unit));
+            b->bytes += 2 * ROW_ROOM_BYTES;
+        }
+    }
+    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    return ERR_OK;
+}
+
+static enum err add_statuses(struct builder *b, int64_t *last)
+{
+    struct node *node = b->node;
+    struct store_status *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
+    struct status_row *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t n;
+    if (rows == NULL || out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_feed_statuses(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
+    b->batch->statuses = out;
+    for (size_t i = 0; i < n && b->link->up; i++) {
+        struct status_row *row = &out[b->batch->status_count++];
+        *row = (struct status_row){.node = rows[i].node, .state = (enum link_state)rows[i].state,
+                                   .exact_as_of = rows[i].exact_as_of, .held = rows[i].held};
+        TRY(node_text(node, rows[i].unit, &row->unit));
+        b->bytes += ROW_ROOM_BYTES;
+    }
+    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    return ERR_OK;
+}
+
+static enum err add_openings(struct builder *b, int64_t *last)
+{
+    struct node *node = b->node;
+    struct store_segment *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
+    struct opening *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t n;
+    if (rows == NULL || out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_feed_segments(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
+    b->batch->openings = out;
+    for (size_t i = 0; i < n; i++) {
+        struct cached_origin *origin;
+        struct bytes continues;
+        struct head *heads;
+        TRY(node_origin(node, rows[i].origin, &origin));
+        bool goes = b->link->up ? origin->row.scope != SCOPE_ABOVE : origin->row.scope != SCOPE_BELOW;
+        if (!goes) {
+            continue;
+        }
+        struct opening *row = &out[b->batch->opening_count++];
+        row->origin = origin->row.name;
+        row->segment = rows[i].name;
+        TRY(store_segment_continues(node->store, rows[i].id, &node->arena, &continues));
+        TRY(heads_decode(continues, &node->arena, &heads, &row->continue_count));
+        row->continues = heads;
+        b->bytes += ROW_ROOM_BYTES * (1 + row->continue_count);
+    }
+    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    return ERR_OK;
+}
+
+static enum err add_signed_heads(struct builder *b, int64_t *last)
+{
+    struct node *node = b->node;
+    struct store_origin *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
+    struct signed_heads *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t n;
+    if (rows == NULL || out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_feed_origins(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
+    b->batch->signed_heads = out;
+    for (size_t i = 0; i < n && b->link->up; i++) {
+        struct bytes bytes;
+        if (rows[i].scope != SCOPE_ABOVE &&
+            store_origin_signed(node->store, rows[i].id, &node->arena, &bytes) == ERR_OK) {
+            TRY(signed_heads_decode(bytes, &node->arena, &rows[i].name, &out[b->batch->signed_heads_count]));
+            b->batch->signed_heads_count++;
+            b->bytes += 3 * ROW_ROOM_BYTES;
+        }
+    }
+    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    return ERR_OK;
+}
+
+/* Step 1: reads all five kinds from where the last batch ended. The kind that was cut first says how far all got; the
+ * others' rows beyond it are sent again, which changes nothing. */
+static enum err add_rows(struct builder *b)
+{
+    typedef enum err (*add_fn)(struct builder *, int64_t *);
+    static const add_fn KINDS[] = {add_units, add_hostings, add_statuses, add_openings, add_signed_heads};
+    int64_t least = INT64_MAX;
+    if (b->link->out.rows_read >= b->node->head) {
+        b->rows_done = true;
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        int64_t last;
+        TRY(KINDS[i](b, &last));
+        least = last < least ? last : least;
+    }
+    b->rows_done = least == INT64_MAX;
+    b->link->out.rows_read = b->rows_done ? b->node->head : least;
+    return ERR_OK;
+}
+
+static size_t entry_bytes(const struct entry *entry)
+{
+    return ROW_ROOM_BYTES + strlen(entry->key) + strlen(entry->note) + entry->act.len;
+}
+
+/* One page of one segment; *stop when there is no room left. */
+static enum err add_segment_page(struct builder *b, const struct store_segment *segment, struct entry *out, bool *stop)
+{
+    struct node *node = b->node;
+    struct sender *sender = &b->link->out;
+    int64_t after = sender->entries_read - segment->base;
+    size_t page = segment->length - after < ENTRIES_PAGE ? (size_t)(segment->length - after) : ENTRIES_PAGE;
+    struct store_entry *rows = arena_array(&node->arena, page, sizeof *rows);
+    size_t n;
+    if (rows == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_entries(node->store, segment->id, after, &node->arena, rows, page, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (!room_left(b) || b->batch->entry_count >= BATCH_ROWS_MAX) {
+            *stop = true;
+            return ERR_OK;
+        }
+        struct entry *entry = &out[b->batch->entry_count];
+        const struct store_entry *row = &rows[i];
+        *entry = (struct entry){.segment = segment->name, .seq = (uint64_t)row->seq, .kind = (enum entry_kind)row->kind,
+                                .day = row->day, .value = row->value, .hosting = row->hosting,
+                                .refers_segment = row->refers_segment, .refers_seq = (uint64_t)row->refers_seq,
+                                .key = row->key, .note = row->note, .recorded_at = row->recorded_at, .act = row->act};
+        TRY(node_text(node, row->unit, &entry->unit));
+        TRY(node_text(node, row->measure, &entry->measure));
+        TRY(node_text(node, row->category, &entry->category));
+        TRY(node_text(node, row->author, &entry->author));
+        b->batch->entry_count++;
+        b->bytes += entry_bytes(entry);
+        sender->entries_read = segment->base + row->seq;
+    }
+    *stop = n == 0;
+    return ERR_OK;
+}
+
+/* Step 2. */
+static enum err add_entries(struct builder *b)
+{
+    enum { SEGMENTS = 64 };
+    struct node *node = b->node;
+    struct sender *sender = &b->link->out;
+    if (sender->entries_read >= node->ledger_length) {
+        b->entries_done = true;
+        return ERR_OK;
+    }
+    int64_t pending = node->ledger_length - sender->entries_read;
+    struct entry *out = arena_array(&node->arena, pending < BATCH_ROWS_MAX ? (size_t)pending : BATCH_ROWS_MAX, sizeof *out);
+    struct store_segment segments[SEGMENTS];
+    size_t n = SEGMENTS;
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    b->batch->entries = out;
+    bool stop = false;
+    for (int64_t after = 0; n == SEGMENTS && room_left(b); after = segments[n - 1].number) {
+        TRY(store_segments(node->store, node->own_origin, after, segments, SEGMENTS, &n));
+        for (size_t i = 0; i < n; i++) {
+            stop = false;
+            while (!stop && sender->entries_read < segments[i].base + segments[i].length &&
+                   sender->entries_read >= segments[i].base) {
+                TRY(add_segment_page(b, &segments[i], out, &stop));
+            }
+        }
+        if (n == 0) {
+            break;
+        }
+    }
+    b->entries_done = sender->entries_read >= node->ledger_length;
+    return ERR_OK;
+}
+
+static enum err note_origin(struct builder *b, int64_t origin)
+{
+    bool made;
+    if (map_put(&b->origin_seen, &origin, &made) == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (made) {
+        b->origins[b->origin_count++] = origin;
+    }
+    return ERR_OK;
+}
+
+/* The heads that the cells and digests of this batch stand for, once per origin. */
+static enum err add_heads(struct builder *b)
+{
+    struct origin_heads *out = arena_array(&b->node->arena, b->origin_count, sizeof *out);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < b->origin_count; i++) {
+        struct cached_origin *origin;
+        struct head *heads;
+        TRY(node_origin(b->node, b->origins[i], &origin));
+        out[i].origin = origin->row.name;
+        TRY(ledger_frontier(b->node, b->origins[i], &heads, &out[i].head_count));
+        out[i].heads = heads;
+    }
+    b->batch->heads = out;
+    b->batch->heads_count = b->origin_count;
+    return ERR_OK;
+}
+
+static enum err take_cells(struct builder *b, const struct store_cell *rows, size_t n)
+{
+    struct node *node = b->node;
+    struct sender *sender = &b->link->out;
+    struct cell *out = arena_array(&node->arena, n, sizeof *out);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    b->batch->cells = out;
+    b->cells_done = n < CELLS_PAGE;
+    for (size_t i = 0; i < n; i++) {
+        bool goes = b->link->up || wanted(b, rows[i].key.unit, rows[i].scope);
+        bool waits = b->link->up && rows[i].scope == SCOPE_OWN && rows[i].last > sender->entries_read;
+        if (!room_left(b) || waits) {
+            b->cells_done = false;
+            return ERR_OK;
+        }
+        if (goes) {
+            TRY(cells_message(node, &rows[i], &out[b->batch->cell_count++]));
+            TRY(note_origin(b, rows[i].key.origin));
+            b->bytes += ROW_ROOM_BYTES;
+        }
+        sender->cells_read = rows[i].rev;
+    }
+    return ERR_OK;
+}
+
+/* Step 3. */
+static enum err add_cells(struct builder *b)
+{
+    struct node *node = b->node;
+    struct sender *sender = &b->link->out;
+    if (sender->cells_read >= node->head) {
+        b->cells_done = true;
+        return ERR_OK;
+    }
+    struct store_cell *rows = arena_array(&node->arena, CELLS_PAGE, sizeof *rows);
+    size_t n;
+    if (rows == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(b->link->up ? store_feed_cells_up(node->store, sender->cells_read, rows, CELLS_PAGE, &n)
+                    : store_feed_cells_down(node->store, sender->cells_read, rows, CELLS_PAGE, &n));
+    TRY(take_cells(b, rows, n));
+    sender->cells_read = b->cells_done ? node->head : sender->cells_read;
+    return ERR_OK;
+}
+
+static enum err sign_own_heads(struct node *node)
+{
+    struct signed_heads heads = {.heads = {.origin = node->origin}, .at = node->now.wall};
+    struct head *frontier;
+    struct buf bytes;
+    TRY(ledger_frontier(node, node->own_origin, &frontier, &heads.heads.head_count));
+    heads.heads.heads = frontier;
+    struct store_hosting hosting;
+    TRY(store_hosting_get(node->store, node->view.tree.units[node->view.self].id, &hosting));
+    heads.key = hosting.key;
+    buf_clear(&node->scratch);
+    signed_heads_bytes(&heads, &node->scratch);
+    TRY(node->env.sign(node->env.ctx, (struct bytes){node->scratch.data, node->scratch.len}, &heads.signature));
+    TRY(node_write(node));
+    buf_init(&bytes, 1 << 16);
+    enum err err = heads_encode(frontier, heads.heads.head_count, &bytes);
+    buf_put_i64(&bytes, heads.at.ms);
+    buf_put_hash(&bytes, &heads.key);
+    buf_put_blob(&bytes, heads.signature.b, sizeof heads.signature.b);
+    if (err == ERR_OK && !bytes.failed) {
+        struct cached_origin *own;
+        err = node_origin(node, node->own_origin, &own);
+        if (err == ERR_OK) {
+            own->row.rev = node_next_revision(node);
+            err = store_origin_signed_set(node->store, node->own_origin, bytes.data, bytes.len, own->row.rev);
+        }
+    }
+    buf_deinit(&bytes);
+    node->signed_length = node->ledger_length;
+    return err;
+}
+
+/* Step 4: digests of the origins that changed since the last mark. */
+static enum err add_mark(struct builder *b)
+{
+    struct node *node = b->node;
+    struct digest *out = arena_array(&node->arena, node->origins.count + 1, sizeof *out);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    size_t at = 0;
+    const void *key;
+    void *value;
+    while (map_next(&node->origins, &at, &key, &value)) {
+        struct cached_origin *origin = value;
+        if (origin->row.scope != SCOPE_ABOVE && !origin->marked && b->batch->digest_count < BATCH_ROWS_MAX) {
+            out[b->batch->digest_count++] = (struct digest){origin->row.name, origin->row.digest, origin->row.cell_count};
+            origin->marked = true;
+            TRY(note_origin(b, origin->row.id));
+        }
+    }
+    b->batch->digests = out;
+    b->batch->mark = true;
+    b->batch->marked_at = node->now.wall;
+    return ERR_OK;
+}
+
+/* The digests that are not compared downwards need no mark. */
+static bool nothing_to_say(const struct builder *b)
+{
+    const struct msg_batch *batch = b->batch;
+    bool empty = batch->unit_count + batch->hosting_count + batch->status_count + batch->opening_count +
+                     batch->signed_heads_count + batch->entry_count + batch->cell_count ==
+                 0;
+    bool moved = b->link->up ? false : batch->upto.revision > b->link->out.acked.revision;
+    return empty && !moved && (!batch->mark || b->link->out.marked);
+}
+
+static enum err build(struct builder *b)
+{
+    struct node *node = b->node;
+    struct sender *out = &b->link->out;
+    bool up = b->link->up;
+    b->entries_done = !up;
+    b->origins = arena_array(&node->arena, CELLS_PAGE + node->origins.count + 1, sizeof *b->origins);
+    if (b->origins == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(add_rows(b));
+    if (b->rows_done && up && room_left(b)) {
+        TRY(add_entries(b));
+    }
+    if (b->rows_done && room_left(b)) {
+        TRY(add_cells(b));
+    }
+    b->batch->upto.session = node->session;
+    b->batch->upto.revision = b->rows_done ? out->cells_read : out->acked.revision;
+    if (b->rows_done && b->entries_done && b->cells_done && up) {
+        TRY(add_mark(b));
+    }
+    return add_heads(b);
+}
+
+enum err feed_pump(struct node *node, struct link *link)
+{
+    struct sender *out = &link->out;
+    int64_t head = link->up ? node->head : node->down_head;
+    bool behind = out->rows_read < head || out->cells_read < head ||
+                  (link->up && out->entries_read < node->ledger_length);
+    if (link->state != SESSION_LIVE || out->in_flight || (!behind && out->marked)) {
+        return ERR_OK;
+    }
+    if (link->up && node->signed_length != node->ledger_length && out->entries_read >= node->ledger_length) {
+        TRY(sign_own_heads(node));
+    }
+    struct message *message = node_message(node, MESSAGE_BATCH);
+    if (message == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct builder b = {.node = node, .link = link, .batch = &message->u.batch, .room = out->window_bytes};
+    map_init(&b.origin_seen, sizeof(int64_t), 1);
+    enum err err = build(&b);
+    map_deinit(&b.origin_seen);
+    TRY(err);
+    int64_t reached = out->rows_read > out->cells_read ? out->rows_read : out->cells_read;
+    node->read = reached > node->read ? reached : node->read;
+    bool silent = nothing_to_say(&b);
+    out->marked = b.rows_done && b.entries_done && b.cells_done;
+    if (!silent) {
+        out->in_flight = true;
+        out->in_flight_mark = b.batch->mark;
+        out->sent_at = node->now.mono;
+        node_send(node, link, message);
+    }
+    return ERR_OK;
+}

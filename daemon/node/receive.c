@@ -1,0 +1,588 @@
+/* A batch coming in, in the order of its fields: places, chains, escrow, heads, cells. Everything lands in one transaction
+ * with the revision that the batch ends at.
+ *
+ * Admission. From a child: a unit, hosting, chain or cell only when its origin (or decider) comes through this child and
+ * the unit lies under it, and a cell only when an act gave its origin the unit or one above. From the parent: what lies in
+ * the own subtree and was not made at or below this node. A row that is not admitted is refused: counted, remembered with
+ * its hash (so that digests still compare), told back. A row that cannot be judged yet is held: kept with its reason, part
+ * of the digest, not of any total. Neither stops the rows behind it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "node/internal.h"
+
+struct receiver {
+    struct node *node;
+    struct link *link;
+    const struct msg_batch *batch;
+    int child; /* the child's unit in the tree; TREE_NONE on an uplink */
+};
+
+/* ---- refusals ---- */
+
+static enum err refuse(struct receiver *r, enum refuse_reason reason, const struct refused_row *row)
+{
+    struct node *node = r->node;
+    struct link *link = r->link;
+    if (link->refused == NULL) {
+        link->refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof *link->refused);
+        if (link->refused == NULL) {
+            return ERR_NO_MEMORY;
+        }
+    }
+    link->refused_total++;
+    if (link->refused_count < REFUSED_ROWS_MAX) {
+        link->refused[link->refused_count] = *row;
+        link->refused[link->refused_count++].reason = reason;
+    }
+    if (link->refused_total > 1) {
+        return ERR_OK;
+    }
+    return node_alarm(node, "refused-rows", link->address == NULL ? "parent" : link->address,
+                      "refused a row of unit %s, measure %s, that came over this link: %s", row->unit, row->measure,
+                      refuse_reason_text(reason));
+}
+
+static enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell, int64_t origin)
+{
+    struct node *node = r->node;
+    struct refused_row row = {.origin = cell->origin, .unit = cell->unit, .measure = cell->measure,
+                              .category = cell->category, .period = cell->period, .count = cell->count};
+    TRY(refuse(r, reason, &row));
+    if (origin == 0 || node->refused_rows >= REFUSED_ROWS_KEPT) {
+        return ERR_OK;
+    }
+    struct store_refused kept = {.key = {.period = cell->period, .origin = origin}, .reason = reason, .count = cell->count};
+    buf_clear(&node->scratch);
+    kept.hash = cell_hash(cell, &node->scratch);
+    TRY(node_symbol(node, cell->unit, &kept.key.unit));
+    TRY(node_symbol(node, cell->measure, &kept.key.measure));
+    TRY(node_symbol(node, cell->category, &kept.key.category));
+    node->refused_rows++;
+    TRY(node_write(node));
+    return store_refused_put(node->store, &kept);
+}
+
+static enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const char *unit, const struct id *decider)
+{
+    struct refused_row row = {.origin = *decider, .unit = unit, .measure = "", .category = ""};
+    return refuse(r, reason, &row);
+}
+
+/* ---- who may say what ---- */
+
+/* The origin, known or new, if it may come over this link; else *out NULL. */
+static enum err admit_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
+{
+    int64_t via = r->link->up ? 0 : r->link->unit;
+    int64_t scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW;
+    struct cached_origin *origin;
+    TRY(node_origin_ensure(r->node, name, via, scope, &origin));
+    *out = origin->row.scope == scope && origin->row.via == via ? origin : NULL;
+    return ERR_OK;
+}
+
+/* Whether a unit (by code) lies where this link may speak of it. */
+static bool admit_place(const struct receiver *r, int unit)
+{
+    const struct view *view = &r->node->view;
+    if (unit == TREE_NONE) {
+        return false;
+    }
+    return view_within(view, unit, r->link->up ? view->self : r->child);
+}
+
+/* ---- places ---- */
+
+static bool unit_row_sound(const struct unit_row *row)
+{
+    return text_is_code(row->code, CODE_MAX_BYTES) && row->edge_count > 0 && row->edge_count <= EDGES_MAX &&
+           row->count >= 0 && row->count <= COUNT_MAX;
+}
+
+static enum err store_unit_row(struct receiver *r, const struct unit_row *row, int64_t id)
+{
+    struct node *node = r->node;
+    struct buf edges;
+    buf_init(&edges, 1 << 16);
+    edges_encode(row->edges, row->edge_count, &edges);
+    struct store_unit unit = {.code = id, .name = row->name, .level = row->level, .edges = {edges.data, edges.len},
+                              .decider = row->decider, .count = row->count,
+                              .scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW};
+    enum err err = edges.failed ? ERR_NO_MEMORY : rows_put_unit(node, &unit, row->code);
+    buf_deinit(&edges);
+    return err;
+}
+
+static enum err receive_unit(struct receiver *r, const struct unit_row *row)
+{
+    struct node *node = r->node;
+    struct cached_origin *decider;
+    struct store_unit old;
+    int64_t id;
+    if (!unit_row_sound(row)) {
+        return refuse_unit(r, REFUSE_RANGE, row->code, &row->decider);
+    }
+    TRY(admit_origin(r, &row->decider, &decider));
+    if (decider == NULL) {
+        return refuse_unit(r, REFUSE_NOT_ROUTED, row->code, &row->decider);
+    }
+    TRY(node_symbol(node, row->code, &id));
+    enum err err = store_unit_get(node->store, id, &node->arena, &old);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    bool known = err == ERR_OK;
+    int parent = view_unit_by_code(&node->view, row->edges[row->edge_count - 1].parent);
+    int self = view_unit(&node->view, id);
+    bool is_own = self != TREE_NONE && self == node->view.self;
+    bool placed = r->link->up ? is_own || admit_place(r, parent) : admit_place(r, parent) && self != r->child;
+    if (!placed) {
+        return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
+    }
+    if (known && old.count > 0 && !id_equal(&old.decider, &row->decider)) {
+        return refuse_unit(r, REFUSE_DUPLICATE, row->code, &row->decider);
+    }
+    return known && old.count >= row->count && old.count > 0 ? ERR_OK : store_unit_row(r, row, id);
+}
+
+static enum err receive_hosting(struct receiver *r, const struct hosting_row *row)
+{
+    struct node *node = r->node;
+    struct cached_origin *decider;
+    struct cached_origin *origin;
+    struct store_hosting old = {0};
+    int unit = view_unit_by_code(&node->view, row->unit);
+    TRY(admit_origin(r, &row->decider, &decider));
+    if (decider == NULL || !admit_place(r, unit) || (!r->link->up && unit == r->child)) {
+        return refuse_unit(r, decider == NULL ? REFUSE_NOT_ROUTED : REFUSE_NOT_ITS_UNIT, row->unit, &row->decider);
+    }
+    if (row->count <= 0 || row->count > COUNT_MAX || row->number <= 0 || row->number > COUNT_MAX) {
+        return refuse_unit(r, REFUSE_RANGE, row->unit, &row->decider);
+    }
+    int64_t id = node->view.tree.units[unit].id;
+    enum err err = store_hosting_get(node->store, id, &old);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (err == ERR_OK && old.count >= row->count && old.count > 0) {
+        return ERR_OK;
+    }
+    if (unit == node->view.self) {
+        node->hosting = row->number;
+        TRY(node_write(node));
+        TRY(store_fact_set_int(node->store, "hosting", row->number));
+    } else {
+        TRY(admit_origin(r, &row->origin, &origin));
+        if (origin == NULL) {
+            return refuse_unit(r, REFUSE_NOT_ROUTED, row->unit, &row->decider);
+        }
+        origin->row.unit = id;
+        origin->dirty = true;
+    }
+    struct store_hosting hosting = {.unit = id, .node = row->node, .origin = row->origin, .key = row->key,
+                                    .number = row->number, .revoked = row->revoked, .decider = row->decider,
+                                    .count = row->count, .scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW};
+    return rows_put_hosting(node, &hosting);
+}
+
+static enum err receive_status(struct receiver *r, const struct status_row *row)
+{
+    int unit = view_unit_by_code(&r->node->view, row->unit);
+    if (r->link->up || unit == TREE_NONE || unit == r->child || !admit_place(r, unit)) {
+        return ERR_OK; /* says nothing about figures; what cannot be placed is not shown */
+    }
+    struct store_status status = {.unit = r->node->view.tree.units[unit].id, .node = row->node, .state = row->state,
+                                  .exact_as_of = row->exact_as_of, .held = row->held};
+    return rows_put_status(r->node, &status);
+}
+
+/* ---- chains ---- */
+
+static enum err continue_segments(struct node *node, const struct opening *opening, int64_t origin)
+{
+    for (size_t i = 0; i < opening->continue_count; i++) {
+        struct store_segment before;
+        enum err err = store_segment_find(node->store, &opening->continues[i].segment, &before);
+        if (err == ERR_NOT_FOUND || (err == ERR_OK && before.origin != origin)) {
+            continue;
+        }
+        TRY(err);
+        if ((int64_t)opening->continues[i].length > before.length) {
+            before.length = (int64_t)opening->continues[i].length;
+            before.hash = opening->continues[i].hash;
+        }
+        before.continued = true;
+        TRY(store_segment_set(node->store, &before));
+    }
+    return ERR_OK;
+}
+
+static enum err receive_opening(struct receiver *r, const struct opening *opening)
+{
+    struct node *node = r->node;
+    struct cached_origin *origin;
+    struct store_segment segment;
+    TRY(admit_origin(r, &opening->origin, &origin));
+    if (origin == NULL) {
+        return refuse_unit(r, REFUSE_NOT_ROUTED, "", &opening->origin);
+    }
+    int64_t origin_id = origin->row.id;
+    enum err err = store_segment_find(node->store, &opening->segment, &segment);
+    if (err != ERR_NOT_FOUND) {
+        return err == ERR_OK && segment.origin != origin_id ? refuse_unit(r, REFUSE_CONFLICT, "", &opening->origin) : err;
+    }
+    for (size_t i = 0; i < opening->continue_count; i++) {
+        if (opening->continues[i].length > (uint64_t)COUNT_MAX) {
+            return refuse_unit(r, REFUSE_RANGE, "", &opening->origin);
+        }
+    }
+    struct buf continues;
+    TRY(node_write(node));
+    segment = (struct store_segment){.name = opening->segment, .origin = origin_id};
+    segment.hash = opening_hash(opening, &node->scratch);
+    segment.held_hash = segment.hash;
+    segment.rev = node_next_revision(node);
+    TRY(continue_segments(node, opening, origin_id));
+    buf_init(&continues, 1 << 16);
+    err = heads_encode(opening->continues, opening->continue_count, &continues);
+    err = err == ERR_OK ? store_segment_add(node->store, &segment, (struct bytes){continues.data, continues.len}) : err;
+    buf_deinit(&continues);
+    return err;
+}
+
+static enum err receive_signed_heads(struct receiver *r, const struct signed_heads *heads)
+{
+    struct node *node = r->node;
+    struct cached_origin *origin;
+    struct store_hosting hosting;
+    struct buf bytes;
+    TRY(admit_origin(r, &heads->heads.origin, &origin));
+    if (origin == NULL || r->link->up || origin->row.unit == 0) {
+        return ERR_OK;
+    }
+    enum err err = store_hosting_get(node->store, origin->row.unit, &hosting);
+    buf_clear(&node->scratch);
+    signed_heads_bytes(heads, &node->scratch);
+    bool good = err == ERR_OK && hash_equal(&hosting.key, &heads->key) &&
+                node->env.verify(node->env.ctx, &heads->key, (struct bytes){node->scratch.data, node->scratch.len},
+                                 &heads->signature);
+    if (!good) {
+        return node_alarm(node, "bad-signature", r->link->address, "heads that came over this link are not signed by the "
+                          "key of the node that they belong to");
+    }
+    buf_init(&bytes, 1 << 16);
+    err = heads_encode(heads->heads.heads, heads->heads.head_count, &bytes);
+    buf_put_i64(&bytes, heads->at.ms);
+    buf_put_hash(&bytes, &heads->key);
+    buf_put_blob(&bytes, heads->signature.b, sizeof heads->signature.b);
+    if (err == ERR_OK) {
+        origin->row.rev = node_next_revision(node);
+        err = node_write(node);
+        err = err == ERR_OK ? store_origin_signed_set(node->store, origin->row.id, bytes.data, bytes.len, origin->row.rev)
+                            : err;
+    }
+    buf_deinit(&bytes);
+    return err;
+}
+
+/* ---- escrow ---- */
+
+static enum err append_escrow(struct receiver *r, struct store_segment *segment, const struct entry *entry)
+{
+    struct node *node = r->node;
+    struct hash hash = entry_hash(&segment->held_hash, entry, &node->scratch);
+    struct store_entry row = {.segment = segment->id, .seq = (int64_t)entry->seq, .kind = entry->kind, .day = entry->day,
+                              .value = entry->value, .hosting = entry->hosting, .refers_segment = entry->refers_segment,
+                              .refers_seq = (int64_t)entry->refers_seq, .key = entry->key, .note = entry->note,
+                              .recorded_at = entry->recorded_at, .act = entry->act, .hash = hash};
+    TRY(node_symbol(node, entry->unit, &row.unit));
+    TRY(node_symbol(node, entry->measure, &row.measure));
+    TRY(node_symbol(node, entry->category, &row.category));
+    TRY(node_symbol(node, entry->author, &row.author));
+    TRY(store_entry_add(node->store, &row));
+    segment->held = row.seq;
+    segment->held_hash = hash;
+    if (segment->held >= segment->length) {
+        segment->length = segment->held;
+        segment->hash = hash;
+    }
+    r->link->escrow_facts += entry->kind == ENTRY_ACT ? 0 : 1;
+    r->link->escrow_head = (struct head){segment->name, (uint64_t)segment->held, hash};
+    return ERR_OK;
+}
+
+/* The entries are a run of one or more segments, each from the escrow's end on. What the escrow has already is skipped. */
+static enum err receive_entries(struct receiver *r)
+{
+    struct node *node = r->node;
+    struct store_segment segment = {0};
+    const struct msg_batch *batch = r->batch;
+    struct errmsg why;
+    if (batch->entry_count > 0 && r->link->up) {
+        return ERR_PROTOCOL;
+    }
+    TRY(batch->entry_count > 0 ? node_write(node) : ERR_OK);
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        const struct entry *entry = &batch->entries[i];
+        if (segment.id == 0 || !id_equal(&segment.name, &entry->segment)) {
+            TRY(segment.id == 0 ? ERR_OK : store_segment_set(node->store, &segment));
+            enum err err = store_segment_find(node->store, &entry->segment, &segment);
+            if (err == ERR_NOT_FOUND || (err == ERR_OK && segment.origin != r->link->origin)) {
+                return ERR_PROTOCOL;
+            }
+            TRY(err);
+        }
+        if ((int64_t)entry->seq <= segment.held) {
+            continue;
+        }
+        if ((int64_t)entry->seq != segment.held + 1 || entry_check(entry, &why) != ERR_OK) {
+            return ERR_PROTOCOL;
+        }
+        TRY(append_escrow(r, &segment, entry));
+    }
+    return segment.id == 0 ? ERR_OK : store_segment_set(node->store, &segment);
+}
+
+/* ---- heads ---- */
+
+/* Takes one stated head in; says how it stands against what is known of that segment. */
+static enum err take_head(struct receiver *r, const struct head *head, int64_t origin, enum heads_standing *standing)
+{
+    struct node *node = r->node;
+    struct store_segment segment;
+    enum err err = store_segment_find(node->store, &head->segment, &segment);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && segment.origin != origin)) {
+        *standing = HEADS_FORK;
+        return ERR_OK;
+    }
+    TRY(err);
+    bool escrowed = origin == r->link->origin && !r->link->up;
+    int64_t length = (int64_t)head->length;
+    *standing = HEADS_COVER;
+    if (head->length > (uint64_t)COUNT_MAX || (escrowed && length > segment.held)) {
+        *standing = HEADS_FORK;
+    } else if (length < segment.length) {
+        *standing = HEADS_BEHIND;
+    } else if (length == segment.length && !hash_equal(&head->hash, &segment.hash)) {
+        *standing = HEADS_FORK;
+    } else if (length > segment.length) {
+        segment.length = length;
+        segment.hash = head->hash;
+        TRY(node_write(node));
+        TRY(store_segment_set(node->store, &segment));
+    }
+    return ERR_OK;
+}
+
+/* The known frontier must be among the stated heads or continued by them. */
+static enum err frontier_covered(struct node *node, int64_t origin, const struct origin_heads *stated, bool *covered)
+{
+    struct head *known;
+    size_t n;
+    TRY(ledger_frontier(node, origin, &known, &n));
+    *covered = true;
+    for (size_t i = 0; i < n; i++) {
+        bool found = known[i].length == 0;
+        for (size_t j = 0; j < stated->head_count && !found; j++) {
+            found = id_equal(&known[i].segment, &stated->heads[j].segment);
+        }
+        *covered = *covered && found;
+    }
+    return ERR_OK;
+}
+
+static enum err receive_heads(struct receiver *r, const struct origin_heads *heads)
+{
+    struct node *node = r->node;
+    struct cached_origin *origin;
+    int64_t held;
+    TRY(admit_origin(r, &heads->origin, &origin));
+    if (origin == NULL) {
+        return ERR_OK; /* its cells are refused one by one */
+    }
+    int64_t id = origin->row.id;
+    struct stated_heads stated = {.standing = HEADS_COVER};
+    for (size_t i = 0; i < heads->head_count; i++) {
+        enum heads_standing standing;
+        TRY(take_head(r, &heads->heads[i], id, &standing));
+        stated.standing = standing > stated.standing ? standing : stated.standing;
+    }
+    bool covered;
+    TRY(frontier_covered(node, id, heads, &covered));
+    stated.standing = !covered && stated.standing == HEADS_COVER ? HEADS_BEHIND : stated.standing;
+    TRY(store_ledger_length(node->store, id, &stated.length, &held));
+    if (id == r->link->origin && !r->link->up) {
+        stated.length = held;
+    }
+    struct stated_heads *slot = map_put(&node->stated, &id, NULL);
+    if (slot == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    *slot = stated;
+    if (stated.standing == HEADS_FORK) {
+        char name[ID_HEX_BYTES];
+        id_format(&heads->origin, name);
+        return node_alarm(node, "fork", name, "the ledger that came over the link from %s differs from the one known of this "
+                          "origin; its cells are not taken in", r->link->address == NULL ? "above" : r->link->address);
+    }
+    return ERR_OK;
+}
+
+/* ---- cells ---- */
+
+static bool cell_sound(const struct cell *cell)
+{
+    bool counts = cell->count > 0 && cell->count <= COUNT_MAX && cell->live >= 0 && cell->live <= cell->count;
+    wide bound = counts ? (wide)cell->count * VALUE_MAX : 0;
+    bool value = cell->value <= bound && cell->value >= -bound;
+    return counts && value && cell->hosting >= 0 && cell->hosting <= COUNT_MAX && cell->day >= DAY_MIN &&
+           cell->day <= DAY_MAX && text_is_code(cell->unit, CODE_MAX_BYTES) && text_is_code(cell->measure, CODE_MAX_BYTES);
+}
+
+/* The reason to refuse the cell, or 0. */
+static int cell_refusal(const struct receiver *r, const struct cell *cell, const struct cached_origin *origin, int unit)
+{
+    const struct node *node = r->node;
+    if (unit != TREE_NONE) {
+        int given = origin->row.unit == 0 ? TREE_NONE : view_unit(&node->view, origin->row.unit);
+        bool given_it = r->link->up || origin->row.unit == 0 || (given != TREE_NONE && view_within(&node->view, unit, given));
+        if (!admit_place(r, unit) || !given_it) {
+            return REFUSE_NOT_ITS_UNIT;
+        }
+    }
+    const struct stated_heads *stated = map_get(&node->stated, &origin->row.id);
+    if (stated == NULL || stated->standing == HEADS_FORK) {
+        return REFUSE_CHAIN;
+    }
+    return cell->count > stated->length ? REFUSE_RANGE : 0;
+}
+
+static bool same_content(const struct store_cell *a, const struct cell *b)
+{
+    return a->value == b->value && a->live == b->live && a->hosting == b->hosting && a->day == b->day;
+}
+
+static void take_content(struct store_cell *cell, const struct cell *from)
+{
+    cell->value = from->value;
+    cell->count = from->count;
+    cell->live = from->live;
+    cell->hosting = from->hosting;
+    cell->day = from->day;
+}
+
+/* Same count, other content: when the row here is not what was once written (its hash tells), it is damaged and the
+ * origin's word mends it; else somebody changed history. */
+static enum err settle_equal_count(struct receiver *r, const struct cell *cell, struct pending_cell *pending)
+{
+    struct node *node = r->node;
+    struct id hash;
+    if (same_content(&pending->now, cell)) {
+        return ERR_OK;
+    }
+    TRY(cells_hash(node, &pending->old, &hash));
+    if (pending->old.count > 0 && !id_equal(&hash, &pending->old.hash)) {
+        take_content(&pending->now, cell);
+        return ERR_OK;
+    }
+    TRY(node_alarm(node, "conflict", r->link->address == NULL ? "parent" : r->link->address,
+                   "a cell of unit %s, measure %s came with count %" PRId64 " and value %" PRId64
+                   "; the one known with this count has value %" PRId64,
+                   cell->unit, cell->measure, cell->count, cell->value, pending->now.value));
+    return refuse_cell(r, REFUSE_CONFLICT, cell, pending->now.key.origin);
+}
+
+static enum err receive_cell(struct receiver *r, const struct cell *cell)
+{
+    struct node *node = r->node;
+    struct cached_origin *origin;
+    struct pending_cell *pending;
+    struct store_cell_key key = {.period = cell->period};
+    TRY(admit_origin(r, &cell->origin, &origin));
+    if (origin == NULL || !cell_sound(cell)) {
+        return r->link->up ? ERR_OK
+                           : refuse_cell(r, origin == NULL ? REFUSE_NOT_ROUTED : REFUSE_RANGE, cell,
+                                         origin == NULL ? 0 : origin->row.id);
+    }
+    int unit = view_unit_by_code(&node->view, cell->unit);
+    int refusal = cell_refusal(r, cell, origin, unit);
+    if (refusal != 0) {
+        return refuse_cell(r, (enum refuse_reason)refusal, cell, origin->row.id);
+    }
+    const struct store_origin origin_row = origin->row;
+    TRY(node_symbol(node, cell->unit, &key.unit));
+    TRY(node_symbol(node, cell->measure, &key.measure));
+    TRY(node_symbol(node, cell->category, &key.category));
+    key.origin = origin_row.id;
+    TRY(cells_touch(node, &key, &pending));
+    if (cell->count < pending->now.count) {
+        return ERR_OK;
+    }
+    if (cell->count == pending->now.count) {
+        return settle_equal_count(r, cell, pending);
+    }
+    const struct stated_heads *stated = map_get(&node->stated, &key.origin);
+    struct store_cell next = pending->now;
+    take_content(&next, cell);
+    next.held = cells_hold_reason(node, &next, &origin_row);
+    if (stated->standing == HEADS_BEHIND || (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX)) {
+        return refuse_cell(r, stated->standing == HEADS_BEHIND ? REFUSE_BEHIND : REFUSE_LIMIT, cell, key.origin);
+    }
+    node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
+    pending->now = next;
+    return node->refused_rows > 0 ? store_refused_delete(node->store, &key) : ERR_OK;
+}
+
+/* ---- all of it ---- */
+
+static enum err receive_places(struct receiver *r)
+{
+    const struct msg_batch *batch = r->batch;
+    for (size_t i = 0; i < batch->unit_count; i++) {
+        TRY(receive_unit(r, &batch->units[i]));
+    }
+    for (size_t i = 0; i < batch->hosting_count; i++) {
+        TRY(receive_hosting(r, &batch->hostings[i]));
+    }
+    for (size_t i = 0; i < batch->status_count; i++) {
+        TRY(receive_status(r, &batch->statuses[i]));
+    }
+    return ERR_OK;
+}
+
+static enum err receive_chains(struct receiver *r)
+{
+    const struct msg_batch *batch = r->batch;
+    for (size_t i = 0; i < batch->opening_count; i++) {
+        TRY(receive_opening(r, &batch->openings[i]));
+    }
+    for (size_t i = 0; i < batch->signed_heads_count; i++) {
+        TRY(receive_signed_heads(r, &batch->signed_heads[i]));
+    }
+    TRY(receive_entries(r));
+    for (size_t i = 0; i < batch->heads_count; i++) {
+        TRY(receive_heads(r, &batch->heads[i]));
+    }
+    return ERR_OK;
+}
+
+enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch)
+{
+    struct receiver r = {.node = node, .link = link, .batch = batch, .child = TREE_NONE};
+    if (!link->up) {
+        r.child = view_unit(&node->view, link->unit);
+        if (r.child == TREE_NONE) {
+            return ERR_PROTOCOL;
+        }
+    }
+    TRY(node_write(node));
+    TRY(receive_places(&r));
+    TRY(receive_chains(&r));
+    for (size_t i = 0; i < batch->cell_count; i++) {
+        TRY(receive_cell(&r, &batch->cells[i]));
+    }
+    return ERR_OK;
+}
