@@ -95,6 +95,7 @@ struct waiter {
     uint64_t request;
     enum wait_level level;
     int64_t revision;
+    int64_t entries; /* place in the own ledger that must be in escrow too */
     struct mono deadline;
 };
 
@@ -165,6 +166,8 @@ struct node {
     int64_t read;                /* highest revision that any sender has read */
     int64_t down_head;           /* last revision of a row that may go down */
     int64_t stored_head;
+    int64_t saved_head;          /* at the savepoint */
+    int64_t saved_down_head;
 
     /* own ledger */
     struct store_segment segment; /* id 0: none begun by this process */
@@ -238,7 +241,12 @@ enum err node_origin_ensure(struct node *node, const struct id *name, int64_t vi
                             struct cached_origin **out) MUST_CHECK;
 enum err node_alarm(struct node *node, const char *code, const char *subject, const char *fmt, ...)
     __attribute__((format(printf, 4, 5))) MUST_CHECK;
+/* A part of the transaction that may be taken back: what was flushed before it stays. */
+enum err node_savepoint(struct node *node) MUST_CHECK;
+enum err node_savepoint_end(struct node *node, bool undo) MUST_CHECK;
 struct link *node_link(struct node *node, uint64_t id);
+/* Whether this file once used that session name; true for none. */
+enum err node_knows_session(struct node *node, const struct id *session, bool *known) MUST_CHECK;
 
 /* ---- cells.c ---- */
 enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out) MUST_CHECK;
@@ -286,6 +294,8 @@ enum err receive_batch(struct node *node, struct link *link, const struct msg_ba
 
 /* ---- uplink.c, downlink.c ---- */
 void uplink_message(struct node *node, struct link *link, const struct message *message);
+void uplink_start(struct node *node, struct link *link);
+void sender_acked(struct node *node, struct sender *out, struct feed_mark upto);
 void uplink_down(struct node *node, struct link *link);
 void uplink_refused_state(struct node *node, enum uplink_state state, const char *text);
 void downlink_message(struct node *node, struct link *link, const struct message *message);
@@ -310,6 +320,10 @@ struct msg_reply *request_reply(struct node *node, const struct request *request
 void request_refuse(struct node *node, const struct request *request, enum err err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Takes a catalogue as the current one: stores it, loads it, looks at held rows again. */
+enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes content,
+                               const struct signature *signature) MUST_CHECK;
+
 /* Checks formulas and what the published catalogue allows; lists the changes. */
 enum err admin_check_catalogue(struct node *node, const struct catalogue *next, struct errmsg *msg) MUST_CHECK;
 
@@ -318,5 +332,7 @@ enum err audit_step(struct node *node) MUST_CHECK;
 void audit_stop(struct node *node);
 /* At a mark: what was found damaged and can be computed here is mended. */
 enum err audit_mend(struct node *node) MUST_CHECK;
+/* Adds the origins of damaged cells that come over this link to those that are asked for again. */
+enum err audit_ask_again(struct node *node, const struct link *link, struct id *again, size_t *count) MUST_CHECK;
 
 #endif

@@ -207,3 +207,15 @@ enum err node_alarm(struct node *node, const char *code, const char *subject, co
     TRY(node_write(node));
     return store_alarm_put(node->store, &alarm);
 }
+
+enum err node_knows_session(struct node *node, const struct id *session, bool *known)
+{
+    struct id sessions[SESSIONS_MAX];
+    size_t n;
+    TRY(store_sessions(node->store, sessions, SESSIONS_MAX, &n));
+    *known = id_is_zero(session);
+    for (size_t i = 0; i < n; i++) {
+        *known = *known || id_equal(&sessions[i], session);
+    }
+    return ERR_OK;
+}

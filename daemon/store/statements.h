@@ -12,6 +12,12 @@
       "COMMIT") \
     X(ROLLBACK, \
       "ROLLBACK") \
+    X(SAVEPOINT, \
+      "SAVEPOINT part") \
+    X(SAVEPOINT_UNDO, \
+      "ROLLBACK TO part") \
+    X(SAVEPOINT_END, \
+      "RELEASE part") \
     X(SCHEMA_VERSION, \
       "PRAGMA user_version") \
     X(FACT_SET, \

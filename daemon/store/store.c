@@ -276,3 +276,16 @@ void store_rollback(struct store *store)
     enum err ignored = store_run(store, store_bind(store, STMT_ROLLBACK, ""));
     (void)ignored;
 }
+
+enum err store_savepoint(struct store *store)
+{
+    return store_run(store, store_bind(store, STMT_SAVEPOINT, ""));
+}
+
+enum err store_savepoint_end(struct store *store, bool undo)
+{
+    if (undo) {
+        TRY(store_run(store, store_bind(store, STMT_SAVEPOINT_UNDO, "")));
+    }
+    return store_run(store, store_bind(store, STMT_SAVEPOINT_END, ""));
+}

@@ -33,6 +33,10 @@ enum err store_begin(struct store *store) MUST_CHECK;
 enum err store_commit(struct store *store) MUST_CHECK;
 void store_rollback(struct store *store);
 
+/* A part of the write transaction that can be taken back; parts do not nest. */
+enum err store_savepoint(struct store *store) MUST_CHECK;
+enum err store_savepoint_end(struct store *store, bool undo) MUST_CHECK;
+
 /* ---- facts about this file, by name ---- */
 enum err store_fact_set_int(struct store *store, const char *name, int64_t value) MUST_CHECK;
 enum err store_fact_set_blob(struct store *store, const char *name, const void *data, size_t len) MUST_CHECK;

@@ -1,0 +1,132 @@
+/* Joining, at the parent: a stranger shows that it knows the secret of an invitation, bound to its TLS session, and is
+ * given a place: a node id, an origin, a hosting act that raises the unit's hosting number. The network side certifies its
+ * keys after the commit. The same key with the same invitation again gets the same answer, so that a lost reply costs
+ * nothing; another key finds the invitation used. */
+#include <string.h>
+
+#include "base/sha256.h"
+#include "node/internal.h"
+
+static void refuse_join(struct node *node, uint64_t link, const char *text)
+{
+    struct message *message = node_message(node, MESSAGE_JOINED);
+    struct effect *effect = message == NULL ? NULL : node_emit(node, EFFECT_SEND, link);
+    if (effect != NULL) {
+        message->u.joined = (struct msg_joined){.err = ERR_REFUSED, .text = text, .unit = "", .unit_name = "", .unit_level = ""};
+        effect->message = message;
+        node_log(node, true, "join=refused text=\"%s\"", text);
+    }
+}
+
+/* The proof: HMAC(secret, exporter ‖ node request ‖ ca request). */
+static bool proves(const struct store_invite *invite, const struct msg_join *join, const struct node_joiner *joiner)
+{
+    struct buf said;
+    buf_init(&said, FRAME_MAX_BYTES);
+    buf_put_hash(&said, &joiner->exporter);
+    buf_put(&said, join->node_request.data, join->node_request.len);
+    buf_put(&said, join->ca_request.data, join->ca_request.len);
+    struct hash want = hmac_sha256(invite->secret, sizeof invite->secret, said.data, said.len);
+    bool good = !said.failed && secret_equal(want.b, join->proof.b, sizeof want.b);
+    buf_deinit(&said);
+    return good;
+}
+
+static const char *why_not(const struct node *node, const struct store_invite *invite, const struct node_joiner *joiner)
+{
+    if (invite->used && !hash_equal(&invite->key, &joiner->node_key)) {
+        return "this invitation was used already; ask for a new one with tally invite";
+    }
+    if (!invite->used && node->now.wall.ms > invite->expires.ms) {
+        return "this invitation has expired; ask for a new one with tally invite";
+    }
+    return NULL;
+}
+
+/* The hosting row of the unit after this join. */
+static enum err host(struct node *node, struct store_invite *invite, const struct node_joiner *joiner,
+                     struct store_hosting *hosting)
+{
+    struct cached_origin *origin;
+    const char *code;
+    enum err err = store_hosting_get(node->store, invite->unit, hosting);
+    bool had = err == ERR_OK;
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    struct store_hosting next = {.unit = invite->unit, .key = joiner->node_key, .decider = node->origin, .scope = SCOPE_OWN};
+    next.count = (had ? hosting->count : 0) + 1;
+    next.number = (had && hosting->number > node->hosting ? hosting->number : node->hosting) + 1;
+    node->env.random(node->env.ctx, next.node.b, sizeof next.node.b);
+    if (had) {
+        next.origin = hosting->origin; /* the new machine goes on with the ledger of the old one */
+    } else {
+        node->env.random(node->env.ctx, next.origin.b, sizeof next.origin.b);
+    }
+    TRY(node_text(node, invite->unit, &code));
+    struct act act = {.kind = ACT_HOST, .unit = code, .name = "", .level = "", .parent = "", .day = DAY_NONE, .node = next.node,
+                      .origin = next.origin, .key = next.key, .number = (uint64_t)next.number};
+    TRY(ledger_act(node, &act, "join"));
+    TRY(rows_put_hosting(node, &next));
+    TRY(node_origin_ensure(node, &next.origin, invite->unit, SCOPE_BELOW, &origin));
+    origin->row.unit = invite->unit;
+    origin->dirty = true;
+    struct store_status status = {.unit = invite->unit, .node = next.node, .state = LINK_NEVER, .direct = true};
+    TRY(rows_put_status(node, &status));
+    invite->used = true;
+    invite->key = joiner->node_key;
+    *hosting = next;
+    return store_invite_put(node->store, invite);
+}
+
+static enum err answer(struct node *node, uint64_t link, const struct store_hosting *hosting)
+{
+    struct msg_joined *joined = arena_alloc(&node->arena, sizeof *joined);
+    struct ancestor *parent = arena_alloc(&node->arena, sizeof *parent);
+    const char **addresses = arena_array(&node->arena, ADDRESSES_MAX, sizeof *addresses);
+    const struct unit *unit = &node->view.tree.units[view_unit(&node->view, hosting->unit)];
+    const struct unit *self = &node->view.tree.units[node->view.self];
+    struct store_hosting own;
+    struct effect *effect = node_emit(node, EFFECT_ISSUE, link);
+    if (joined == NULL || parent == NULL || addresses == NULL || effect == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_hosting_get(node->store, self->id, &own));
+    for (size_t i = 0; i < node->address_count; i++) {
+        addresses[i] = node->addresses[i];
+    }
+    *parent = (struct ancestor){.unit = self->code, .node = node->identity.node, .key = own.key, .addresses = addresses,
+                                .address_count = node->address_count};
+    *joined = (struct msg_joined){.text = "", .tree = node->identity.tree, .node = hosting->node, .origin = hosting->origin,
+                                  .unit = unit->code, .unit_name = unit->name, .unit_level = unit->level,
+                                  .hosting = hosting->number, .root_key = node->root_key, .ancestors = parent,
+                                  .ancestor_count = 1};
+    effect->joined = joined;
+    node_log(node, false, "join=accepted unit=%s", unit->code);
+    return ERR_OK;
+}
+
+void node_on_join(struct node *node, uint64_t link, const struct msg_join *join, const struct node_joiner *joiner)
+{
+    struct store_invite invite;
+    struct store_hosting hosting;
+    enum err err = store_invite_get(node->store, &join->invite, &invite);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && !proves(&invite, join, joiner))) {
+        refuse_join(node, link, "this office gave out no such invitation; check the token, or ask for a new one");
+        return;
+    }
+    const char *no = err == ERR_OK ? why_not(node, &invite, joiner) : NULL;
+    if (no != NULL) {
+        refuse_join(node, link, no);
+        return;
+    }
+    if (err == ERR_OK && invite.used) {
+        err = store_hosting_get(node->store, invite.unit, &hosting);
+    } else if (err == ERR_OK) {
+        err = host(node, &invite, joiner, &hosting);
+    }
+    err = err == ERR_OK ? answer(node, link, &hosting) : err;
+    if (err != ERR_OK) {
+        node_fail(node, err, "join");
+    }
+}

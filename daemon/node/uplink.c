@@ -1,0 +1,357 @@
+/* The child's side of the link to the parent.
+ *
+ * 1. The link is up: the hello says who this is, the names of the sessions of this file, the heads of the own ledger.
+ * 2. The welcome says what the parent's file has. Less than remembered: the parent was put back, and everything from there
+ *    on is sent again, which changes nothing above. The escrow's head is held against the own chain.
+ * 3. Batches go up one at a time (feed.c), each after the acknowledgement of the one before; the size adapts so that an
+ *    acknowledgement takes well under a second.
+ * 4. What the parent sends down is applied like a batch from a child and acknowledged.
+ *
+ * Ends: link down, silence for too long, or a refusal, whose reason is kept and shown; the network side tries again. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "node/internal.h"
+
+#ifndef TALLY_VERSION
+#define TALLY_VERSION "unknown"
+#endif
+
+enum { QUICK_ACK_MS = 250, SLOW_ACK_MS = 800 };
+
+static void fail(struct node *node, enum err err, const char *what)
+{
+    if (err != ERR_OK) {
+        node_fail(node, err, what);
+    }
+}
+
+void sender_acked(struct node *node, struct sender *out, struct feed_mark upto)
+{
+    int64_t took = node->now.mono.ms - out->sent_at.ms;
+    if (!out->in_flight) {
+        return;
+    }
+    out->in_flight = false;
+    out->acked = upto;
+    out->entries_acked = out->entries_read;
+    if (took < QUICK_ACK_MS && out->window_bytes < WINDOW_MAX_BYTES) {
+        out->window_bytes *= 2;
+    } else if (took > SLOW_ACK_MS && out->window_bytes > WINDOW_MIN_BYTES) {
+        out->window_bytes /= 2;
+    }
+}
+
+void uplink_refused_state(struct node *node, enum uplink_state state, const char *text)
+{
+    enum err err = node_write(node);
+    err = err == ERR_OK ? store_fact_set_int(node->store, "uplink_state", state) : err;
+    err = err == ERR_OK ? store_fact_set_blob(node->store, "uplink_text", text, strlen(text)) : err;
+    fail(node, err, "uplink state");
+}
+
+static enum err say_hello(struct node *node, struct link *link)
+{
+    enum { SEGMENTS = 256 };
+    struct message *message = node_message(node, MESSAGE_HELLO);
+    struct id *sessions = arena_array(&node->arena, SESSIONS_MAX, sizeof *sessions);
+    struct head *heads = arena_array(&node->arena, HEADS_MAX, sizeof *heads);
+    struct store_segment *segments = arena_array(&node->arena, SEGMENTS, sizeof *segments);
+    if (message == NULL || sessions == NULL || heads == NULL || segments == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct msg_hello *hello = &message->u.hello;
+    *hello = (struct msg_hello){.protocol_min = PROTOCOL_MIN, .protocol_max = PROTOCOL_MAX, .software = TALLY_VERSION,
+                                .tree = node->identity.tree, .node = node->identity.node, .origin = node->origin,
+                                .catalogue_version = node->view.catalogue.version, .sessions = sessions, .heads = heads,
+                                .remembered = node->acked, .have = node->parent_have};
+    TRY(store_sessions(node->store, sessions, SESSIONS_MAX, &hello->session_count));
+    size_t n = SEGMENTS;
+    for (int64_t after = 0; n == SEGMENTS; after = segments[n - 1].number) {
+        TRY(store_segments(node->store, node->own_origin, after, segments, SEGMENTS, &n));
+        for (size_t i = 0; i < n; i++) {
+            bool current = node->segment.id != 0 && segments[i].id == node->segment.id;
+            const struct store_segment *segment = current ? &node->segment : &segments[i];
+            /* The newest are what counts: the oldest make room. */
+            if (hello->head_count == HEADS_MAX) {
+                memmove(heads, heads + 1, (HEADS_MAX - 1) * sizeof *heads);
+                hello->head_count--;
+            }
+            heads[hello->head_count++] = (struct head){segment->name, (uint64_t)segment->length, segment->hash};
+        }
+        if (n == 0) {
+            break;
+        }
+    }
+    node_send(node, link, message);
+    return ERR_OK;
+}
+
+void uplink_start(struct node *node, struct link *link)
+{
+    link->state = SESSION_HELLO;
+    fail(node, say_hello(node, link), "hello");
+}
+
+void uplink_down(struct node *node, struct link *link)
+{
+    node->uplink = NULL;
+    node->parent_clock_known = false;
+    if (link->state == SESSION_LIVE || link->state == SESSION_HELLO) {
+        uplink_refused_state(node, UPLINK_CONNECTING, "");
+    }
+}
+
+/* The end of this session for a reason that people must see. */
+static void give_up(struct node *node, struct link *link, enum refusal_code code, const char *text)
+{
+    struct message *message = node_message(node, MESSAGE_REFUSE);
+    if (message != NULL) {
+        message->u.refuse = (struct msg_refuse){.code = code, .text = text, .protocol_min = PROTOCOL_MIN,
+                                                .protocol_max = PROTOCOL_MAX};
+        node_send(node, link, message);
+    }
+    uplink_refused_state(node, code == REFUSAL_FORK ? UPLINK_FENCED : UPLINK_REFUSED, text);
+    fail(node, node_alarm(node, "uplink-refused", "parent", "%s", text), "alarm");
+    node_close_link(node, link, "refused");
+}
+
+/* Finds the place in the own ledger up to which the escrow goes, and checks that it is this ledger. */
+static enum err place_of_escrow(struct node *node, const struct msg_welcome *welcome, int64_t *place, bool *ours)
+{
+    *place = 0;
+    *ours = true;
+    for (size_t i = 0; i < welcome->escrow_count; i++) {
+        const struct head *head = &welcome->escrow[i];
+        struct store_segment segment;
+        struct store_entry entry;
+        if (head->length == 0) {
+            continue;
+        }
+        enum err err = store_segment_find(node->store, &head->segment, &segment);
+        if (err == ERR_OK) {
+            err = store_entry_get(node->store, segment.id, (int64_t)head->length, &node->arena, &entry);
+        }
+        if (err == ERR_NOT_FOUND || (err == ERR_OK && !hash_equal(&entry.hash, &head->hash))) {
+            *ours = false;
+            return ERR_OK;
+        }
+        TRY(err);
+        int64_t end = segment.base + (int64_t)head->length;
+        *place = end > *place ? end : *place;
+    }
+    return ERR_OK;
+}
+
+static enum err adopt_addresses(struct node *node, const struct msg_welcome *welcome)
+{
+    if (welcome->ancestor_count == 0 || welcome->ancestors[0].address_count == 0) {
+        return ERR_OK;
+    }
+    struct buf list;
+    buf_init(&list, 1 << 14);
+    buf_put_u32(&list, (uint32_t)welcome->ancestors[0].address_count);
+    for (size_t i = 0; i < welcome->ancestors[0].address_count; i++) {
+        buf_put_str(&list, welcome->ancestors[0].addresses[i]);
+    }
+    enum err err = list.failed ? ERR_NO_MEMORY : node_write(node);
+    err = err == ERR_OK ? store_fact_set_blob(node->store, "parent_addresses", list.data, list.len) : err;
+    buf_deinit(&list);
+    return err;
+}
+
+static enum err go_live(struct node *node, struct link *link, const struct msg_welcome *welcome, int64_t place)
+{
+    bool behind = welcome->have.revision < node->acked.revision;
+    node_log(node, false, "uplink=live unit=%s parent_has=%" PRId64 " remembered=%" PRId64 " escrow=%" PRId64 "%s", welcome->unit,
+             welcome->have.revision, node->acked.revision, place,
+             behind ? " note=\"the parent has less than remembered: it was put back, and is sent the rest again\"" : "");
+    feed_start(node, &link->out, welcome->have);
+    link->out.entries_read = place;
+    link->out.entries_acked = place;
+    link->state = SESSION_LIVE;
+    node->acked = welcome->have;
+    node->entries_acked = place;
+    node->root_revision = welcome->root_revision > node->root_revision ? welcome->root_revision : node->root_revision;
+    node->root_revision = behind ? welcome->root_revision : node->root_revision;
+    node->parent_offset_ms = welcome->now.ms - node->now.wall.ms;
+    node->parent_clock_known = true;
+    size_t at = 0;
+    const void *key;
+    void *value;
+    while (map_next(&node->origins, &at, &key, &value)) {
+        ((struct cached_origin *)value)->marked = false;
+    }
+    TRY(adopt_addresses(node, welcome));
+    TRY(node_write(node));
+    TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
+    TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
+    TRY(store_fact_set_int(node->store, "entries_acked", place));
+    TRY(store_alarm_delete(node->store, "uplink-refused", "parent"));
+    uplink_refused_state(node, UPLINK_LINKED, "");
+    return ERR_OK;
+}
+
+static enum err on_welcome(struct node *node, struct link *link, const struct msg_welcome *welcome)
+{
+    int64_t place;
+    bool ours;
+    bool known;
+    if (link->state != SESSION_HELLO || !id_equal(&welcome->tree, &node->identity.tree)) {
+        give_up(node, link, REFUSAL_TREE, "the parent belongs to another tree");
+        return ERR_OK;
+    }
+    TRY(place_of_escrow(node, welcome, &place, &ours));
+    if (!ours) {
+        give_up(node, link, REFUSAL_FORK,
+                "the copy of this ledger at the parent has entries that are not here, or others: this machine's data was "
+                "put back to an old state or copied; what is here is kept, nothing is sent; ask the office above");
+        return ERR_OK;
+    }
+    TRY(node_knows_session(node, &welcome->have.session, &known));
+    if (!known || welcome->have.revision > node->head) {
+        give_up(node, link, REFUSAL_SESSION,
+                "the parent has had changes of this node that this file does not know: its data was put back to an old "
+                "state; what is here is kept, nothing is sent; ask the office above");
+        return ERR_OK;
+    }
+    return go_live(node, link, welcome, place);
+}
+
+static enum err on_ack(struct node *node, struct link *link, const struct msg_ack *ack)
+{
+    if (!link->out.in_flight || ack->upto.revision > node->head) {
+        return ERR_OK;
+    }
+    sender_acked(node, &link->out, ack->upto);
+    node->acked = ack->upto;
+    node->entries_acked = link->out.entries_acked;
+    node->root_revision = ack->root_revision > node->root_revision ? ack->root_revision : node->root_revision;
+    TRY(node_write(node));
+    TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
+    TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
+    TRY(store_fact_set_int(node->store, "entries_acked", node->entries_acked));
+    if (link->out.in_flight_mark && ack->unequal_count == 0) {
+        TRY(store_fact_set_int(node->store, "exact_as_of", node->now.wall.ms));
+    }
+    if (ack->refused_total > 0) {
+        const struct refused_row *row = ack->refused_count > 0 ? &ack->refused[0] : NULL;
+        TRY(node_alarm(node, "refused-above", "parent", "the office above refused %" PRId64 " rows; the first: unit %s, measure %s: %s",
+                       ack->refused_total, row == NULL ? "?" : row->unit, row == NULL ? "?" : row->measure,
+                       row == NULL ? "?" : refuse_reason_text(row->reason)));
+    }
+    for (size_t i = 0; i < ack->unequal_count; i++) {
+        struct cached_origin *origin;
+        enum err err = node_origin_named(node, &ack->unequal[i], &origin);
+        if (err == ERR_OK && origin->row.scope != SCOPE_ABOVE) {
+            TRY(store_cells_requeue(node->store, origin->row.id, &node->head));
+            origin->marked = false;
+            link->out.marked = false;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err on_catalogue(struct node *node, const struct msg_catalogue *catalogue)
+{
+    struct buf bytes;
+    struct errmsg msg = {{0}};
+    struct catalogue decoded;
+    if (catalogue->version <= node->view.catalogue.version) {
+        return ERR_OK;
+    }
+    buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
+    buf_put_u64(&bytes, catalogue->version);
+    buf_put(&bytes, catalogue->content.data, catalogue->content.len);
+    bool good = !bytes.failed && node->env.verify(node->env.ctx, &node->root_key, (struct bytes){bytes.data, bytes.len},
+                                                  &catalogue->signature);
+    buf_deinit(&bytes);
+    if (!good) {
+        return node_alarm(node, "bad-signature", "catalogue", "a catalogue came that the root did not sign; the old one stays");
+    }
+    if (catalogue_decode(catalogue->content, &node->arena, &decoded, &msg) != ERR_OK) {
+        return node_alarm(node, "bad-catalogue", "catalogue", "version %" PRIu64 " of the catalogue cannot be read: %s",
+                          catalogue->version, msg.text);
+    }
+    return admin_adopt_catalogue(node, catalogue->version, catalogue->content, &catalogue->signature);
+}
+
+static enum err on_batch(struct node *node, struct link *link, const struct msg_batch *batch)
+{
+    TRY(receive_batch(node, link, batch));
+    link->ack_due = true;
+    link->received = batch->upto;
+    node->parent_have = batch->upto;
+    TRY(store_fact_set_blob(node->store, "parent_have_session", batch->upto.session.b, ID_BYTES));
+    return store_fact_set_int(node->store, "parent_have_revision", batch->upto.revision);
+}
+
+static enum err on_ping(struct node *node, struct link *link, const struct msg_ping *ping)
+{
+    node->parent_offset_ms = ping->now.ms - node->now.wall.ms;
+    node->root_revision = ping->root_revision > node->root_revision ? ping->root_revision : node->root_revision;
+    if (!ping->answer) {
+        struct message *message = node_message(node, MESSAGE_PING);
+        if (message != NULL) {
+            message->u.ping = (struct msg_ping){.answer = true, .nonce = ping->nonce, .now = node->now.wall};
+            node_send(node, link, message);
+        }
+    }
+    return ERR_OK;
+}
+
+static void on_refuse(struct node *node, struct link *link, const struct msg_refuse *refuse)
+{
+    if (refuse->code == REFUSAL_SHUTDOWN || refuse->code == REFUSAL_BUSY) {
+        uplink_refused_state(node, UPLINK_CONNECTING, refuse->text);
+    } else {
+        const char *text = arena_printf(&node->arena, "%s (protocol here %u to %u, there %u to %u)", refuse->text, PROTOCOL_MIN,
+                                        PROTOCOL_MAX, refuse->protocol_min, refuse->protocol_max);
+        text = refuse->code == REFUSAL_PROTOCOL && text != NULL ? text : refuse->text;
+        uplink_refused_state(node, UPLINK_REFUSED, text);
+        fail(node, node_alarm(node, "uplink-refused", "parent", "%s", text), "alarm");
+    }
+    node_close_link(node, link, "refused by the parent");
+}
+
+void uplink_message(struct node *node, struct link *link, const struct message *message)
+{
+    link->heard_at = node->now.mono;
+    enum err err = ERR_PROTOCOL;
+    if (message->type == MESSAGE_REFUSE) {
+        on_refuse(node, link, &message->u.refuse);
+        return;
+    }
+    if (message->type == MESSAGE_WELCOME) {
+        err = on_welcome(node, link, &message->u.welcome);
+    } else if (link->state == SESSION_LIVE && message->type == MESSAGE_ACK) {
+        err = on_ack(node, link, &message->u.ack);
+    } else if (link->state == SESSION_LIVE && message->type == MESSAGE_CATALOGUE) {
+        err = on_catalogue(node, &message->u.catalogue);
+    } else if (link->state == SESSION_LIVE && message->type == MESSAGE_BATCH) {
+        err = on_batch(node, link, &message->u.batch);
+    } else if (link->state == SESSION_LIVE && message->type == MESSAGE_PING) {
+        err = on_ping(node, link, &message->u.ping);
+    }
+    if (err == ERR_PROTOCOL) {
+        node_close_link(node, link, "the parent broke the protocol");
+    } else {
+        fail(node, err, "uplink");
+    }
+}
+
+enum err uplink_settle(struct node *node, struct link *link)
+{
+    if (link->state != SESSION_LIVE) {
+        return ERR_OK;
+    }
+    if (link->ack_due) {
+        struct message *message = node_message(node, MESSAGE_ACK);
+        if (message == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        message->u.ack = (struct msg_ack){.upto = link->received};
+        node_send(node, link, message);
+    }
+    return feed_pump(node, link);
+}
