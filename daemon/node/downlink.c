@@ -491,6 +491,7 @@ static enum err settle_mark(struct node *node, struct link *link)
             again[link->ask_again_count++] = link->digests[i].origin;
         }
     }
+    TRY(audit_mend(node));
     TRY(audit_ask_again(node, link, again, &link->ask_again_count));
     link->ask_again = again;
     struct cached_origin *origin;

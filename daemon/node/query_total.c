@@ -1,0 +1,432 @@
+/* `total`: sums of totals over units, periods, categories; coverage; indicators; the state of the sources. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/formula.h"
+#include "node/query_internal.h"
+
+enum { CATEGORIES_MAX = 4096, ROWS_PER_REPLY = 500, PERIODS_MAX = 4000 };
+
+struct asking {
+    struct query *q;
+    const struct req_total *req;
+    struct period period;
+    struct total_row *rows; /* of the reply being filled */
+    size_t count;
+    bool first;
+    struct rep_total head;
+};
+
+/* ---- rows out ---- */
+
+static enum err flush_rows(struct asking *a, bool more)
+{
+    struct message reply = {.u.reply.u.total = a->head};
+    reply.u.reply.u.total.rows = a->rows;
+    reply.u.reply.u.total.row_count = a->count;
+    if (!a->first) {
+        reply.u.reply.u.total.stale = NULL;
+        reply.u.reply.u.total.stale_count = 0;
+    }
+    (void)query_send(a->q, &reply, more);
+    a->first = false;
+    a->count = 0;
+    return ERR_OK;
+}
+
+static enum err put_row(struct asking *a, const struct total_row *row)
+{
+    if (a->count == ROWS_PER_REPLY) {
+        TRY(flush_rows(a, true));
+    }
+    a->rows[a->count++] = *row;
+    return ERR_OK;
+}
+
+static const char *period_name(struct query *q, struct period period)
+{
+    char text[PERIOD_TEXT_BYTES];
+    period_format(period, text);
+    const char *copy = arena_str(&q->arena, text);
+    return copy == NULL ? "?" : copy;
+}
+
+/* ---- one measure at one unit over one period ---- */
+
+struct spot {
+    int unit;
+    bool own_only; /* the unit's own cells, without what is under it */
+    struct period period;
+};
+
+static enum err coverage(struct asking *a, const struct spot *spot, size_t measure, struct total_row *row)
+{
+    struct query *q = a->q;
+    const struct view *view = &q->view;
+    const struct measure *m = &view->catalogue.measures[measure];
+    int32_t first;
+    int32_t last;
+    (void)period_range(spot->period, m->frequency, &first, &last);
+    int32_t last_day = period_last_day(spot->period);
+    for (size_t i = 0; i < view->tree.count; i++) {
+        const struct unit *unit = &view->tree.units[i];
+        bool within = spot->own_only ? (int)i == spot->unit : view_within(view, (int)i, spot->unit);
+        if (!within || strcmp(unit->level, m->level) != 0) {
+            continue;
+        }
+        bool reported;
+        TRY(store_unit_reported(q->store, unit->id, view->measure_ids[measure], first, last, &reported));
+        row->reported += reported ? 1 : 0;
+        row->expected += view_open(unit, last_day) ? 1 : 0;
+    }
+    return ERR_OK;
+}
+
+/* The sums by category of the spot: of the whole subtree, or of the unit's own cells (its total less its children's). */
+static enum err sums_at(struct asking *a, const struct spot *spot, size_t measure, struct store_total *out, size_t *count)
+{
+    struct query *q = a->q;
+    const struct view *view = &q->view;
+    const struct measure *m = &view->catalogue.measures[measure];
+    struct store_span span = {.unit = view->tree.units[spot->unit].id, .measure = view->measure_ids[measure],
+                              .standing = m->kind == MEASURE_STOCK};
+    int32_t first;
+    int32_t last;
+    (void)period_range(spot->period, m->frequency, &first, &last);
+    span.from = first;
+    span.to = last;
+    TRY(store_total_sums(q->store, &span, out, CATEGORIES_MAX, count));
+    if (!spot->own_only) {
+        return ERR_OK;
+    }
+    struct store_total *part = arena_array(&q->arena, CATEGORIES_MAX, sizeof *part);
+    if (part == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < view->tree.count; i++) {
+        size_t n;
+        if (view->tree.units[i].parent != spot->unit) {
+            continue;
+        }
+        span.unit = view->tree.units[i].id;
+        TRY(store_total_sums(q->store, &span, part, CATEGORIES_MAX, &n));
+        for (size_t j = 0; j < n; j++) {
+            for (size_t k = 0; k < *count; k++) {
+                bool same = out[k].category == part[j].category;
+                out[k].value -= same ? part[j].value : 0;
+                out[k].entries -= same ? part[j].entries : 0;
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+static struct total_row blank_row(struct asking *a, const struct spot *spot, const char *code, const char *name, int decimals)
+{
+    return (struct total_row){.unit = a->q->view.tree.units[spot->unit].code, .measure = code, .name = name,
+                              .period = period_name(a->q, spot->period), .category = "", .category_null = true,
+                              .own = spot->own_only, .indicator_value = "", .decimals = decimals};
+}
+
+static enum err measure_rows(struct asking *a, const struct spot *spot, size_t measure)
+{
+    struct query *q = a->q;
+    const struct measure *m = &q->view.catalogue.measures[measure];
+    struct store_total *sums = arena_array(&q->arena, CATEGORIES_MAX, sizeof *sums);
+    size_t n;
+    if (sums == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(sums_at(a, spot, measure, sums, &n));
+    struct total_row row = blank_row(a, spot, m->code, m->name, m->decimals);
+    TRY(coverage(a, spot, measure, &row));
+    if (a->req->by != BY_CATEGORY) {
+        for (size_t i = 0; i < n; i++) {
+            row.overflow = row.overflow || wide_add_overflows(row.value, sums[i].value, &row.value);
+            row.entries += sums[i].entries;
+        }
+        return put_row(a, &row);
+    }
+    row.category_null = false;
+    for (size_t i = 0; i < n; i++) {
+        struct total_row one = row;
+        one.category = query_symbol(q, sums[i].category);
+        one.value = sums[i].value;
+        one.entries = sums[i].entries;
+        TRY(put_row(a, &one));
+    }
+    return n == 0 ? put_row(a, &row) : ERR_OK;
+}
+
+/* ---- indicators ---- */
+
+struct value_at {
+    struct asking *a;
+    const struct spot *spot;
+};
+
+static enum err measure_value(void *ctx, size_t measure, wide *value)
+{
+    struct value_at *at = ctx;
+    struct query *q = at->a->q;
+    size_t n;
+    struct store_total *sums = arena_array(&q->arena, CATEGORIES_MAX, sizeof *sums);
+    if (sums == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(sums_at(at->a, at->spot, measure, sums, &n));
+    *value = 0;
+    for (size_t i = 0; i < n; i++) {
+        *value += sums[i].value;
+    }
+    return ERR_OK;
+}
+
+/* The coarsest frequency among the measures of the formula: no finer period has a meaning. */
+static enum frequency formula_frequency(const struct view *view, const struct formula *formula)
+{
+    enum frequency coarsest = FREQUENCY_DAY;
+    for (size_t i = 0; i < formula->count; i++) {
+        if (formula->steps[i].op == FORMULA_MEASURE) {
+            enum frequency f = view->catalogue.measures[formula->steps[i].measure].frequency;
+            coarsest = f < coarsest ? f : coarsest;
+        }
+    }
+    return coarsest;
+}
+
+static enum err indicator_row(struct asking *a, const struct spot *spot, const struct indicator *indicator,
+                              const struct formula *formula)
+{
+    struct value_at at = {a, spot};
+    struct fraction result;
+    char text[FRACTION_TEXT_BYTES];
+    bool there;
+    TRY(formula_compute(formula, &a->q->view.catalogue, measure_value, &at, &there, &result));
+    struct total_row row = blank_row(a, spot, indicator->code, indicator->name, indicator->decimals);
+    row.indicator = true;
+    if (there && fraction_format(&result, indicator->decimals, text)) {
+        row.indicator_value = arena_str(&a->q->arena, text);
+        if (row.indicator_value == NULL) {
+            return ERR_NO_MEMORY;
+        }
+    }
+    return put_row(a, &row);
+}
+
+/* ---- which measures, units, periods ---- */
+
+static bool named(const struct req_total *req, const char *code)
+{
+    for (size_t i = 0; i < req->measure_count; i++) {
+        if (strcmp(req->measures[i], code) == 0) {
+            return true;
+        }
+    }
+    return req->measure_count == 0;
+}
+
+/* The periods of a row group: the span itself, or each period of the frequency in it. */
+static enum err each_period(struct asking *a, const struct spot *spot, enum frequency frequency, size_t measure,
+                            const struct indicator *indicator, const struct formula *formula)
+{
+    int32_t first = spot->period.index;
+    int32_t last = first;
+    struct spot at = *spot;
+    if (a->req->by == BY_PERIOD) {
+        (void)period_range(spot->period, frequency, &first, &last);
+        at.period.frequency = frequency;
+    }
+    for (int32_t p = first; p <= last && p - first < PERIODS_MAX; p++) {
+        at.period.index = p;
+        TRY(indicator == NULL ? measure_rows(a, &at, measure) : indicator_row(a, &at, indicator, formula));
+    }
+    return ERR_OK;
+}
+
+static enum err spot_rows(struct asking *a, const struct spot *spot)
+{
+    const struct catalogue *catalogue = &a->q->view.catalogue;
+    struct formula formula;
+    for (size_t i = 0; i < catalogue->measure_count; i++) {
+        const struct measure *m = &catalogue->measures[i];
+        if (named(a->req, m->code) && m->frequency >= spot->period.frequency) {
+            TRY(each_period(a, spot, m->frequency, i, NULL, NULL));
+        }
+    }
+    for (size_t i = 0; i < catalogue->indicator_count && a->req->by != BY_CATEGORY; i++) {
+        const struct indicator *indicator = &catalogue->indicators[i];
+        if (!named(a->req, indicator->code) || formula_parse(indicator->formula, catalogue, &formula, NULL) != ERR_OK) {
+            continue;
+        }
+        enum frequency frequency = formula_frequency(&a->q->view, &formula);
+        if (frequency >= spot->period.frequency) {
+            TRY(each_period(a, spot, frequency, 0, indicator, &formula));
+        }
+    }
+    return ERR_OK;
+}
+
+static int compare_places(const void *left, const void *right, void *view)
+{
+    const struct view *v = view;
+    return strcmp(v->tree.units[*(const int *)left].code, v->tree.units[*(const int *)right].code);
+}
+
+/* The units that get rows, in order of code. */
+static enum err each_unit(struct asking *a, int top)
+{
+    struct query *q = a->q;
+    const struct view *view = &q->view;
+    struct spot spot = {.unit = top, .period = a->period};
+    if (a->req->by != BY_CHILD && a->req->by != BY_LEVEL) {
+        return spot_rows(a, &spot);
+    }
+    int *places = arena_array(&q->arena, view->tree.count, sizeof *places);
+    size_t n = 0;
+    if (places == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < view->tree.count; i++) {
+        bool wanted = a->req->by == BY_CHILD
+                          ? view->tree.units[i].parent == top
+                          : view_within(view, (int)i, top) && strcmp(view->tree.units[i].level, a->req->level) == 0;
+        if (wanted) {
+            places[n++] = (int)i;
+        }
+    }
+    qsort_r(places, n, sizeof *places, compare_places, (void *)view);
+    for (size_t i = 0; i < n; i++) {
+        spot.unit = places[i];
+        TRY(spot_rows(a, &spot));
+    }
+    if (a->req->by == BY_CHILD) {
+        spot.unit = top;
+        spot.own_only = true;
+        return spot_rows(a, &spot);
+    }
+    return ERR_OK;
+}
+
+/* ---- checks and sources ---- */
+
+static enum err check_names(const struct asking *a, struct errmsg *msg)
+{
+    const struct catalogue *catalogue = &a->q->view.catalogue;
+    const struct req_total *req = a->req;
+    for (size_t i = 0; i < req->measure_count; i++) {
+        const char *code = req->measures[i];
+        const struct measure *m = catalogue_measure(catalogue, code);
+        if (m == NULL && catalogue_indicator(catalogue, code) == NULL) {
+            struct nearest nearest;
+            char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
+            nearest_init(&nearest, code);
+            for (size_t j = 0; j < catalogue->measure_count; j++) {
+                nearest_offer(&nearest, catalogue->measures[j].code);
+            }
+            for (size_t j = 0; j < catalogue->indicator_count; j++) {
+                nearest_offer(&nearest, catalogue->indicators[j].code);
+            }
+            nearest_format(&nearest, hint, sizeof hint);
+            return err_fail(msg, ERR_REFUSED, "measure %s is not in the catalogue%s", code, hint);
+        }
+        if (m != NULL && m->frequency < a->period.frequency) {
+            char period[PERIOD_TEXT_BYTES];
+            period_format(a->period, period);
+            return err_fail(msg, ERR_REFUSED, "measure %s is kept by the %s; period %s is finer than that", code,
+                            frequency_name(m->frequency), period);
+        }
+        struct formula formula;
+        const struct indicator *indicator = m == NULL ? catalogue_indicator(catalogue, code) : NULL;
+        if (indicator != NULL && formula_parse(indicator->formula, catalogue, &formula, NULL) == ERR_OK &&
+            formula_frequency(&a->q->view, &formula) < a->period.frequency) {
+            return err_fail(msg, ERR_REFUSED, "indicator %s has measures that are not kept for so short a period", code);
+        }
+    }
+    if (req->by == BY_LEVEL && catalogue->version != 0 && catalogue_level(catalogue, req->level) < 0) {
+        struct nearest nearest;
+        char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
+        nearest_init(&nearest, req->level);
+        for (size_t j = 0; j < catalogue->level_count; j++) {
+            nearest_offer(&nearest, catalogue->levels[j]);
+        }
+        nearest_format(&nearest, hint, sizeof hint);
+        return err_fail(msg, ERR_REFUSED, "level %s is not in the catalogue%s", req->level, hint);
+    }
+    return ERR_OK;
+}
+
+static enum err held_under(struct query *q, int top, int64_t *out)
+{
+    enum { PAGE = 500 };
+    struct store_cell *rows = arena_array(&q->arena, PAGE, sizeof *rows);
+    struct store_cell_key after = {0};
+    size_t n = PAGE;
+    *out = 0;
+    if (rows == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    while (n == PAGE) {
+        TRY(store_cells_held(q->store, &after, rows, PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            int unit = view_unit(&q->view, rows[i].key.unit);
+            /* A unit that is not known may lie anywhere: it counts at the top of what this node knows. */
+            *out += unit == TREE_NONE ? top == q->view.self : view_within(&q->view, unit, top);
+            after = rows[i].key;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err sources(struct asking *a, int top)
+{
+    struct query *q = a->q;
+    const struct view *view = &q->view;
+    struct stale_source *stale = arena_array(&q->arena, view->tree.count, sizeof *stale);
+    if (stale == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(query_statuses(q));
+    a->head.nodes = 1;
+    a->head.exact = 1;
+    for (size_t i = 0; i < view->tree.count; i++) {
+        struct wall as_of;
+        if (!view->tree.units[i].hosting || (int)i == view->self || !view_within(view, (int)i, top)) {
+            continue;
+        }
+        a->head.nodes++;
+        if (query_exact(q, (int)i, &as_of)) {
+            a->head.exact++;
+        } else {
+            stale[a->head.stale_count++] = (struct stale_source){view->tree.units[i].code, as_of};
+        }
+    }
+    a->head.stale = stale;
+    return held_under(q, top, &a->head.held);
+}
+
+enum err query_total(struct query *q, struct errmsg *msg)
+{
+    const struct req_total *req = &q->request->u.total;
+    struct asking a = {.q = q, .req = req, .first = true};
+    int top;
+    int year;
+    int month;
+    int day;
+    TRY(query_find_unit(q, req->unit, &top, msg));
+    day_to_civil(q->now.today, &year, &month, &day);
+    a.period = req->has_period ? req->period : (struct period){FREQUENCY_YEAR, year};
+    TRY(check_names(&a, msg));
+    a.rows = arena_array(&q->arena, ROWS_PER_REPLY, sizeof *a.rows);
+    if (a.rows == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    a.head.unit = q->view.tree.units[top].code;
+    a.head.unit_name = q->view.tree.units[top].name;
+    a.head.period = period_name(q, a.period);
+    a.head.as_of = q->now.wall;
+    a.head.catalogue_version = q->view.catalogue.version;
+    TRY(sources(&a, top));
+    TRY(each_unit(&a, top));
+    return flush_rows(&a, false);
+}
