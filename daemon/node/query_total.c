@@ -5,7 +5,7 @@
 #include "node/formula.h"
 #include "node/query_internal.h"
 
-enum { CATEGORIES_MAX = 4096, ROWS_PER_REPLY = 500, PERIODS_MAX = 4000 };
+enum { CATEGORIES_MAX = 1024, ROWS_PER_REPLY = 500, PERIODS_MAX = 4000 };
 
 struct asking {
     struct query *q;
@@ -15,6 +15,8 @@ struct asking {
     size_t count;
     bool first;
     struct rep_total head;
+    struct store_total *sums; /* CATEGORIES_MAX each, used anew for every row */
+    struct store_total *parts;
 };
 
 /* ---- rows out ---- */
@@ -99,10 +101,7 @@ static enum err sums_at(struct asking *a, const struct spot *spot, size_t measur
     if (!spot->own_only) {
         return ERR_OK;
     }
-    struct store_total *part = arena_array(&q->arena, CATEGORIES_MAX, sizeof *part);
-    if (part == NULL) {
-        return ERR_NO_MEMORY;
-    }
+    struct store_total *part = a->parts;
     for (size_t i = 0; i < view->tree.count; i++) {
         size_t n;
         if (view->tree.units[i].parent != spot->unit) {
@@ -132,11 +131,8 @@ static enum err measure_rows(struct asking *a, const struct spot *spot, size_t m
 {
     struct query *q = a->q;
     const struct measure *m = &q->view.catalogue.measures[measure];
-    struct store_total *sums = arena_array(&q->arena, CATEGORIES_MAX, sizeof *sums);
+    struct store_total *sums = a->sums;
     size_t n;
-    if (sums == NULL) {
-        return ERR_NO_MEMORY;
-    }
     TRY(sums_at(a, spot, measure, sums, &n));
     struct total_row row = blank_row(a, spot, m->code, m->name, m->decimals);
     TRY(coverage(a, spot, measure, &row));
@@ -168,12 +164,8 @@ struct value_at {
 static enum err measure_value(void *ctx, size_t measure, wide *value)
 {
     struct value_at *at = ctx;
-    struct query *q = at->a->q;
+    struct store_total *sums = at->a->sums;
     size_t n;
-    struct store_total *sums = arena_array(&q->arena, CATEGORIES_MAX, sizeof *sums);
-    if (sums == NULL) {
-        return ERR_NO_MEMORY;
-    }
     TRY(sums_at(at->a, at->spot, measure, sums, &n));
     *value = 0;
     for (size_t i = 0; i < n; i++) {
@@ -418,7 +410,9 @@ enum err query_total(struct query *q, struct errmsg *msg)
     a.period = req->has_period ? req->period : (struct period){FREQUENCY_YEAR, year};
     TRY(check_names(&a, msg));
     a.rows = arena_array(&q->arena, ROWS_PER_REPLY, sizeof *a.rows);
-    if (a.rows == NULL) {
+    a.sums = arena_array(&q->arena, CATEGORIES_MAX, sizeof *a.sums);
+    a.parts = arena_array(&q->arena, CATEGORIES_MAX, sizeof *a.parts);
+    if (a.rows == NULL || a.sums == NULL || a.parts == NULL) {
         return ERR_NO_MEMORY;
     }
     a.head.unit = q->view.tree.units[top].code;
