@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/sha256.h"
 
 static const char PREFIX[] = "tally1-";
