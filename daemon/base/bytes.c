@@ -52,6 +52,15 @@ void buf_put(struct buf *buf, const void *data, size_t len)
     }
 }
 
+uint8_t *buf_extend(struct buf *buf, size_t len)
+{
+    if (!reserve(buf, len)) {
+        return NULL;
+    }
+    buf->len += len;
+    return buf->data + buf->len - len;
+}
+
 void buf_put_u8(struct buf *buf, uint8_t v)
 {
     buf_put(buf, &v, 1);

@@ -30,6 +30,8 @@ void buf_init(struct buf *buf, size_t max_bytes);
 void buf_deinit(struct buf *buf);
 void buf_clear(struct buf *buf);
 void buf_put(struct buf *buf, const void *data, size_t len);
+/* Room for `len` bytes at the end, to be filled before the next put; NULL when the buffer failed. */
+uint8_t *buf_extend(struct buf *buf, size_t len);
 void buf_put_u8(struct buf *buf, uint8_t v);
 void buf_put_u32(struct buf *buf, uint32_t v);
 void buf_put_u64(struct buf *buf, uint64_t v);

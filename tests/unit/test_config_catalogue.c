@@ -141,8 +141,8 @@ static void test_form(void **state)
            "unknown key \"measuers\"; did you mean measures?");
     refuse("measures: []\n", "1:1", "the key \"levels\" is missing");
     refuse("levels: []\n", "1:9", "levels is an empty list");
-    refuse("levels: [a]\nmeasures:\n  - {code: x, knid: flow, level: a}\n", "3:14",
-           "unknown key \"knid\"; did you mean kind?");
+    refuse("levels: [a]\nmeasures:\n  - {code: x, knid: flow, level: a}\n", "3:15",
+           "unknown key \"knid\"; did you mean kind");
     refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flwo, level: a}\n", "3:21",
            "kind is one of flow, stock, not \"flwo\"; did you mean flow?");
     refuse("levels: [a]\nmeasures:\n  - {code: x, level: a}\n", "3:5",
@@ -159,7 +159,7 @@ static void test_form(void **state)
            "decimals is a whole number from 0 to 9, not \"1.5\"");
     refuse("levels: [a]\nindicators:\n  - {code: x, formula: y, decimals: 10}\n", "3:37",
            "decimals is a whole number");
-    refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: }\n", "3:", "level is empty");
+    refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: }\n", "3:34", "level is empty");
     refuse("levels: [a]\nmeasures: {code: x}\n", "2:11", "expected a list here, found a mapping");
     refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow\n", "4:1", "did not find expected");
     refuse("levels: [a]\ntargets:\n  - {unit: u, measure: m, period: 2023H3, value: 1}\n", "3:35",
@@ -172,24 +172,24 @@ static void test_form(void **state)
 static void test_meaning(void **state)
 {
     (void)state;
-    refuse("levels: [a, b, a]\n", "1:", "a");
+    refuse("levels: [a, b, a]\n", "1:16", "level a stands twice");
     refuse("levels: [a]\nmeasures:\n"
            "  - {code: x, kind: flow, level: a}\n"
            "  - {code: y, kind: flow, level: a}\n"
            "  - {code: x, kind: flow, level: a}\n",
-           "5:", "x");
+           "5:5", "measure x stands twice");
     refuse("levels: [commune]\nmeasures:\n"
            "  - {code: x, kind: flow, level: commune}\n"
            "  - {code: y, kind: flow, level: comune}\n",
-           "4:", "comune");
+           "4:34", "comune");
     refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: a, categories: [nix]}\n",
-           "3:", "nix");
-    refuse("levels: [a]\nmeasures:\n  - {code: \"x y\", kind: flow, level: a}\n", "3:", "x y");
+           "3:50", "nix");
+    refuse("levels: [a]\nmeasures:\n  - {code: \"x y\", kind: flow, level: a}\n", "3:12", "x y");
     refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: a}\nindicators:\n"
            "  - {code: x, formula: x}\n",
-           "5:", "x");
+           "5:5", "indicator x: the code stands twice");
     refuse("levels: [a]\ntargets:\n  - {unit: u, measure: nix, period: 2023, value: 1}\n",
-           "3:", "nix");
+           "3:5", "nix");
 }
 
 static void test_no_room(void **state)

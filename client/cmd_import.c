@@ -1,0 +1,254 @@
+/* Happy path: read and check the file; a file of one request is sent once (the daemon takes all of
+ * it or nothing). A longer one is sent twice: first only to be checked, then to be recorded, so
+ * that a wrong row at its end is known before the first one is recorded.
+ *
+ * Failures: anything wrong in the file or in the check pass: nothing is recorded (with --partial:
+ * the good rows are). Interrupted, connection lost, disk full in the middle of a long file: what is
+ * recorded stays; every row has a key (its own or one made from the file and the line), so that the
+ * same command goes on where it stopped. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/commands.h"
+#include "client/import_rows.h"
+#include "client/interrupt.h"
+#include "client/output.h"
+#include "client/progress.h"
+#include "client/refusals.h"
+#include "client/wait.h"
+
+struct import {
+    struct client *client;
+    bool partial;
+    bool json;
+    struct wait_wish wish;
+    struct import_rows rows;
+    struct import_batch batch;
+    struct import_survey survey;
+    struct refusals refusals;
+    struct progress progress;
+    int64_t sent; /* rows of the requests that were answered in this pass */
+    int64_t recorded;
+    int64_t known;
+    int64_t revision;
+    bool recording; /* the pass that records has begun */
+};
+
+/* ---- one request ---- */
+
+static enum err on_recorded(void *context, const struct msg_reply *reply, struct errmsg *msg)
+{
+    struct import *import = context;
+    const struct rep_recorded *recorded = &reply->u.recorded;
+    (void)msg;
+    for (size_t i = 0; i < recorded->refused_count; i++) {
+        refusals_add(&import->refusals, recorded->refused[i].line, 0, recorded->refused[i].reason);
+    }
+    refusals_count(&import->refusals, recorded->refused_total - (int64_t)recorded->refused_count);
+    if (import->recording) {
+        import->recorded += recorded->recorded;
+        import->known += recorded->known;
+        import->revision = recorded->revision;
+    }
+    return ERR_OK;
+}
+
+static enum err batch_send(struct import *import, struct errmsg *msg)
+{
+    struct msg_request request = {.type = REQUEST_RECORD,
+                                  .u.record = {.rows = import->batch.rows,
+                                               .row_count = import->batch.count,
+                                               .check_only = !import->recording,
+                                               .partial = import->partial}};
+    struct asking asking = {.on_reply = on_recorded, .context = import};
+    return client_ask(import->client, &request, &asking, msg);
+}
+
+/* ---- a pass over the file ---- */
+
+/* Stops early at a refusal while recording (unless partial), and when interrupted. */
+static enum err pass(struct import *import, const char *what, struct errmsg *msg)
+{
+    bool stop = false;
+    enum err err = ERR_OK;
+    import->sent = 0;
+    import_rows_rewind(&import->rows);
+    progress_begin(&import->progress, what, import->survey.rows, import->survey.requests > 1);
+    do {
+        err = import_batch_fill(&import->batch, &import->rows, NULL, msg);
+        if (err == ERR_OK && import->batch.count > 0) {
+            err = batch_send(import, msg);
+        }
+        if (err == ERR_OK) {
+            import->sent += import->batch.passed;
+            progress_show(&import->progress, import->sent);
+        }
+        stop = import->recording && !import->partial && import->refusals.total > 0;
+    } while (err == ERR_OK && !stop && !interrupt_asked() && import->batch.passed > 0);
+    progress_end(&import->progress);
+    return err;
+}
+
+/* ---- what is said at the end ---- */
+
+static void print_result(struct import *import)
+{
+    struct errmsg msg = {""};
+    if (!import->json) {
+        (void)printf("%" PRId64 " rows: %" PRId64 " recorded, %" PRId64 " known, %" PRId64
+                     " refused\n",
+                     import->survey.rows, import->recorded, import->known, import->refusals.total);
+        return;
+    }
+    enum err err = output_json(
+        json_pack("{s:I, s:I, s:I, s:o, s:I}", "rows", (json_int_t)import->survey.rows, "recorded",
+                  (json_int_t)import->recorded, "known", (json_int_t)import->known, "refused",
+                  refusals_json(&import->refusals), "refused_total",
+                  (json_int_t)import->refusals.total),
+        &msg);
+    if (err != ERR_OK) {
+        (void)client_fail_err(err, &msg);
+    }
+}
+
+/* Rows are wrong: which, and what that means for the others. */
+static enum exit_status finish_refused(struct import *import)
+{
+    print_result(import);
+    refusals_print(&import->refusals, import->rows.name);
+    if (import->partial) {
+        return client_fail(STATUS_REFUSED,
+                           "%s: %" PRId64 " rows are refused, the others are recorded",
+                           import->rows.name, import->refusals.total);
+    }
+    if (import->recorded + import->known > 0) {
+        return client_fail(
+            STATUS_REFUSED,
+            "%s: the rows before line %u are recorded; mend the refused ones and give "
+            "only the rows from line %u on",
+            import->rows.name, import->batch.rows[0].line, import->batch.rows[0].line);
+    }
+    return client_fail(
+        STATUS_REFUSED,
+        "%s: nothing is recorded; mend the rows above, or take --partial for the others",
+        import->rows.name);
+}
+
+static enum exit_status finish_interrupted(struct import *import)
+{
+    if (!import->recording) {
+        return client_fail(STATUS_INTERRUPTED, "interrupted; nothing is recorded");
+    }
+    print_result(import);
+    return client_fail(STATUS_INTERRUPTED,
+                       "interrupted; %" PRId64 " of %" PRId64
+                       " rows are recorded, and the same command "
+                       "goes on where it stopped",
+                       import->recorded + import->known, import->survey.rows);
+}
+
+/* A request failed as a whole. */
+static enum exit_status finish_failed(const struct import *import, enum err err,
+                                      const struct errmsg *msg)
+{
+    if (!import->recording || (import->sent == 0 && err != ERR_CLOSED)) {
+        return client_fail(client_status(err), "%s; nothing is recorded", msg->text);
+    }
+    bool again = import->survey.without_key == 0 || import->rows.key_stem[0] != '\0';
+    if (!again) {
+        return client_fail(
+            client_status(err),
+            "%s; whether the rows are recorded is not known; look with tally log before "
+            "you give the file again (rows with keys never count twice)",
+            msg->text);
+    }
+    return client_fail(client_status(err),
+                       "%s; at least %" PRId64 " of %" PRId64
+                       " rows are recorded, and the same command "
+                       "goes on where it stopped",
+                       msg->text, import->recorded + import->known, import->survey.rows);
+}
+
+/* ---- all of it ---- */
+
+/* What is wrong without asking anybody. */
+static enum err prepare(struct import *import, struct errmsg *msg)
+{
+    const struct options *options = &import->client->options;
+    import->partial = options_has(options, OPTION_PARTIAL);
+    import->json = output_form(options) == OUTPUT_JSON;
+    TRY(wait_options(options, &import->wish, msg));
+    TRY(import_rows_open(&import->rows, client_word(import->client, 0), msg));
+    TRY(import_rows_survey(&import->rows, &import->batch, &import->refusals, &import->survey, msg));
+    if (import->survey.requests > 1) {
+        TRY(import->partial
+                ? ERR_OK
+                : import_rows_keys(&import->rows, &import->batch, &import->refusals, msg));
+        import_rows_derive_keys(&import->rows);
+    }
+    return ERR_OK;
+}
+
+/* Checks a long file and records; then the wait. */
+static enum exit_status run(struct import *import)
+{
+    struct errmsg msg = {""};
+    enum err err = ERR_OK;
+    if (import->survey.requests > 1 && !import->partial) {
+        err = pass(import, "checking", &msg);
+    }
+    if (err == ERR_OK && import->refusals.total > 0 && !import->partial) {
+        return finish_refused(import);
+    }
+    if (err == ERR_OK && !interrupt_asked()) {
+        import->recording = true;
+        err = pass(import, "recording", &msg);
+    }
+    interrupt_release();
+    if (err != ERR_OK) {
+        return finish_failed(import, err, &msg);
+    }
+    bool whole = import->recording && import->sent == import->survey.rows;
+    if (!whole && interrupt_asked()) {
+        return finish_interrupted(import);
+    }
+    if (import->refusals.total > 0) {
+        return finish_refused(import);
+    }
+    print_result(import);
+    return wait_until(import->client, &import->wish, import->revision, "the rows are");
+}
+
+static enum exit_status start(struct import *import)
+{
+    struct errmsg msg = {""};
+    enum err err = prepare(import, &msg);
+    bool malformed = err == ERR_INVALID && import->refusals.total > 0;
+    if (malformed || (err == ERR_OK && import->refusals.total > 0 && !import->partial)) {
+        import->partial = false; /* of a malformed file nothing is sent */
+        return finish_refused(import);
+    }
+    if (err != ERR_OK) {
+        return client_fail_err(err, &msg);
+    }
+    interrupt_hold();
+    return run(import);
+}
+
+enum exit_status cmd_import(struct client *client)
+{
+    struct import *import = calloc(1, sizeof *import);
+    if (import == NULL) {
+        return client_fail(STATUS_REFUSED, "out of memory");
+    }
+    import->client = client;
+    refusals_init(&import->refusals);
+    import_batch_init(&import->batch);
+    enum exit_status status = start(import);
+    import_batch_deinit(&import->batch);
+    refusals_deinit(&import->refusals);
+    import_rows_close(&import->rows);
+    free(import);
+    return status;
+}

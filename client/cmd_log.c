@@ -1,0 +1,212 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/wide.h"
+#include "client/checks.h"
+#include "client/commands.h"
+#include "client/output.h"
+
+static const struct output_column COLUMNS[] = {
+    {.name = "ENTRY"},  {.name = "UNIT"},     {.name = "MEASURE"},
+    {.name = "DATE"},   {.name = "CATEGORY"}, {.name = "VALUE", .right = true},
+    {.name = "KIND"},   {.name = "REFERS"},   {.name = "LIVE"},
+    {.name = "KEY"},    {.name = "NOTE"},     {.name = "RECORDED"},
+    {.name = "AUTHOR"},
+};
+
+static const char *const CSV_HEAD[] = {"entry", "unit",        "measure", "date", "category",
+                                       "value", "key",         "note",    "kind", "refers",
+                                       "live",  "recorded_at", "author"};
+
+enum { CELLS = sizeof COLUMNS / sizeof *COLUMNS, CSV_CELLS = sizeof CSV_HEAD / sizeof *CSV_HEAD };
+
+struct view {
+    enum output_form form;
+    struct output_table *table;
+    struct output_list list;
+    bool begun;
+    size_t shown;
+};
+
+static const char *kind_text(enum entry_kind kind)
+{
+    switch (kind) {
+    case ENTRY_RECORD:
+        return "record";
+    case ENTRY_AMEND:
+        return "amend";
+    case ENTRY_VOID:
+        return "void";
+    case ENTRY_ACT:
+        return "act";
+    }
+    return "?";
+}
+
+/* What a row shows, as text. */
+struct shown {
+    char entry[ENTRY_ID_MAX_BYTES];
+    char refers[ENTRY_ID_MAX_BYTES];
+    char value[WIDE_TEXT_BYTES];
+    char day[OUTPUT_CELL_BYTES];
+    char recorded_at[OUTPUT_CELL_BYTES];
+};
+
+static struct shown row_texts(const struct log_row *row)
+{
+    const struct entry *entry = &row->entry;
+    struct shown shown = {.refers = ""};
+    entry_id_format(&entry->segment, entry->seq, shown.entry);
+    if (entry->refers_seq != 0) {
+        entry_id_format(&entry->refers_segment, entry->refers_seq, shown.refers);
+    }
+    wide_format(entry->value, row->decimals, shown.value);
+    day_format(entry->day, shown.day);
+    wall_format(entry->recorded_at, shown.recorded_at);
+    return shown;
+}
+
+static void print_row(struct output_table *table, const struct log_row *row)
+{
+    const struct entry *entry = &row->entry;
+    struct shown shown = row_texts(row);
+    const char *cells[CELLS] = {shown.entry,
+                                entry->unit,
+                                entry->measure,
+                                shown.day,
+                                entry->category,
+                                entry->kind == ENTRY_VOID ? "-" : shown.value,
+                                kind_text(entry->kind),
+                                shown.refers,
+                                entry->kind != ENTRY_RECORD ? ""
+                                : row->live                 ? "yes"
+                                                            : "no",
+                                entry->key,
+                                entry->note,
+                                shown.recorded_at,
+                                entry->author};
+    output_table_row(table, cells);
+}
+
+static json_t *json_row(const struct log_row *row)
+{
+    const struct entry *entry = &row->entry;
+    struct shown shown = row_texts(row);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:s, s:o, s:b, s:s, s:s, s:i}",
+                     "entry", shown.entry, "unit", entry->unit, "measure", entry->measure, "date",
+                     shown.day, "category", entry->category, "value", (json_int_t)entry->value,
+                     "key", output_json_text(entry->key), "note", output_json_text(entry->note),
+                     "kind", kind_text(entry->kind), "refers", output_json_text(shown.refers),
+                     "live", row->live ? 1 : 0, "recorded_at", shown.recorded_at, "author",
+                     entry->author, "decimals", row->decimals);
+}
+
+static void csv_row(const struct log_row *row)
+{
+    const struct entry *entry = &row->entry;
+    struct shown shown = row_texts(row);
+    const char *cells[CSV_CELLS] = {shown.entry,
+                                    entry->unit,
+                                    entry->measure,
+                                    shown.day,
+                                    entry->category,
+                                    shown.value,
+                                    entry->key,
+                                    entry->note,
+                                    kind_text(entry->kind),
+                                    shown.refers,
+                                    row->live ? "true" : "false",
+                                    shown.recorded_at,
+                                    entry->author};
+    output_csv_row(cells, CSV_CELLS);
+}
+
+static void begin(struct view *view)
+{
+    if (view->begun) {
+        return;
+    }
+    view->begun = true;
+    switch (view->form) {
+    case OUTPUT_TABLE:
+        view->table = output_table_new(COLUMNS, CELLS);
+        break;
+    case OUTPUT_JSON:
+        output_list_begin(&view->list, NULL, NULL);
+        break;
+    case OUTPUT_CSV:
+        output_csv_row(CSV_HEAD, CSV_CELLS);
+        break;
+    }
+}
+
+static enum err on_log(void *context, const struct msg_reply *reply, struct errmsg *msg)
+{
+    struct view *view = context;
+    (void)msg;
+    begin(view);
+    for (size_t i = 0; i < reply->u.log.row_count; i++) {
+        const struct log_row *row = &reply->u.log.rows[i];
+        if (row->entry.kind == ENTRY_ACT) {
+            continue; /* the log is of what was counted */
+        }
+        view->shown++;
+        switch (view->form) {
+        case OUTPUT_TABLE:
+            print_row(view->table, row);
+            break;
+        case OUTPUT_JSON:
+            output_list_item(&view->list, json_row(row));
+            break;
+        case OUTPUT_CSV:
+            csv_row(row);
+            break;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err end(struct view *view, struct errmsg *msg)
+{
+    switch (view->form) {
+    case OUTPUT_TABLE:
+        TRY(output_table_end(view->table, msg));
+        (void)fputs(view->shown == 0 ? "no entries\n" : "", stdout);
+        return ERR_OK;
+    case OUTPUT_JSON:
+        return output_list_end(&view->list, msg);
+    case OUTPUT_CSV:
+        return ERR_OK;
+    }
+    return ERR_OK;
+}
+
+/* After an error, only what is there already. */
+static enum err finish(struct view *view, enum err err, struct errmsg *msg)
+{
+    if (err == ERR_OK) {
+        begin(view);
+        return end(view, msg);
+    }
+    if (view->begun && view->form == OUTPUT_TABLE) {
+        (void)(output_table_end(view->table, NULL) == ERR_OK);
+    }
+    return err;
+}
+
+enum exit_status cmd_log(struct client *client)
+{
+    struct errmsg msg = {""};
+    struct view view = {.form = output_form(&client->options)};
+    struct msg_request request = {.type = REQUEST_LOG,
+                                  .u.log = {.unit = client_word(client, 0), .key = ""}};
+    struct asking asking = {.on_reply = on_log, .context = &view};
+    enum err err = ERR_OK;
+    if (request.u.log.unit[0] != '\0') {
+        err = checks_code("unit", request.u.log.unit, &msg);
+    }
+    if (err == ERR_OK) {
+        err = finish(&view, client_ask(client, &request, &asking, &msg), &msg);
+    }
+    return err == ERR_OK ? STATUS_DONE : client_fail_err(err, &msg);
+}

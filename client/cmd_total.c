@@ -1,0 +1,367 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "client/checks.h"
+#include "client/commands.h"
+#include "client/output.h"
+
+enum { MISSING_SHOWN_MAX = 10, FOOTER_BYTES = 2048, HEAD_BYTES = 512, COLUMNS = 8 };
+
+/* ---- the question ---- */
+
+/* The commas in --measure a,b,c are cut in a copy that lasts as long as the question. */
+struct question {
+    struct req_total total;
+    const char *measures[MEASURES_ASKED_MAX];
+    char cut[MEASURES_ASKED_MAX][CODE_MAX_BYTES + 1];
+};
+
+static enum err measures_read(const struct options *options, struct question *out,
+                              struct errmsg *msg)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < options->measure_count; i++) {
+        const char *rest = options->measures[i];
+        bool more = true;
+        while (more) {
+            size_t len = strcspn(rest, ",");
+            if (count == MEASURES_ASKED_MAX) {
+                return err_fail(msg, ERR_USAGE, "more than %d measures are named",
+                                MEASURES_ASKED_MAX);
+            }
+            if (len > CODE_MAX_BYTES) {
+                return err_fail(msg, ERR_USAGE,
+                                "measure \"%.70s\" is no code: longer than %d bytes", rest,
+                                CODE_MAX_BYTES);
+            }
+            memcpy(out->cut[count], rest, len);
+            out->cut[count][len] = '\0';
+            TRY(checks_code("measure", out->cut[count], msg));
+            out->measures[count] = out->cut[count];
+            count++;
+            more = rest[len] == ',';
+            rest += len + 1;
+        }
+    }
+    out->total.measures = out->measures;
+    out->total.measure_count = count;
+    return ERR_OK;
+}
+
+static enum err by_read(const char *text, struct req_total *out, struct errmsg *msg)
+{
+    static const struct {
+        const char *name;
+        enum total_by by;
+    } WAYS[] = {{"child", BY_CHILD}, {"period", BY_PERIOD}, {"category", BY_CATEGORY}};
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        if (strcmp(text, WAYS[i].name) == 0) {
+            out->by = WAYS[i].by;
+            return ERR_OK;
+        }
+    }
+    if (strncmp(text, "level=", 6) == 0) {
+        out->by = BY_LEVEL;
+        out->level = text + 6;
+        return checks_code("level", out->level, msg);
+    }
+    return err_fail(msg, ERR_USAGE, "--by is child, level=LEVEL, period or category, not \"%.40s\"",
+                    text);
+}
+
+static enum err question_read(const struct client *client, struct question *out, struct errmsg *msg)
+{
+    const struct options *options = &client->options;
+    struct req_total *total = &out->total;
+    *total =
+        (struct req_total){.unit = client_word(client, 0), .level = "", .tree_as_of = DAY_NONE};
+    if (total->unit[0] != '\0') {
+        TRY(checks_code("unit", total->unit, msg));
+    }
+    TRY(measures_read(options, out, msg));
+    if (options_has(options, OPTION_PERIOD)) {
+        TRY(period_parse(options_text(options, OPTION_PERIOD), &total->period, msg));
+        total->has_period = true;
+    }
+    if (options_has(options, OPTION_BY)) {
+        TRY(by_read(options_text(options, OPTION_BY), total, msg));
+    }
+    if (options_has(options, OPTION_TREE_AS_OF)) {
+        TRY(day_parse(options_text(options, OPTION_TREE_AS_OF), &total->tree_as_of, msg));
+    }
+    return ERR_OK;
+}
+
+/* ---- the answer ---- */
+
+struct view {
+    enum output_form form;
+    enum total_by by;
+    bool begun;
+    int64_t nodes;
+    int64_t exact;
+    struct output_column columns[COLUMNS];
+    size_t column_count;
+    struct output_table *table;
+    struct output_list list;
+    char footer[FOOTER_BYTES];
+};
+
+/* ---- as a table ---- */
+
+static void column_add(struct view *view, const char *name, bool right)
+{
+    view->columns[view->column_count++] = (struct output_column){.name = name, .right = right};
+}
+
+static bool shows_units(const struct view *view)
+{
+    return view->by == BY_CHILD || view->by == BY_LEVEL;
+}
+
+static void table_begin(struct view *view, const struct rep_total *total)
+{
+    (void)printf("%s (%s), %s\n", total->unit_name, total->unit, total->period);
+    if (shows_units(view)) {
+        column_add(view, "UNIT", false);
+    }
+    column_add(view, "MEASURE", false);
+    column_add(view, "NAME", false);
+    if (view->by == BY_PERIOD) {
+        column_add(view, "PERIOD", false);
+    }
+    if (view->by == BY_CATEGORY) {
+        column_add(view, "CATEGORY", false);
+    }
+    column_add(view, "VALUE", true);
+    column_add(view, "ENTRIES", true);
+    column_add(view, "REPORTED", true);
+    view->table = output_table_new(view->columns, view->column_count);
+}
+
+/* A dash where nobody reported. */
+static const char *value_text(const struct total_row *row, bool dash, char out[WIDE_TEXT_BYTES])
+{
+    if (row->indicator) {
+        return row->indicator_value[0] == '\0' && dash ? "-" : row->indicator_value;
+    }
+    if (row->overflow) {
+        return "overflow";
+    }
+    if (row->entries == 0 && dash) {
+        return "-";
+    }
+    wide_format(row->value, row->decimals, out);
+    return out;
+}
+
+static void table_row(struct view *view, const struct total_row *row)
+{
+    char unit[CODE_MAX_BYTES + 16];
+    char value[WIDE_TEXT_BYTES];
+    char entries[OUTPUT_CELL_BYTES];
+    char reported[OUTPUT_CELL_BYTES] = "";
+    const char *cells[COLUMNS];
+    size_t count = 0;
+    (void)snprintf(unit, sizeof unit, "%s%s", row->unit, row->own ? " (own)" : "");
+    if (!row->indicator) {
+        (void)snprintf(reported, sizeof reported, "%" PRId64 "/%" PRId64, row->reported,
+                       row->expected);
+    }
+    if (shows_units(view)) {
+        cells[count++] = unit;
+    }
+    cells[count++] = row->measure;
+    cells[count++] = row->name;
+    if (view->by == BY_PERIOD) {
+        cells[count++] = row->period;
+    }
+    if (view->by == BY_CATEGORY) {
+        cells[count++] = row->category_null ? "" : row->category[0] == '\0' ? "-" : row->category;
+    }
+    cells[count++] = value_text(row, true, value);
+    cells[count++] = row->indicator ? "" : output_number(row->entries, entries);
+    cells[count++] = reported;
+    output_table_row(view->table, cells);
+}
+
+static void footer_add(struct view *view, const char *text)
+{
+    size_t used = strlen(view->footer);
+    (void)snprintf(view->footer + used, sizeof view->footer - used, "%s", text);
+}
+
+/* "as of ..., 37 of 40 nodes exact; missing: 441 (exact as of ...), 443 (never exact)" */
+static void footer_make(struct view *view, const struct rep_total *total)
+{
+    char text[HEAD_BYTES];
+    char when[OUTPUT_CELL_BYTES];
+    (void)snprintf(text, sizeof text, "as of %s, %" PRId64 " of %" PRId64 " node%s exact",
+                   output_time(total->as_of, "?", when), total->exact, total->nodes,
+                   total->nodes == 1 ? "" : "s");
+    footer_add(view, text);
+    for (size_t i = 0; i < total->stale_count && i < MISSING_SHOWN_MAX; i++) {
+        const struct stale_source *stale = &total->stale[i];
+        bool never = stale->exact_as_of.ms == 0;
+        (void)snprintf(text, sizeof text, "%s%s (%s%s)", i == 0 ? "; missing: " : ", ", stale->unit,
+                       never ? "never exact" : "exact as of ",
+                       output_time(stale->exact_as_of, "", when));
+        footer_add(view, text);
+    }
+    if (total->stale_count > MISSING_SHOWN_MAX) {
+        (void)snprintf(text, sizeof text, " and %zu more", total->stale_count - MISSING_SHOWN_MAX);
+        footer_add(view, text);
+    }
+    if (total->held > 0) {
+        (void)snprintf(text, sizeof text, "; %" PRId64 " row%s held, see tally status", total->held,
+                       total->held == 1 ? "" : "s");
+        footer_add(view, text);
+    }
+}
+
+/* ---- as JSON ---- */
+
+static json_t *json_head(const struct rep_total *total)
+{
+    json_t *stale = json_array();
+    for (size_t i = 0; i < total->stale_count; i++) {
+        json_t *source = json_pack("{s:s, s:o}", "node", total->stale[i].unit, "exact_as_of",
+                                   output_json_time(total->stale[i].exact_as_of));
+        (void)json_array_append_new(stale, source);
+    }
+    json_t *sources =
+        json_pack("{s:I, s:I, s:I, s:o}", "nodes", (json_int_t)total->nodes, "exact",
+                  (json_int_t)total->exact, "held", (json_int_t)total->held, "stale", stale);
+    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:o}", "unit", total->unit, "name",
+                     total->unit_name, "period", total->period, "as_of",
+                     output_json_time(total->as_of), "catalog_version",
+                     (json_int_t)total->catalogue_version, "sources", sources);
+}
+
+static json_t *json_value(const struct total_row *row)
+{
+    if (row->indicator) {
+        return output_json_text(row->indicator_value);
+    }
+    bool beyond = row->overflow || !wide_fits_i64(row->value);
+    return beyond ? json_null() : json_integer((json_int_t)row->value);
+}
+
+static json_t *json_count(const struct total_row *row, int64_t count)
+{
+    return row->indicator ? json_null() : json_integer(count);
+}
+
+static json_t *json_row(const struct total_row *row)
+{
+    json_t *item = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:o, s:o}", "unit", row->unit, "measure",
+        row->measure, "name", row->name, "period", row->period, "category",
+        row->category_null ? json_null() : json_string(row->category), "value", json_value(row),
+        "decimals", row->decimals, "entries", json_count(row, row->entries), "reported",
+        json_count(row, row->reported), "expected", json_count(row, row->expected));
+    if (row->own) {
+        (void)json_object_set_new(item, "own", json_true());
+    }
+    if (!row->indicator && (row->overflow || !wide_fits_i64(row->value))) {
+        (void)json_object_set_new(item, "overflow", json_true());
+    }
+    return item;
+}
+
+/* ---- as CSV ---- */
+
+static void csv_begin(void)
+{
+    static const char *const HEAD[] = {"unit",    "measure",  "period",   "category", "value",
+                                       "entries", "reported", "expected", "nodes",    "exact"};
+    output_csv_row(HEAD, sizeof HEAD / sizeof *HEAD);
+}
+
+static void csv_row(const struct view *view, const struct total_row *row)
+{
+    char value[WIDE_TEXT_BYTES];
+    char numbers[5][OUTPUT_CELL_BYTES];
+    const int64_t counts[] = {row->entries, row->reported, row->expected, view->nodes, view->exact};
+    const char *cells[10] = {row->unit, row->measure, row->period, row->category,
+                             value_text(row, false, value)};
+    for (size_t i = 0; i < 5; i++) {
+        cells[5 + i] = row->indicator && i < 3 ? "" : output_number(counts[i], numbers[i]);
+    }
+    output_csv_row(cells, 10);
+}
+
+/* ---- all of it ---- */
+
+static void begin(struct view *view, const struct rep_total *total)
+{
+    view->begun = true;
+    view->nodes = total->nodes;
+    view->exact = total->exact;
+    switch (view->form) {
+    case OUTPUT_TABLE:
+        table_begin(view, total);
+        footer_make(view, total);
+        break;
+    case OUTPUT_JSON:
+        output_list_begin(&view->list, json_head(total), "totals");
+        break;
+    case OUTPUT_CSV:
+        csv_begin();
+        break;
+    }
+}
+
+static enum err on_total(void *context, const struct msg_reply *reply, struct errmsg *msg)
+{
+    struct view *view = context;
+    const struct rep_total *total = &reply->u.total;
+    (void)msg;
+    if (!view->begun) {
+        begin(view, total);
+    }
+    for (size_t i = 0; i < total->row_count; i++) {
+        switch (view->form) {
+        case OUTPUT_TABLE:
+            table_row(view, &total->rows[i]);
+            break;
+        case OUTPUT_JSON:
+            output_list_item(&view->list, json_row(&total->rows[i]));
+            break;
+        case OUTPUT_CSV:
+            csv_row(view, &total->rows[i]);
+            break;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err end(struct view *view, enum err err, struct errmsg *msg)
+{
+    if (view->form == OUTPUT_TABLE && view->begun) {
+        enum err printed = output_table_end(view->table, err == ERR_OK ? msg : NULL);
+        (void)printf("%s%s", view->footer, view->footer[0] == '\0' ? "" : "\n");
+        return err == ERR_OK ? printed : err;
+    }
+    if (view->form == OUTPUT_JSON && err == ERR_OK) {
+        return output_list_end(&view->list, msg);
+    }
+    return err;
+}
+
+enum exit_status cmd_total(struct client *client)
+{
+    static struct question question; /* too large for the stack */
+    struct errmsg msg = {""};
+    enum err err = question_read(client, &question, &msg);
+    if (err != ERR_OK) {
+        return client_fail_err(err, &msg);
+    }
+    struct view view = {.form = output_form(&client->options), .by = question.total.by};
+    struct msg_request request = {.type = REQUEST_TOTAL, .u.total = question.total};
+    struct asking asking = {.on_reply = on_total, .context = &view};
+    err = end(&view, client_ask(client, &request, &asking, &msg), &msg);
+    return err == ERR_OK ? STATUS_DONE : client_fail_err(err, &msg);
+}

@@ -1,0 +1,233 @@
+/* tally: the client. A table of the commands; what they share is in client.c. */
+#include "client/commands.h"
+
+#define BIT(option) OPTION_BIT(OPTION_##option)
+
+static const struct command COMMANDS[] = {
+    {
+        .name = "total",
+        .usage = "[UNIT]",
+        .summary = "rolled-up totals, and what is missing from them",
+        .about =
+            "Shows the totals of a unit and everything below it: of every measure and indicator "
+            "of\n"
+            "the catalogue, for this year, unless you name some. A dash is what nobody reported.\n"
+            "\n"
+            "Examples:\n"
+            "  tally total                                 the node's own unit, this year\n"
+            "  tally total 436 -p 2023H1 -m fund_raised,accounts\n"
+            "  tally total -p 2023 --by child              a row for each child\n"
+            "  tally total -p 2023 --by period --csv       month by month, for a spreadsheet\n",
+        .options = BIT(MEASURE) | BIT(PERIOD) | BIT(BY) | BIT(TREE_AS_OF) | BIT(CSV),
+        .words_max = 1,
+        .run = cmd_total,
+    },
+    {
+        .name = "record",
+        .usage = "UNIT MEASURE VALUE",
+        .summary = "record one value; prints the entry's identity",
+        .about = "Records one value of a measure for a unit and prints the identity of the entry, "
+                 "which\n"
+                 "amend and void take. Values have a decimal point and no thousands separators.\n"
+                 "\n"
+                 "Examples:\n"
+                 "  tally record 18073 fund_raised 1500000 --date 2023-06-18\n"
+                 "  tally record 18073 trainees 25 --category organiser=district --key course-7\n"
+                 "  tally record 18073 fund_raised -50000 --note \"cheque returned\" --wait root\n",
+        .options = BIT(DATE) | BIT(CATEGORY) | BIT(KEY) | BIT(NOTE) | BIT(WAIT) | BIT(TIMEOUT),
+        .words_min = 3,
+        .words_max = 3,
+        .run = cmd_record,
+    },
+    {
+        .name = "import",
+        .usage = "FILE.csv",
+        .summary = "record the rows of a file, all or nothing",
+        .about =
+            "Records the rows of a CSV file (UTF-8; \"-\" is standard input). Its first line names "
+            "the\n"
+            "columns, in any order: unit, measure, value, and if wanted date, category, key, "
+            "note.\n"
+            "All rows are recorded or none, unless --partial is given.\n"
+            "\n"
+            "A row whose key was recorded before counts nothing twice. A file of more than 5,000 "
+            "rows\n"
+            "is sent in parts; its rows without a key get one made from the file's content and "
+            "the\n"
+            "line, so that after Ctrl-C or a lost connection the same command goes on where it\n"
+            "stopped. (Give such rows a date: without one they are of the day on which they "
+            "arrive.)\n"
+            "A shorter file without keys counts again when it is imported again.\n"
+            "\n"
+            "Examples:\n"
+            "  tally import june.csv --wait parent\n"
+            "  printf 'unit,measure,value\\n18073,accounts,254\\n' | tally import -\n",
+        .options = BIT(PARTIAL) | BIT(WAIT) | BIT(TIMEOUT),
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_import,
+    },
+    {
+        .name = "amend",
+        .usage = "ENTRY VALUE",
+        .summary = "correct an entry's value; prints the new entry's identity",
+        .about = "Makes an entry count with another value. The first entry stays in the ledger; "
+                 "the last\n"
+                 "amendment of it counts.\n"
+                 "\n"
+                 "Example:\n"
+                 "  tally amend 7hq2k9mzt4ab-153 1250000 --note \"typing mistake\"\n",
+        .options = BIT(KEY) | BIT(NOTE),
+        .words_min = 2,
+        .words_max = 2,
+        .run = cmd_amend,
+    },
+    {
+        .name = "void",
+        .usage = "ENTRY",
+        .summary = "take an entry out of the totals for good",
+        .about =
+            "Makes an entry count no more. That is final; record a new one if it was a mistake.\n"
+            "\n"
+            "Example:\n"
+            "  tally void 7hq2k9mzt4ab-153 --note \"recorded twice\"\n",
+        .options = BIT(NOTE),
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_void,
+    },
+    {
+        .name = "log",
+        .usage = "[UNIT]",
+        .summary = "the entries recorded at this node",
+        .about = "Lists the entries of this node's ledger in their order, those of one unit if it "
+                 "is named.\n"
+                 "Corrections name the entry that they refer to; what was voided is not live.\n"
+                 "\n"
+                 "Examples:\n"
+                 "  tally log 18073\n"
+                 "  tally log --csv > ledger.csv\n",
+        .options = BIT(CSV),
+        .words_max = 1,
+        .run = cmd_log,
+    },
+    {
+        .name = "status",
+        .usage = "",
+        .summary = "this node: links, lag, held rows, alarms; exit 1 when unhealthy",
+        .about =
+            "Shows the node's identity, its link to the parent and what is not there yet, its\n"
+            "children, held rows and alarms. Being offline is healthy; an alarm is not (exit 1).\n"
+            "\n"
+            "Example:\n"
+            "  tally status --json\n",
+        .run = cmd_status,
+    },
+    {
+        .name = "tree",
+        .usage = "",
+        .summary = "the units, their nodes, and when each was last exact",
+        .about =
+            "Draws the units from this node's own down. NODE says how the node of a unit stands:\n"
+            "never, offline, catching up, exact, refused or fenced; units without one have none.\n"
+            "\n"
+            "Example:\n"
+            "  tally tree\n",
+        .options = BIT(CSV),
+        .run = cmd_tree,
+    },
+    {
+        .name = "verify",
+        .usage = "",
+        .summary = "recompute everything and compare; exit 1 when something differs",
+        .about =
+            "Recomputes totals from cells, cells from the ledger, the ledger's chains, the "
+            "digests\n"
+            "with the parent and the escrow of the children, and names every difference (exit 1).\n"
+            "\n"
+            "Example:\n"
+            "  tally verify --json\n",
+        .run = cmd_verify,
+    },
+    {
+        .name = "apply",
+        .usage = "FILE.yaml",
+        .summary = "set the catalogue (at the root); prints what changes",
+        .about = "Reads a catalogue (levels, categories, measures, indicators, targets) and makes "
+                 "it the\n"
+                 "tree's. Works at the root only; the nodes below get it over their links.\n"
+                 "\n"
+                 "Example:\n"
+                 "  tally apply catalog.yaml --dry-run\n",
+        .options = BIT(DRY_RUN),
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_apply,
+    },
+    {
+        .name = "unit add",
+        .usage = "CODE --name NAME --level LEVEL [--parent UNIT]",
+        .summary = "make a unit that this node hosts",
+        .about = "Makes a unit below this node's own one (or below --parent) without a node of its "
+                 "own.\n"
+                 "\n"
+                 "Example:\n"
+                 "  tally unit add 18073 --name \"Phường Bắc Hồng\" --level commune\n",
+        .options = BIT(NAME) | BIT(LEVEL) | BIT(PARENT),
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_unit_add,
+    },
+    {
+        .name = "unit import",
+        .usage = "FILE.csv",
+        .summary = "make the units of a file, all or nothing",
+        .about = "Makes the units of a CSV file with the columns code, name, level, parent (\"-\" "
+                 "is standard\n"
+                 "input). Parents may come after their children; without a parent a unit lies "
+                 "below the\n"
+                 "node's own one.\n"
+                 "\n"
+                 "Example:\n"
+                 "  tally unit import units.csv\n",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_unit_import,
+    },
+    {
+        .name = "unit list",
+        .usage = "",
+        .summary = "the units at and below this node",
+        .about = "Lists the units. With --csv the columns are those that tally unit import reads.\n"
+                 "\n"
+                 "Example:\n"
+                 "  tally unit list --csv > units.csv\n",
+        .options = BIT(CSV),
+        .run = cmd_unit_list,
+    },
+    {
+        .name = "invite",
+        .usage = "UNIT",
+        .summary = "print a token with which a node joins below this one",
+        .about =
+            "Prints one line that the administrator of the new node gives to tallyd join: it holds "
+            "a\n"
+            "secret, works once, and expires. For a unit that is not there yet, give --name and\n"
+            "--level. --replace is for a node whose disk is lost: it joins again as the same "
+            "origin.\n"
+            "\n"
+            "Examples:\n"
+            "  tally invite 436 --name \"Thành phố Hà Tĩnh\" --level district --expires 7d\n"
+            "  tallyd join --data /var/lib/tally/436 \"$(tally invite 436 --node root:7800 --data "
+            ".)\"\n",
+        .options = BIT(NAME) | BIT(LEVEL) | BIT(EXPIRES) | BIT(REPLACE),
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_invite,
+    },
+};
+
+int main(int argc, char *argv[])
+{
+    return (int)client_main(argc, argv, COMMANDS, sizeof COMMANDS / sizeof *COMMANDS);
+}

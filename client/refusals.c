@@ -1,0 +1,83 @@
+#include "client/refusals.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/client.h"
+
+enum { ARENA_MAX_BYTES = 4 << 20 };
+
+void refusals_init(struct refusals *refusals)
+{
+    refusals->kept_count = 0;
+    refusals->total = 0;
+    arena_init(&refusals->arena, ARENA_MAX_BYTES);
+}
+
+void refusals_deinit(struct refusals *refusals)
+{
+    arena_reset(&refusals->arena);
+}
+
+void refusals_add(struct refusals *refusals, uint32_t line, size_t column, const char *reason)
+{
+    refusals->total++;
+    const char *copy =
+        refusals->kept_count == REFUSALS_KEPT_MAX ? NULL : arena_str(&refusals->arena, reason);
+    if (copy != NULL) {
+        refusals->kept[refusals->kept_count++] =
+            (struct refusal){.line = line, .column = (uint32_t)column, .reason = copy};
+    }
+}
+
+void refusals_count(struct refusals *refusals, int64_t more)
+{
+    refusals->total += more;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct refusal *left = a;
+    const struct refusal *right = b;
+    return (left->line > right->line) - (left->line < right->line);
+}
+
+static void sort(struct refusals *refusals)
+{
+    qsort(refusals->kept, refusals->kept_count, sizeof *refusals->kept, compare);
+}
+
+void refusals_print(struct refusals *refusals, const char *file)
+{
+    sort(refusals);
+    size_t shown = 0;
+    for (; shown < refusals->kept_count && shown < REFUSALS_SHOWN_MAX; shown++) {
+        const struct refusal *at = &refusals->kept[shown];
+        if (at->column == 0) {
+            (void)client_fail(STATUS_REFUSED, "%s:%u: %s", file, at->line, at->reason);
+        } else {
+            (void)client_fail(STATUS_REFUSED, "%s:%u:%u: %s", file, at->line, at->column,
+                              at->reason);
+        }
+    }
+    if (refusals->total > (int64_t)shown) {
+        (void)client_fail(STATUS_REFUSED, "%s: and %" PRId64 " more rows are wrong", file,
+                          refusals->total - (int64_t)shown);
+    }
+}
+
+json_t *refusals_json(struct refusals *refusals)
+{
+    json_t *list = json_array();
+    sort(refusals);
+    for (size_t i = 0; i < refusals->kept_count; i++) {
+        const struct refusal *at = &refusals->kept[i];
+        json_t *item = json_pack("{s:I, s:s}", "line", (json_int_t)at->line, "reason", at->reason);
+        if (at->column != 0) {
+            (void)json_object_set_new(item, "column", json_integer(at->column));
+        }
+        (void)json_array_append_new(list, item);
+    }
+    return list;
+}

@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""What `tally total` answers: sums, periods, categories, coverage, indicators, groupings, formats.
+
+A small set of entries, and figures worked out by hand: no model stands between, so that a fault that
+model and programs share would show here. Each test's first line says what breakage it sees.
+"""
+
+import csv
+import datetime
+import io
+import re
+import unittest
+
+import harness
+import smalltree
+from harness import REFUSED, USAGE
+from smalltree import COMMUNE, DISTRICT, PROVINCE
+
+# node, unit, measure, date, value, category
+ENTRIES = [
+    (COMMUNE, COMMUNE, "fund_raised", "2023-01-31", "1000", ""),
+    (COMMUNE, COMMUNE, "fund_raised", "2023-02-01", "200", ""),
+    (COMMUNE, COMMUNE, "fund_raised", "2023-06-30", "-50", ""),
+    (COMMUNE, COMMUNE, "fund_raised", "2023-07-01", "7", ""),
+    (DISTRICT, COMMUNE, "fund_raised", "2023-06-15", "3", ""),  # a node above the unit
+    (PROVINCE, COMMUNE, "fund_raised", "2023-06-15", "4", ""),
+    (DISTRICT, "43602", "fund_raised", "2023-03-31", "0", ""),  # a reported zero
+    (PROVINCE, "44101", "fund_raised", "2023-04-01", "500", ""),
+    (PROVINCE, PROVINCE, "fund_raised", "2023-04-01", "10000", ""),  # not of the measure's level
+    (COMMUNE, COMMUNE, "grants", "2023-06-01", "-1.25", ""),
+    (COMMUNE, COMMUNE, "accounts", "2023-02-10", "10", "group=cadre"),
+    (COMMUNE, COMMUNE, "accounts", "2023-02-20", "5", ""),
+    (COMMUNE, COMMUNE, "accounts", "2023-05-10", "12", "group=cadre"),
+    (COMMUNE, COMMUNE, "accounts", "2023-05-09", "99", "group=cadre"),  # later typed, earlier day
+    (DISTRICT, "43602", "accounts", "2023-03-10", "100", "group=other"),
+    (DISTRICT, DISTRICT, "trainees", "2023-05-01", "30", "group=cadre,sex=f"),
+    (DISTRICT, DISTRICT, "trainees", "2023-06-01", "40", "group=cadre,sex=m"),
+    (PROVINCE, "441", "trainees", "2023-01-01", "8", ""),
+    (COMMUNE, COMMUNE, "visits", "2023-06-18", "1", ""),
+    (COMMUNE, COMMUNE, "visits", "2023-06-19", "2", ""),
+    (COMMUNE, COMMUNE, "population", "2023-01-01", "400", ""),
+    (DISTRICT, "43602", "population", "2023-01-01", "300", ""),
+]
+TODAY = datetime.datetime.now(datetime.timezone.utc).date()
+OVERFLOW_ROWS = 9300  # so many times 10^15 do not fit into 64 bits
+
+tree = None
+
+
+def setUpModule():
+    global tree
+    tree = smalltree.make()
+    for unit, node in tree.nodes.items():
+        rows = "".join(f"{u},{m},{date},{value},\"{category}\"\n"
+                       for at, u, m, date, value, category in ENTRIES if at == unit)
+        node.tally("import", "-", given="unit,measure,date,value,category\n" + rows).ok()
+    tree.settle()
+
+
+def answer(*words, unit=PROVINCE):
+    return tree.nodes[unit].json("total", *words)
+
+
+def rows(*words, unit=PROVINCE):
+    return answer(*words, unit=unit)["totals"]
+
+
+def figures(*words, unit=PROVINCE):
+    """The one row: (value, entries, reported, expected)."""
+    row, = rows(*words, unit=unit)
+    return row["value"], row["entries"], row["reported"], row["expected"]
+
+
+class Sums(unittest.TestCase):
+    def test_flow_in_each_span(self):
+        """A flow's span is a sum over whole periods that includes their last day."""
+        for period, wanted in {"2023-01": (1000, 1, 1, 4), "2023-02": (200, 1, 1, 4),
+                               "2023-06": (-43, 3, 1, 4), "2023Q1": (1200, 3, 2, 4),
+                               "2023Q2": (10457, 5, 2, 4), "2023H1": (11657, 8, 3, 4),
+                               "2023H2": (7, 1, 1, 4), "2023": (11664, 9, 3, 4),
+                               "2022": (0, 0, 0, 4)}.items():
+            with self.subTest(period=period):
+                self.assertEqual(figures(PROVINCE, "-m", "fund_raised", "-p", period), wanted)
+
+    def test_flow_at_each_unit_and_node(self):
+        """Everything below counts, from whatever node it came; every node answers alike."""
+        for unit, wanted in {PROVINCE: (11664, 9, 3, 4), DISTRICT: (1164, 7, 2, 3),
+                             COMMUNE: (1164, 6, 1, 1), "43602": (0, 1, 1, 1),
+                             "43603": (0, 0, 0, 1), "441": (500, 1, 1, 1)}.items():
+            words = (unit, "-m", "fund_raised", "-p", "2023")
+            with self.subTest(unit=unit):
+                self.assertEqual(figures(*words), wanted)
+                if unit in (DISTRICT, COMMUNE, "43602", "43603"):
+                    harness.wait_for(lambda: figures(*words, unit=DISTRICT) == wanted,
+                                     "the district has what the province recorded")
+        words = (COMMUNE, "-m", "fund_raised", "-p", "2023")
+        harness.wait_for(lambda: figures(*words, unit=COMMUNE) == (1164, 6, 1, 1),
+                         "the commune has what those above recorded")
+
+    def test_stock(self):
+        """A stock stands from its period on, until the next; in a period the latest day stands."""
+        for period, value, entries in (("2023-01", 0, 0), ("2023-02", 15, 2), ("2023-03", 115, 1),
+                                       ("2023-04", 115, 0), ("2023-05", 117, 2), ("2023Q1", 115, 3),
+                                       ("2023", 117, 5), ("2024-02", 117, 0)):
+            with self.subTest(period=period):
+                self.assertEqual(figures(PROVINCE, "-m", "accounts", "-p", period)[:2],
+                                 (value, entries))
+        self.assertEqual(figures(PROVINCE, "-m", "accounts", "-p", "2023"), (117, 5, 2, 4))
+        self.assertEqual(figures(PROVINCE, "-m", "accounts", "-p", "2023-05"), (117, 2, 1, 4))
+
+    def test_decimals(self):
+        """JSON has smallest steps, and says how many decimals they mean."""
+        row, = rows(COMMUNE, "-m", "grants", "-p", "2023")
+        self.assertEqual((row["value"], row["decimals"], type(row["value"])), (-125, 2, int))
+
+    def test_coverage_of_a_district_measure(self):
+        """`expected` counts the units of the measure's own level."""
+        self.assertEqual(figures(PROVINCE, "-m", "trainees", "-p", "2023"), (78, 3, 2, 2))
+        self.assertEqual(figures(PROVINCE, "-m", "trainees", "-p", "2023Q2"), (70, 2, 1, 2))
+        self.assertEqual(figures(COMMUNE, "-m", "trainees", "-p", "2023"), (0, 0, 0, 0))
+
+    def test_never_reported(self):
+        """A measure that nobody reported has a row."""
+        self.assertEqual(figures(PROVINCE, "-m", "inspections", "-p", "2023"), (0, 0, 0, 2))
+
+
+class Periods(unittest.TestCase):
+    def test_finer_than_the_measure(self):
+        """Named: refused. Not named: left out."""
+        result = tree.root.tally("total", PROVINCE, "-m", "trainees", "-p", "2023-06")
+        self.assertEqual(result.status, REFUSED, str(result))
+        self.assertRegex(result.err, r"\A[^\n]*trainees[^\n]*\n\Z")
+        self.assertEqual({row["measure"] for row in rows(PROVINCE, "-p", "2023-06-18")}, {"visits"})
+        self.assertNotIn("population", {row["measure"] for row in rows(PROVINCE, "-p", "2023H1")})
+
+    def test_day(self):
+        """A measure of days."""
+        self.assertEqual(figures(COMMUNE, "-m", "visits", "-p", "2023-06-18")[0], 1)
+        self.assertEqual(figures(COMMUNE, "-m", "visits", "-p", "2023-06")[0], 3)
+
+    def test_no_period(self):
+        """What is no period is a matter of usage; weeks do not exist."""
+        for text in ("2023Q5", "2023H3", "2023-13", "2023-02-30", "2023W07", "23", "2023-6",
+                     "2023-06-18-01", "x"):
+            with self.subTest(period=text):
+                result = tree.root.tally("total", PROVINCE, "-p", text)
+                self.assertEqual(result.status, USAGE, str(result))
+                self.assertRegex(result.err, r"\A[^\n]+\n\Z")
+
+
+class Groupings(unittest.TestCase):
+    def test_by_child(self):
+        """The children and the unit's own row."""
+        found = {(row["unit"], bool(row.get("own"))): row["value"]
+                 for row in rows(PROVINCE, "-m", "fund_raised", "-p", "2023", "--by", "child")}
+        self.assertEqual(found, {("436", False): 1164, ("441", False): 500, ("42", True): 10000})
+
+    def test_by_level(self):
+        """The subtrees of all units of a level, wherever they are."""
+        for level, wanted in {"commune": {COMMUNE: 1164, "43602": 0, "43603": 0, "44101": 500},
+                              "district": {"436": 1164, "441": 500},
+                              "province": {"42": 11664}}.items():
+            found = {row["unit"]: row["value"] for row in rows(
+                PROVINCE, "-m", "fund_raised", "-p", "2023", "--by", f"level={level}")}
+            self.assertEqual(found, wanted)
+        result = tree.root.tally("total", PROVINCE, "--by", "level=hamlet")
+        self.assertEqual(result.status, REFUSED, str(result))
+
+    def test_by_period(self):
+        """Each period of the measure's frequency, empty ones too; a stock stands on."""
+        found = [(row["period"], row["value"], row["entries"]) for row in rows(
+            PROVINCE, "-m", "fund_raised", "-p", "2023H1", "--by", "period")]
+        self.assertEqual(found, [("2023-01", 1000, 1), ("2023-02", 200, 1), ("2023-03", 0, 1),
+                                 ("2023-04", 10500, 2), ("2023-05", 0, 0), ("2023-06", -43, 3)])
+        found = [row["value"] for row in rows(
+            PROVINCE, "-m", "accounts", "-p", "2023H1", "--by", "period")]
+        self.assertEqual(found, [0, 15, 115, 115, 117, 117])
+        found = [(row["period"], row["value"]) for row in rows(
+            PROVINCE, "-m", "trainees", "-p", "2023", "--by", "period")]
+        self.assertEqual(found, [("2023Q1", 8), ("2023Q2", 70), ("2023Q3", 0), ("2023Q4", 0)])
+
+    def test_by_category(self):
+        """A row per combination, "" for none, and no sum row; without --by, null and the sum."""
+        found = {row["category"]: (row["value"], row["entries"]) for row in rows(
+            PROVINCE, "-m", "accounts", "-p", "2023", "--by", "category")}
+        self.assertEqual({c: v for c, v in found.items() if v != (0, 0)},
+                         {"group=cadre": (12, 3), "group=other": (100, 1), "": (5, 1)})
+        self.assertNotIn(None, found)
+        found = {row["category"]: row["value"] for row in rows(
+            PROVINCE, "-m", "trainees", "-p", "2023", "--by", "category")}
+        self.assertEqual({c: v for c, v in found.items() if v}, {
+            "group=cadre,sex=f": 30, "group=cadre,sex=m": 40, "": 8})
+        row, = rows(PROVINCE, "-m", "trainees", "-p", "2023")
+        self.assertIsNone(row["category"])
+
+
+class Indicators(unittest.TestCase):
+    def value(self, unit, code, period):
+        row, = rows(unit, "-m", code, "-p", period)
+        self.assertEqual((row["entries"], row["reported"], row["expected"]), (None, None, None))
+        return row["value"]
+
+    def test_values(self):
+        """In units, rounded half away from zero; null when there is nothing to divide by."""
+        self.assertEqual(self.value(PROVINCE, "raised_each", "2023"), "17")  # 11664 / 700
+        self.assertEqual(self.value(COMMUNE, "raised_each", "2023"), "3")  # 1164 / 400 = 2.91
+        self.assertEqual(self.value("43602", "raised_each", "2023"), "0")
+        self.assertIsNone(self.value("44101", "raised_each", "2023"))
+        self.assertEqual(self.value(COMMUNE, "granted_share", "2023-06"), "3.0")  # -125 / -42
+        self.assertEqual(self.value(COMMUNE, "granted_share", "2023"), "-0.1")  # -125 / 1165
+        self.assertEqual(self.value("43602", "granted_share", "2023"), "0.0")
+
+    def test_with_all_measures(self):
+        """Without -m, all measures and indicators; one finer than its measures is left out."""
+        self.assertEqual({row["measure"] for row in rows(PROVINCE, "-p", "2023")}, {
+            "fund_raised", "grants", "accounts", "trainees", "visits", "population", "inspections",
+            "raised_each", "granted_share"})
+        self.assertEqual({row["measure"] for row in rows(PROVINCE, "-p", "2023-06")}, {
+            "fund_raised", "grants", "accounts", "visits", "inspections", "granted_share"})
+
+    def test_at_any_level(self):
+        """--by level has indicators too, each from the sums of its unit."""
+        found = {row["unit"]: row["value"] for row in rows(
+            PROVINCE, "-m", "raised_each", "-p", "2023", "--by", "level=district")}
+        self.assertEqual(found, {"436": "2", "441": None})  # 1164 / 700 = 1.66
+
+
+class Document(unittest.TestCase):
+    def test_keys_and_types(self):
+        """The keys of the contract, whoever else is added."""
+        document = answer(PROVINCE, "-p", "2023H1")
+        self.assertEqual((document["unit"], document["period"]), (PROVINCE, "2023H1"))
+        self.assertRegex(document["as_of"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\Z")
+        self.assertIs(type(document["catalog_version"]), int)
+        self.assertEqual({key: document["sources"][key] for key in ("nodes", "exact", "held",
+                                                                    "stale")},
+                         {"nodes": 3, "exact": 3, "held": 0, "stale": []})
+        for row in document["totals"]:
+            self.assertLessEqual({"unit", "measure", "period", "category", "value", "decimals",
+                                  "entries", "reported", "expected"}, set(row))
+            self.assertEqual(row["period"], "2023H1")
+
+    def test_defaults(self):
+        """Own unit, all measures, this year."""
+        document = answer(unit=DISTRICT)
+        self.assertEqual(document["unit"], DISTRICT)
+        self.assertIn(document["period"], (str(TODAY.year), str(TODAY.year + 1)))
+        self.assertEqual(len(document["totals"]), 9)
+
+    def test_two_measures(self):
+        """-m may be given several measures."""
+        by_option = rows(PROVINCE, "-m", "grants", "-m", "visits", "-p", "2023")
+        self.assertEqual([row["measure"] for row in by_option], ["grants", "visits"])
+
+    def test_unknown(self):
+        """Units and measures that are not there are refused, not taken for empty ones."""
+        for words in (["4360"], [PROVINCE, "-m", "fund"]):
+            result = tree.root.tally("total", *words)
+            self.assertEqual(result.status, REFUSED, str(result))
+
+    def test_stale_source(self):
+        """A node that is gone is named, with its last mark; the figures stay."""
+        tree.nodes[DISTRICT].kill()
+        try:
+            harness.wait_for(lambda: answer()["sources"]["exact"] == 1, "the province notices")
+            sources = answer()["sources"]
+            self.assertEqual((sources["nodes"], {row["node"] for row in sources["stale"]}),
+                             (3, {DISTRICT, COMMUNE}), "what is behind a broken link is not exact")
+            for row in sources["stale"]:
+                self.assertRegex(row["exact_as_of"], r"\A\d{4}-\d\d-\d\dT")
+            self.assertEqual(figures(PROVINCE, "-m", "fund_raised", "-p", "2023"),
+                             (11664, 9, 3, 4))
+        finally:
+            tree.nodes[DISTRICT].run()
+        tree.settle()
+
+
+class Csv(unittest.TestCase):
+    HEADER = "unit,measure,period,category,value,entries,reported,expected,nodes,exact".split(",")
+
+    def read(self, *words):
+        result = tree.root.tally("total", *words, "--csv").ok()
+        self.assertTrue(result.out.endswith("\r\n"), "RFC 4180 ends lines with CR LF")
+        self.assertEqual(result.out.count("\n"), result.out.count("\r\n"))
+        return list(csv.reader(io.StringIO(result.out), strict=True))
+
+    def test_rows(self):
+        """Columns and order; values with their decimal point."""
+        header, row = self.read(COMMUNE, "-m", "grants", "-p", "2023")
+        self.assertEqual(header, self.HEADER)
+        self.assertEqual(row[:8], [COMMUNE, "grants", "2023", "", "-1.25", "1", "1", "1"])
+        _, row = self.read(PROVINCE, "-m", "fund_raised", "-p", "2023")
+        self.assertEqual(row, ["42", "fund_raised", "2023", "", "11664", "9", "3", "4", "3", "3"])
+
+    def test_quoted(self):
+        """A category with a comma stays one field."""
+        found = {row[3]: row[4] for row in self.read(
+            PROVINCE, "-m", "trainees", "-p", "2023", "--by", "category")[1:]}
+        self.assertEqual(found["group=cadre,sex=f"], "30")
+
+    def test_indicator(self):
+        """An indicator has no counts; no value is an empty field."""
+        found = {row[0]: row[4:8] for row in self.read(
+            PROVINCE, "-m", "raised_each", "-p", "2023", "--by", "level=district")[1:]}
+        self.assertEqual(found, {"436": ["2", "", "", ""], "441": ["", "", "", ""]})
+
+
+class Table(unittest.TestCase):
+    def test_for_people(self):
+        """Names, a dash for what nobody reported, what is missing; no colour when nobody looks."""
+        out = tree.root.tally("total", PROVINCE, "-p", "2023").ok().out
+        self.assertNotIn("\x1b", out)
+        flat = re.sub(r"[.,\s\u00a0\u202f](?=\d{3}\b)", "", out)
+        self.assertIn("11664", flat)
+        self.assertRegex(out, r"(?m)^.*(inspections|Inspections).*[-–—]")
+        self.assertRegex(out, r"3\s*/\s*4|3 of 4", "coverage is shown")
+
+
+class Overflow(unittest.TestCase):
+    def test_beyond_64_bits(self):
+        """A sum beyond 64 bits is null and flagged; never wrapped, never a float."""
+        node = tree.nodes[COMMUNE]
+        text = "unit,measure,date,value\n" + "".join(
+            f"{COMMUNE},fund_raised,2021-{n % 12 + 1:02}-01,1000000000000000\n"
+            for n in range(OVERFLOW_ROWS))
+        node.tally("import", "-", "--wait", "root", given=text).ok()
+        for unit in (COMMUNE, PROVINCE):
+            row, = rows(unit, "-m", "fund_raised", "-p", "2021", unit=unit)
+            self.assertEqual((row["value"], row.get("overflow"), row["entries"]),
+                             (None, True, OVERFLOW_ROWS))
+            row, = rows(unit, "-m", "fund_raised", "-p", "2021-05", unit=unit)
+            self.assertEqual((row["value"], row.get("overflow", False)),
+                             (OVERFLOW_ROWS // 12 * 10 ** 15, False))
+        node.tally("import", "-", "--wait", "root", given=(
+            "unit,measure,date,value\n" + f"{COMMUNE},fund_raised,2021-07-02,-1000000000000000\n"
+            * (OVERFLOW_ROWS - 9000))).ok()
+        self.assertEqual(figures(PROVINCE, "-m", "fund_raised", "-p", "2021")[0], 9000 * 10 ** 15)
+
+
+if __name__ == "__main__":
+    harness.main()
