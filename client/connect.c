@@ -20,9 +20,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/file.h"
+#include "client/input.h"
 #include "codec/codec.h"
 #include "config/config.h"
+#include "proto/address.h"
 #include "tls/tls.h"
 
 enum { CHUNK_BYTES = TLS_READ_CHUNK_BYTES, PEM_MAX_BYTES = 256 * 1024, PATH_BYTES = 512 };
@@ -177,7 +178,7 @@ static enum err credential_read(const char *given, const char *data, const char 
     if (used < 0 || (size_t)used >= sizeof path) {
         return err_fail(msg, ERR_USAGE, "the path of %s is too long", name);
     }
-    enum err err = file_read(path, out, msg);
+    enum err err = input_read(path, out, msg);
     if (err != ERR_OK) {
         struct errmsg why = *msg;
         return err_fail(msg, ERR_USAGE, "%.400s; name the right file with --%s", why.text, option);
@@ -254,7 +255,7 @@ static enum err tcp_open(const char *node, int *out, struct errmsg *msg)
     int port;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *found = NULL;
-    TRY(config_address_parse(node, host, &port, msg));
+    TRY(address_parse(node, host, &port, msg));
     (void)snprintf(service, sizeof service, "%d", port);
     int code = getaddrinfo(host, service, &hints, &found);
     if (code != 0) {

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "base/sha256.h"
 #include "client/checks.h"
-#include "client/file.h"
+#include "client/input.h"
 #include "proto/decimal.h"
 
 enum {
@@ -28,9 +28,9 @@ static const char *const NAMES[COLUMNS] = {"unit",     "measure", "value", "date
 
 enum err import_rows_open(struct import_rows *rows, const char *path, struct errmsg *msg)
 {
-    *rows = (struct import_rows){.name = file_name(path)};
+    *rows = (struct import_rows){.name = input_name(path)};
     buf_init(&rows->text, IMPORT_FILE_MAX_BYTES);
-    TRY(file_read(path, &rows->text, msg));
+    TRY(input_read(path, &rows->text, msg));
     struct bytes data = {rows->text.data, rows->text.len};
     enum err err = csv_init(&rows->csv, rows->name, data, NAMES, COLUMNS, COLUMNS_REQUIRED, msg);
     if (err != ERR_OK) {

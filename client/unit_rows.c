@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 #include "client/checks.h"
 #include "client/csv.h"
-#include "client/file.h"
+#include "client/input.h"
 
 enum { COLUMN_CODE, COLUMN_NAME, COLUMN_LEVEL, COLUMN_PARENT, COLUMNS };
 enum { COLUMNS_REQUIRED = 3, ARENA_MAX_BYTES = 128 << 20 };
@@ -236,10 +236,10 @@ enum err unit_rows_open(struct unit_rows *rows, const char *path, struct refusal
                         struct errmsg *msg)
 {
     struct buf text;
-    *rows = (struct unit_rows){.name = file_name(path)};
+    *rows = (struct unit_rows){.name = input_name(path)};
     arena_init(&rows->arena, ARENA_MAX_BYTES);
     buf_init(&text, UNIT_FILE_MAX_BYTES);
-    enum err err = file_read(path, &text, msg);
+    enum err err = input_read(path, &text, msg);
     if (err == ERR_OK) {
         err = read_text(rows, &text, refusals, msg);
     }

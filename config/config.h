@@ -34,8 +34,4 @@ enum err config_node_load(const char *path, struct config_node *out, struct errm
 enum err config_node_save(const char *path, const struct config_node *config, struct errmsg *msg)
     MUST_CHECK;
 
-/* "host:port", "[v6]:port"; ERR_USAGE with the form otherwise. */
-enum err config_address_parse(const char *text, char host[ADDRESS_MAX_BYTES + 1], int *port,
-                              struct errmsg *msg) MUST_CHECK;
-
 #endif

@@ -1,13 +1,10 @@
 #include "config/load.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "config/config.h"
 
@@ -264,46 +261,12 @@ static enum err fail_form(const struct load_file *file, struct complaint *compla
 
 /* ---- files ---- */
 
-static enum err fail_system(const char *name, struct errmsg *msg)
-{
-    enum err err = errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-    return err_fail(msg, err, "cannot read %s: %s", name, strerror(errno));
-}
-
-static enum err read_all(int fd, const char *name, struct buf *out, struct errmsg *msg)
-{
-    char chunk[16 * 1024];
-    ssize_t n;
-    struct stat info;
-    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
-        errno = EISDIR;
-        return fail_system(name, msg);
-    }
-    while ((n = read(fd, chunk, sizeof chunk)) != 0) {
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return fail_system(name, msg);
-        }
-        buf_put(out, chunk, (size_t)n);
-        if (out->failed) {
-            return err_fail(msg, ERR_INVALID, "%s:1:1: the file is larger than %d MiB", name,
-                            CONFIG_FILE_MAX_BYTES >> 20);
-        }
-    }
-    return ERR_OK;
-}
-
 static enum err text_read(const char *path, struct buf *out, struct errmsg *msg)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return fail_system(path, msg);
-    }
-    enum err err = read_all(fd, path, out, msg);
-    (void)close(fd);
-    return err;
+    enum err err = file_read(path, out, msg);
+    return err == ERR_LIMIT ? err_fail(msg, ERR_INVALID, "%s:1:1: the file is larger than %d MiB",
+                                       path, CONFIG_FILE_MAX_BYTES >> 20)
+                            : err;
 }
 
 static enum err form_check(struct load_file *file, struct errmsg *msg)

@@ -1,15 +1,12 @@
 /* The node's own file, tally.yaml in its data directory. */
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "config/config.h"
 #include "config/load.h"
+#include "proto/address.h"
 
 enum { NODE_TEXT_MAX_BYTES = 8192 };
 
@@ -49,7 +46,7 @@ static enum err take_address(const struct load_file *file, int32_t node, const c
     char host[ADDRESS_MAX_BYTES + 1];
     int port;
     struct errmsg reason = {""};
-    if (config_address_parse(text, host, &port, &reason) != ERR_OK) {
+    if (address_parse(text, host, &port, &reason) != ERR_OK) {
         return load_fail(file, node, msg, "%s", reason.text);
     }
     (void)snprintf(out, ADDRESS_MAX_BYTES + 1, "%s", text);
@@ -141,73 +138,13 @@ static void write_text(const struct config_node *config, struct buf *out)
     put(out, "\n");
 }
 
-static enum err fail_write(const char *path, struct errmsg *msg)
-{
-    enum err err = errno == ENOSPC || errno == EDQUOT ? ERR_DISK_FULL : ERR_IO;
-    return err_fail(msg, err, "cannot write %s: %s", path, strerror(errno));
-}
-
-/* Writes and syncs a new file. */
-static enum err write_file(const char *path, const struct buf *text, struct errmsg *msg)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0) {
-        return fail_write(path, msg);
-    }
-    size_t done = 0;
-    bool failed = false;
-    while (done < text->len && !failed) {
-        ssize_t n = write(fd, text->data + done, text->len - done);
-        failed = n < 0 && errno != EINTR;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    failed = failed || fsync(fd) != 0;
-    enum err err = failed ? fail_write(path, msg) : ERR_OK;
-    if (close(fd) != 0 && err == ERR_OK) {
-        err = fail_write(path, msg);
-    }
-    return err;
-}
-
-/* The directory's entry of a renamed file lasts only once the directory is synced. */
-static enum err sync_directory(const char *path, struct errmsg *msg)
-{
-    char copy[PATH_MAX];
-    (void)snprintf(copy, sizeof copy, "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool failed = fd < 0 || fsync(fd) != 0;
-    enum err err = failed ? fail_write(path, msg) : ERR_OK;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return err;
-}
-
-static enum err replace_file(const char *path, const struct buf *text, struct errmsg *msg)
-{
-    char temporary[PATH_MAX];
-    int used = snprintf(temporary, sizeof temporary, "%s.new", path);
-    if (used < 0 || (size_t)used >= sizeof temporary) {
-        return err_fail(msg, ERR_IO, "cannot write %.200s: its path is too long", path);
-    }
-    enum err err = write_file(temporary, text, msg);
-    if (err == ERR_OK && rename(temporary, path) != 0) {
-        err = fail_write(path, msg);
-    }
-    if (err != ERR_OK) {
-        (void)unlink(temporary);
-        return err;
-    }
-    return sync_directory(path, msg);
-}
-
 enum err config_node_save(const char *path, const struct config_node *config, struct errmsg *msg)
 {
     struct buf text;
     buf_init(&text, NODE_TEXT_MAX_BYTES);
     write_text(config, &text);
     enum err err = text.failed ? err_fail(msg, ERR_NO_MEMORY, "%s: out of memory", path)
-                               : replace_file(path, &text, msg);
+                               : file_write(path, (struct bytes){text.data, text.len}, 0644, msg);
     buf_deinit(&text);
     return err;
 }

@@ -118,6 +118,27 @@ void *map_put(struct map *map, const void *key, bool *made)
     return slot + value_at(map);
 }
 
+/* Closes the gap: later keys of the same run move up when they may stand there (Knuth, vol. 3, 6.4, algorithm R). */
+void map_remove(struct map *map, const void *key)
+{
+    uint8_t *gap = map->count == 0 ? NULL : find(map, key);
+    if (gap == NULL || gap[0] == 0) {
+        return;
+    }
+    size_t size = slot_size(map);
+    size_t mask = map->cap - 1;
+    size_t hole = (size_t)(gap - map->slots) / size;
+    for (size_t i = (hole + 1) & mask; map->slots[i * size] != 0; i = (i + 1) & mask) {
+        size_t home = (size_t)map_hash(map->slots + i * size + 1, map->key_size) & mask;
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            memcpy(map->slots + hole * size, map->slots + i * size, size);
+            hole = i;
+        }
+    }
+    memset(map->slots + hole * size, 0, size);
+    map->count--;
+}
+
 bool map_next(const struct map *map, size_t *at, const void **key, void **value)
 {
     size_t size = slot_size(map);

@@ -27,6 +27,9 @@ void *map_get(const struct map *map, const void *key);
 /* The value of `key`, made zeroed when absent (`*made` says so; may be NULL); NULL when memory ends. */
 void *map_put(struct map *map, const void *key, bool *made);
 
+/* Forgets the key, if it is there. Pointers to values hold no longer. */
+void map_remove(struct map *map, const void *key);
+
 /* Iterates in no stated order: `*at` starts at 0; false at the end. */
 bool map_next(const struct map *map, size_t *at, const void **key, void **value);
 

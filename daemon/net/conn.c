@@ -204,7 +204,7 @@ static bool take_plain(struct conn *conn, const void *data, size_t len)
 static void become_ready(struct conn *conn, const struct tls_peer *peer)
 {
     conn->ready = true;
-    bool joins = peer != NULL && peer->purpose == TLS_JOIN;
+    bool joins = peer != NULL && peer->purpose == TLS_JOIN && !peer->has_certificate;
     frames_set_limit(conn->frames, joins ? FRAME_MAX_BYTES_STRANGER : FRAME_MAX_BYTES);
     if (!conn->owner->opened(conn->owner->ctx, conn, peer)) {
         conn_close(conn, "refused");

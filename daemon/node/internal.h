@@ -209,6 +209,7 @@ struct node {
     struct link *uplink;         /* one of them, or NULL */
     struct feed_mark acked;      /* what the parent was last known to have */
     struct feed_mark parent_have; /* what this file has of the parent's feed */
+    uint64_t uplink_said;        /* hash of what status says of the link up; 0: not known */
     int64_t root_revision;       /* own revisions up to here are at the root */
     int64_t entries_acked;       /* place in the own ledger up to which the escrow holds it */
 

@@ -41,6 +41,7 @@ static enum err load_feed_state(struct node *node)
     node->read = node->head;
     node->down_head = node->head;
     node->signed_length = -1;
+    node->uplink_said = 0;
     TRY(store_fact_int(node->store, "acked_revision", 0, &node->acked.revision));
     TRY(store_fact_int(node->store, "entries_acked", 0, &node->entries_acked));
     TRY(store_fact_int(node->store, "parent_have_revision", 0, &node->parent_have.revision));
@@ -401,6 +402,15 @@ void node_on_tick(struct node *node)
     enum err err = node->failed == ERR_OK ? audit_step(node) : ERR_OK;
     if (err != ERR_OK) {
         node_fail(node, err, "audit");
+    }
+}
+
+void node_on_verified(struct node *node)
+{
+    enum err err = node->failed == ERR_OK ? node_write(node) : ERR_OK;
+    err = err == ERR_OK && node->failed == ERR_OK ? store_alarms_delete_mended(node->store) : err;
+    if (err != ERR_OK) {
+        node_fail(node, err, "verified");
     }
 }
 

@@ -96,6 +96,8 @@ void node_begin(struct node *node, struct now now);
 
 /* The link to the parent is up, its certificate verified against the root and its key equal to the identity's. */
 void node_on_uplink(struct node *node, uint64_t link);
+/* No link could be made; `why` is shown until there is one. */
+void node_on_uplink_failed(struct node *node, const char *why);
 /* A child's link is up; `key` is from its verified certificate, `node_id` from the name in it. */
 void node_on_downlink(struct node *node, uint64_t link, const struct id *node_id, const struct hash *key,
                       const char *address);
@@ -114,6 +116,9 @@ void node_on_join(struct node *node, uint64_t link, const struct msg_join *join,
 /* A request that writes, waits, or asks for the node's own state. Queries go to node_query. */
 void node_on_request(struct node *node, const struct node_client *client, const struct msg_request *request);
 void node_on_client_gone(struct node *node, uint64_t client);
+
+/* Somebody was shown the result of a verify: alarms whose cause is mended have been seen. */
+void node_on_verified(struct node *node);
 
 /* At least once a second. */
 void node_on_tick(struct node *node);

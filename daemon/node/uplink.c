@@ -42,12 +42,25 @@ void sender_acked(struct node *node, struct sender *out, struct feed_mark upto)
     }
 }
 
+/* What `status` says of the link up. A parent that stays away is dialled again and again: only changes are written. */
 void uplink_refused_state(struct node *node, enum uplink_state state, const char *text)
 {
+    uint64_t said = map_hash(text, strlen(text)) + (uint64_t)state;
+    if (said == node->uplink_said) {
+        return;
+    }
     enum err err = node_write(node);
     err = err == ERR_OK ? store_fact_set_int(node->store, "uplink_state", state) : err;
     err = err == ERR_OK ? store_fact_set_blob(node->store, "uplink_text", text, strlen(text)) : err;
+    node->uplink_said = said;
     fail(node, err, "uplink state");
+}
+
+void node_on_uplink_failed(struct node *node, const char *why)
+{
+    if (node->uplink == NULL && node->failed == ERR_OK) {
+        uplink_refused_state(node, UPLINK_CONNECTING, why);
+    }
 }
 
 static enum err say_hello(struct node *node, struct link *link)

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pki/pki_internal.h"
+#include "base/file.h"
+#include "base/sha256.h"
 
 enum { SAYS_BYTES = 160, DAY_S = 86400, LEAF_DAYS = 825, CA_DAYS = 30 * 365 + 7, CHAIN_MAX = 34, NAME_BYTES = 192 };
 
-enum err pki_failed(struct errmsg *msg, enum err err, const char *what)
+/* The library's last error behind `what`; its queue is cleared. */
+static enum err library_failed(struct errmsg *msg, enum err err, const char *what)
 {
     char says[SAYS_BYTES] = "";
     unsigned long code = ERR_peek_last_error();
@@ -34,7 +36,7 @@ static enum err wrap_key(EVP_PKEY *pkey, struct pki_key **out, struct errmsg *ms
     struct pki_key *key = pkey == NULL || EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519 ? NULL : malloc(sizeof *key);
     if (key == NULL) {
         EVP_PKEY_free(pkey);
-        return pki_failed(msg, ERR_INVALID, "this is no Ed25519 private key");
+        return library_failed(msg, ERR_INVALID, "this is no Ed25519 private key");
     }
     key->pkey = pkey;
     *out = key;
@@ -76,7 +78,7 @@ enum err pki_key_load(const char *path, struct pki_key **out, struct errmsg *msg
 {
     struct buf pem;
     buf_init(&pem, PKI_FILE_MAX_BYTES);
-    enum err err = pki_file_read(path, &pem, msg);
+    enum err err = file_read(path, &pem, msg);
     ERR_clear_error();
     BIO *bio = err == ERR_OK ? BIO_new_mem_buf(pem.data, (int)pem.len) : NULL;
     if (err == ERR_OK) {
@@ -96,8 +98,8 @@ enum err pki_key_save(const struct pki_key *key, const char *path, struct errmsg
     BIO *bio = BIO_new(BIO_s_mem());
     enum err err = bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1
                        ? take_bio(bio, &pem, msg)
-                       : pki_failed(msg, ERR_NO_MEMORY, "the key cannot be written");
-    err = err == ERR_OK ? pki_file_write(path, (struct bytes){pem.data, pem.len}, true, msg) : err;
+                       : library_failed(msg, ERR_NO_MEMORY, "the key cannot be written");
+    err = err == ERR_OK ? file_write(path, (struct bytes){pem.data, pem.len}, 0600, msg) : err;
     BIO_free(bio);
     buf_deinit(&pem);
     return err;
@@ -196,7 +198,7 @@ static enum err write_certificate(X509 *cert, struct buf *out, struct errmsg *ms
     BIO *bio = BIO_new(BIO_s_mem());
     enum err err = bio != NULL && PEM_write_bio_X509(bio, cert) == 1
                        ? take_bio(bio, out, msg)
-                       : pki_failed(msg, ERR_NO_MEMORY, "the certificate cannot be written");
+                       : library_failed(msg, ERR_NO_MEMORY, "the certificate cannot be written");
     BIO_free(bio);
     return err;
 }
@@ -210,7 +212,7 @@ enum err pki_root_certificate(const struct pki_key *ca, const struct id *tree, s
     ERR_clear_error();
     X509 *cert = make_certificate(&shape, ca->pkey, NULL, ca->pkey, now);
     if (cert == NULL) {
-        return pki_failed(msg, ERR_NO_MEMORY, "the root certificate cannot be made");
+        return library_failed(msg, ERR_NO_MEMORY, "the root certificate cannot be made");
     }
     enum err err = write_certificate(cert, out, msg);
     X509_free(cert);
@@ -253,7 +255,7 @@ enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain, const struct
     X509 *issuer = chain_certificate(ca_chain, false);
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, subject->key.b, HASH_BYTES);
     X509 *cert = issuer == NULL || key == NULL ? NULL : make_certificate(&shape, key, issuer, ca->pkey, now);
-    enum err err = cert == NULL ? pki_failed(msg, ERR_INVALID, "the certificate cannot be made") : write_certificate(cert, out, msg);
+    enum err err = cert == NULL ? library_failed(msg, ERR_INVALID, "the certificate cannot be made") : write_certificate(cert, out, msg);
     if (err == ERR_OK) {
         buf_put(out, ca_chain.data, ca_chain.len);
         err = out->failed ? err_fail(msg, ERR_NO_MEMORY, "no memory") : ERR_OK;
@@ -316,7 +318,7 @@ enum err pki_request(const struct pki_key *key, struct buf *out, struct errmsg *
     }
     OPENSSL_free(der);
     X509_REQ_free(req);
-    return len > 0 && !out->failed ? ERR_OK : pki_failed(msg, ERR_NO_MEMORY, "the certificate request cannot be made");
+    return len > 0 && !out->failed ? ERR_OK : library_failed(msg, ERR_NO_MEMORY, "the certificate request cannot be made");
 }
 
 enum err pki_request_key(struct bytes request, struct hash *key, struct errmsg *msg)
@@ -329,7 +331,7 @@ enum err pki_request_key(struct bytes request, struct hash *key, struct errmsg *
     bool good = raw_key(pkey, &found) && X509_REQ_verify(req, pkey) == 1;
     X509_REQ_free(req);
     if (!good) {
-        return pki_failed(msg, ERR_INVALID, "the certificate request is not one, or not signed by its own Ed25519 key");
+        return library_failed(msg, ERR_INVALID, "the certificate request is not one, or not signed by its own Ed25519 key");
     }
     *key = found;
     return ERR_OK;

@@ -1,7 +1,6 @@
 /* Keys and certificates: Ed25519 keys, the tree's root CA, requests, certificates for nodes, their CAs and clients, and
  * signatures over bytes. Certificates name tree and node, never a place. All material goes in and out as PEM or DER in
- * buffers or as files of the data directory (private keys with mode 0600, written to a temporary name, synced, renamed).
- * Nothing here decides who may join. */
+ * buffers; private keys also as files with mode 0600. Nothing here decides who may join. */
 #ifndef TALLY_PKI_H
 #define TALLY_PKI_H
 
@@ -63,9 +62,5 @@ enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain, const struct
  * Of the first: its public key. */
 enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf *out, struct errmsg *msg) MUST_CHECK;
 enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg) MUST_CHECK;
-
-/* Whole files, with the limit PKI_FILE_MAX_BYTES. pki_file_write is atomic and durable; `secret` sets mode 0600. */
-enum err pki_file_read(const char *path, struct buf *out, struct errmsg *msg) MUST_CHECK;
-enum err pki_file_write(const char *path, struct bytes content, bool secret, struct errmsg *msg) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "proto/address.h"
 
 static char folder[] = "/tmp/tally-config-XXXXXX";
 static char path[64];
@@ -187,10 +188,10 @@ static void test_addresses(void **state)
     (void)state;
     char host[ADDRESS_MAX_BYTES + 1];
     int port;
-    assert_int_equal(config_address_parse("host.example:7800", host, &port, NULL), ERR_OK);
+    assert_int_equal(address_parse("host.example:7800", host, &port, NULL), ERR_OK);
     assert_string_equal(host, "host.example");
     assert_int_equal(port, 7800);
-    assert_int_equal(config_address_parse("[2001:db8::1]:65535", host, &port, NULL), ERR_OK);
+    assert_int_equal(address_parse("[2001:db8::1]:65535", host, &port, NULL), ERR_OK);
     assert_string_equal(host, "2001:db8::1");
     assert_int_equal(port, 65535);
     static const char *const WRONG[] = {"",        "host",   "host:",   ":80",   "host:80a",
@@ -198,13 +199,13 @@ static void test_addresses(void **state)
                                         "h:65536", "h h:80", "h\n:80",  "h]:80", "h:123456"};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         struct errmsg msg = {""};
-        assert_int_equal(config_address_parse(WRONG[i], host, &port, &msg), ERR_USAGE);
+        assert_int_equal(address_parse(WRONG[i], host, &port, &msg), ERR_USAGE);
         assert_non_null(strstr(msg.text, "HOST:PORT"));
     }
     char longest[ADDRESS_MAX_BYTES + 8];
     memset(longest, 'h', sizeof longest);
     (void)snprintf(longest + sizeof longest - 4, 4, ":80");
-    assert_int_equal(config_address_parse(longest, host, &port, NULL), ERR_USAGE);
+    assert_int_equal(address_parse(longest, host, &port, NULL), ERR_USAGE);
 }
 
 int main(void)

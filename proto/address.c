@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "config/config.h"
+#include "proto/address.h"
 
 static enum err fail_form(const char *text, struct errmsg *msg)
 {
@@ -25,7 +25,7 @@ static bool port_parse(const char *text, int *out)
     return port <= 65535;
 }
 
-enum err config_address_parse(const char *text, char host[ADDRESS_MAX_BYTES + 1], int *port,
+enum err address_parse(const char *text, char host[ADDRESS_MAX_BYTES + 1], int *port,
                               struct errmsg *msg)
 {
     size_t len = strlen(text);

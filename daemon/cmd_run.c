@@ -1,0 +1,237 @@
+/* tallyd run: the store, the node and the network around it, until a signal. */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/log.h"
+#include "commands.h"
+#include "home.h"
+#include "net/server.h"
+#include "proto/address.h"
+
+enum { READERS_MAX = 8, KEPT_FREE_BYTES = 256 * 1024, LARGE_BYTES = 128 * 1024 };
+
+/* A store that a query reads from. */
+struct reader {
+    struct query *query;
+    struct store *store;
+};
+
+struct daemon {
+    struct home home;
+    struct config_node config;
+    char host[ADDRESS_MAX_BYTES + 1];
+    int port;
+    struct store *store;
+    struct node *node;
+    struct server *server;
+    struct reader readers[READERS_MAX];
+    struct hash root; /* fingerprint, for invitations */
+    struct buf chains[2]; /* of the last node that joined */
+};
+
+static struct bytes view(const struct buf *buf)
+{
+    return (struct bytes){.data = buf->data, .len = buf->len};
+}
+
+/* ---- what the server asks ---- */
+
+static enum err open_reader(void *ctx, struct query **out, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    char path[HOME_PATH_BYTES];
+    for (size_t i = 0; i < READERS_MAX; i++) {
+        struct reader *reader = &daemon->readers[i];
+        if (reader->query != NULL) {
+            continue;
+        }
+        TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_READ, &reader->store, msg));
+        reader->query = query_new(reader->store);
+        if (reader->query == NULL) {
+            store_close(reader->store);
+            return err_fail(msg, ERR_NO_MEMORY, "no memory");
+        }
+        *out = reader->query;
+        return ERR_OK;
+    }
+    return err_fail(msg, ERR_LIMIT, "too many readers");
+}
+
+static void close_reader(void *ctx, struct query *query)
+{
+    struct daemon *daemon = ctx;
+    for (size_t i = 0; i < READERS_MAX; i++) {
+        if (daemon->readers[i].query == query) {
+            query_free(query);
+            store_close(daemon->readers[i].store);
+            daemon->readers[i] = (struct reader){0};
+        }
+    }
+}
+
+static enum err request_keys(void *ctx, const struct msg_join *join, struct node_joiner *joiner, struct errmsg *msg)
+{
+    (void)ctx;
+    TRY(pki_request_key(join->node_request, &joiner->node_key, msg));
+    return pki_request_key(join->ca_request, &joiner->ca_key, msg);
+}
+
+static enum err issue(void *ctx, const struct msg_join *join, struct msg_joined *joined, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    static const enum pki_role ROLES[] = {PKI_NODE, PKI_NODE_CA};
+    struct bytes requests[] = {join->node_request, join->ca_request};
+    struct wall now = clock_read().wall;
+    for (int i = 0; i < 2; i++) {
+        struct pki_subject subject = {.role = ROLES[i], .tree = joined->tree, .node = joined->node};
+        buf_clear(&daemon->chains[i]);
+        TRY(pki_request_key(requests[i], &subject.key, msg));
+        TRY(pki_issue(daemon->home.ca_key, view(&daemon->home.ca_chain), &subject, now, &daemon->chains[i], msg));
+    }
+    joined->node_chain = view(&daemon->chains[0]);
+    joined->ca_chain = view(&daemon->chains[1]);
+    return ERR_OK;
+}
+
+/* ---- configuration ---- */
+
+static enum err load_config(struct daemon *daemon, struct config_node *config, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    return config_node_load(home_path(&daemon->home, CONFIG_NODE_FILE, path), config, msg);
+}
+
+/* What may change while it runs. */
+static void apply_config(struct daemon *daemon)
+{
+    const char *addresses[ADDRESSES_MAX];
+    for (size_t i = 0; i < daemon->config.address_count; i++) {
+        addresses[i] = daemon->config.addresses[i];
+    }
+    log_set_level(daemon->config.log_level);
+    node_set_addresses(daemon->node, addresses, daemon->config.address_count, &daemon->root);
+}
+
+static void on_reload(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    struct config_node fresh = {0};
+    struct errmsg msg = {{0}};
+    (void)sd_notify(0, "RELOADING=1");
+    if (load_config(daemon, &fresh, &msg) != ERR_OK) {
+        log_line(LOG_LEVEL_ERROR, "reload=refused text=\"%s; the old configuration stays\"", msg.text);
+    } else {
+        bool moved = strcmp(fresh.listen, daemon->config.listen) != 0;
+        daemon->config = fresh;
+        apply_config(daemon);
+        log_line(LOG_LEVEL_INFO, "reload=done%s", moved ? " note=\"a changed \\\"listen\\\" needs a restart\"" : "");
+    }
+    (void)sd_notify(0, "READY=1");
+}
+
+static void on_ready(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    log_line(LOG_LEVEL_INFO, "start=ready unit=%s listen=%s data=%s version=" TALLY_VERSION,
+             node_identity(daemon->node)->unit, daemon->config.listen[0] == '\0' ? "-" : daemon->config.listen,
+             daemon->home.dir);
+    (void)sd_notify(0, "READY=1");
+}
+
+static void on_alive(void *ctx)
+{
+    (void)ctx;
+    (void)sd_notify(0, "WATCHDOG=1");
+}
+
+/* ---- starting and stopping ---- */
+
+static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    TRY(home_open(&daemon->home, dir, msg));
+    TRY(load_config(daemon, &daemon->config, msg));
+    if (daemon->config.listen[0] != '\0') {
+        TRY(address_parse(daemon->config.listen, daemon->host, &daemon->port, msg));
+    }
+    TRY(pki_chain_root(view(&daemon->home.root), &daemon->root, NULL, msg));
+    TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_WRITE, &daemon->store, msg));
+    struct node_env env = home_env(&daemon->home);
+    TRY(node_open(daemon->store, &env, clock_read(), &daemon->node, msg));
+    apply_config(daemon);
+    return ERR_OK;
+}
+
+static enum err serve(struct daemon *daemon, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    struct server_config config = {.node = daemon->node,
+                                   .socket_path = home_path(&daemon->home, HOME_SOCKET, path),
+                                   .listen_host = daemon->config.listen[0] == '\0' ? NULL : daemon->host,
+                                   .listen_port = daemon->port,
+                                   .chain = view(&daemon->home.node_chain),
+                                   .key = view(&daemon->home.node_key_pem),
+                                   .root = view(&daemon->home.root),
+                                   .issuer_key = pki_key_public(daemon->home.ca_key),
+                                   .ctx = daemon,
+                                   .open_reader = open_reader,
+                                   .close_reader = close_reader,
+                                   .request_keys = request_keys,
+                                   .issue = issue,
+                                   .reload = on_reload,
+                                   .ready = on_ready,
+                                   .alive = on_alive};
+    TRY(server_new(&config, &daemon->server, msg));
+    return server_run(daemon->server, msg);
+}
+
+static enum err run(const char *dir, struct errmsg *msg)
+{
+    struct daemon daemon = {.server = NULL};
+    home_init(&daemon.home);
+    buf_init(&daemon.chains[0], PKI_FILE_MAX_BYTES);
+    buf_init(&daemon.chains[1], PKI_FILE_MAX_BYTES);
+    enum err err = open_all(&daemon, dir, msg);
+    err = err == ERR_OK ? serve(&daemon, msg) : err;
+    if (err == ERR_IO && daemon.server != NULL) {
+        /* The disk cannot be trusted: nothing more is written or said, not even a checkpoint. */
+        log_line(LOG_LEVEL_ERROR, "stop=disk text=\"%s\"", msg->text);
+        _Exit(STATUS_REFUSED);
+    }
+    (void)sd_notify(0, "STOPPING=1");
+    server_free(daemon.server);
+    node_close(daemon.node);
+    store_close(daemon.store);
+    if (err == ERR_OK) {
+        log_line(LOG_LEVEL_INFO, "stop=done data=%s", dir);
+    }
+    buf_deinit(&daemon.chains[0]);
+    buf_deinit(&daemon.chains[1]);
+    home_deinit(&daemon.home);
+    return err;
+}
+
+/* A daemon idles for most of its life: what a burst took is given back to the system, and worker threads share. */
+static void tune_memory(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    (void)setenv("UV_THREADPOOL_SIZE", "3", 1); /* two queries and a name to resolve */
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct command_option data = {.name = "data"};
+    struct errmsg msg = {{0}};
+    enum err err = command_options(argc, argv, &data, 1, NULL, &msg);
+    if (err == ERR_OK && data.value == NULL) {
+        err = err_fail(&msg, ERR_USAGE, "--data is missing; `tallyd run --help` shows an example");
+    }
+    tune_memory();
+    err = err == ERR_OK ? run(data.value, &msg) : err;
+    return err == ERR_OK ? STATUS_DONE : command_fail(err, &msg);
+}

@@ -1,0 +1,243 @@
+#include "home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/sha256.h"
+
+#define HOME_DATABASE_PART "tally.db.part"
+
+enum { LOCK_TEXT_BYTES = 32, SECRET_MODE = 0600, PUBLIC_MODE = 0644 };
+
+void home_init(struct home *home)
+{
+    *home = (struct home){.lock = -1};
+    buf_init(&home->node_key_pem, PKI_FILE_MAX_BYTES);
+    buf_init(&home->node_chain, PKI_FILE_MAX_BYTES);
+    buf_init(&home->ca_chain, PKI_FILE_MAX_BYTES);
+    buf_init(&home->root, PKI_FILE_MAX_BYTES);
+}
+
+void home_deinit(struct home *home)
+{
+    pki_key_free(home->node_key);
+    pki_key_free(home->ca_key);
+    buf_deinit(&home->node_key_pem);
+    buf_deinit(&home->node_chain);
+    buf_deinit(&home->ca_chain);
+    buf_deinit(&home->root);
+    if (home->lock >= 0) {
+        (void)close(home->lock);
+    }
+    home->lock = -1;
+}
+
+const char *home_path(const struct home *home, const char *file, char out[HOME_PATH_BYTES])
+{
+    (void)snprintf(out, HOME_PATH_BYTES, "%.*s/%s", (int)(HOME_PATH_BYTES - 64), home->dir, file);
+    return out;
+}
+
+static enum err set_dir(struct home *home, const char *dir, struct errmsg *msg)
+{
+    size_t len = strlen(dir);
+    if (len == 0 || len > HOME_PATH_BYTES - 64) {
+        return err_fail(msg, ERR_USAGE, "--data wants a directory's name of 1 to %d bytes", HOME_PATH_BYTES - 64);
+    }
+    memcpy(home->dir, dir, len + 1);
+    return ERR_OK;
+}
+
+static bool has_database(const struct home *home)
+{
+    char path[HOME_PATH_BYTES];
+    struct stat info;
+    return stat(home_path(home, HOME_DATABASE, path), &info) == 0;
+}
+
+static enum err take_lock(struct home *home, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    char text[LOCK_TEXT_BYTES] = "";
+    int fd = open(home_path(home, HOME_LOCK, path), O_RDWR | O_CREAT | O_CLOEXEC, SECRET_MODE);
+    if (fd < 0) {
+        return err_fail(msg, ERR_REFUSED, "cannot use %.400s: %s; it must be writable for the user that runs tallyd", home->dir,
+                        strerror(errno));
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        bool used = errno == EWOULDBLOCK;
+        ssize_t n = read(fd, text, sizeof text - 1);
+        text[n > 0 ? strcspn(text, "\n") : 0] = '\0';
+        enum err err = used ? err_fail(msg, ERR_BUSY, "%.400s is in use by another process%s%s; stop that one first", home->dir,
+                                       text[0] == '\0' ? "" : ", ", text)
+                            : err_fail(msg, ERR_IO, "cannot lock %.400s: %s", path, strerror(errno));
+        (void)close(fd);
+        return err;
+    }
+    int len = snprintf(text, sizeof text, "pid %ld\n", (long)getpid());
+    /* Only the sentence above reads it. */
+    ssize_t written = ftruncate(fd, 0) == 0 ? pwrite(fd, text, (size_t)len, 0) : 0;
+    (void)written;
+    home->lock = fd;
+    return ERR_OK;
+}
+
+enum err home_claim(struct home *home, const char *dir, struct errmsg *msg)
+{
+    TRY(set_dir(home, dir, msg));
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
+        return err_fail(msg, ERR_REFUSED, "cannot make %.400s: %s", dir, strerror(errno));
+    }
+    TRY(take_lock(home, msg));
+    if (has_database(home)) {
+        return err_fail(msg, ERR_EXISTS, "a node lives in %.400s already; choose another directory for a new one", dir);
+    }
+    return ERR_OK;
+}
+
+static enum err make_key(const struct home *home, const char *file, struct pki_key **out, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    if (access(home_path(home, file, path), F_OK) == 0) {
+        return pki_key_load(path, out, msg);
+    }
+    TRY(pki_key_generate(out, msg));
+    return pki_key_save(*out, path, msg);
+}
+
+enum err home_make_keys(struct home *home, struct errmsg *msg)
+{
+    TRY(make_key(home, PKI_NODE_KEY, &home->node_key, msg));
+    return make_key(home, PKI_CA_KEY, &home->ca_key, msg);
+}
+
+static struct bytes view(const struct buf *buf)
+{
+    return (struct bytes){.data = buf->data, .len = buf->len};
+}
+
+static enum err save_file(const struct home *home, const char *file, const struct buf *content, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    return file_write(home_path(home, file, path), view(content), PUBLIC_MODE, msg);
+}
+
+/* For `tally --node`, from this machine or another. */
+static enum err make_admin(const struct home *home, const struct id *tree, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    struct pki_key *key = NULL;
+    struct buf chain;
+    buf_init(&chain, PKI_FILE_MAX_BYTES);
+    enum err err = pki_key_generate(&key, msg);
+    if (err == ERR_OK) {
+        struct pki_subject subject = {.role = PKI_CLIENT, .tree = *tree, .client_name = "admin", .client_role = "admin",
+                                      .key = pki_key_public(key)};
+        err = pki_issue(home->ca_key, view(&home->ca_chain), &subject, clock_read().wall, &chain, msg);
+    }
+    err = err == ERR_OK ? pki_key_save(key, home_path(home, PKI_ADMIN_KEY, path), msg) : err;
+    err = err == ERR_OK ? save_file(home, PKI_ADMIN_CHAIN, &chain, msg) : err;
+    pki_key_free(key);
+    buf_deinit(&chain);
+    return err;
+}
+
+enum err home_save(struct home *home, const struct id *tree, const struct config_node *config, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    struct hash fingerprint;
+    buf_clear(&home->root);
+    TRY(pki_chain_root(view(&home->ca_chain), &fingerprint, &home->root, msg));
+    TRY(save_file(home, PKI_ROOT, &home->root, msg));
+    TRY(save_file(home, PKI_CA_CHAIN, &home->ca_chain, msg));
+    TRY(save_file(home, PKI_NODE_CHAIN, &home->node_chain, msg));
+    TRY(make_admin(home, tree, msg));
+    return config_node_save(home_path(home, CONFIG_NODE_FILE, path), config, msg);
+}
+
+static void remove_part(const struct home *home)
+{
+    static const char *const NAMES[] = {HOME_DATABASE_PART, HOME_DATABASE_PART "-wal", HOME_DATABASE_PART "-shm"};
+    char path[HOME_PATH_BYTES];
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        (void)unlink(home_path(home, NAMES[i], path));
+    }
+}
+
+enum err home_make_database(const struct home *home, enum err (*make)(void *ctx, struct store *store, struct errmsg *msg),
+                            void *ctx, struct errmsg *msg)
+{
+    char part[HOME_PATH_BYTES];
+    char path[HOME_PATH_BYTES];
+    struct store *store;
+    remove_part(home);
+    TRY(store_open(home_path(home, HOME_DATABASE_PART, part), STORE_CREATE, &store, msg));
+    enum err err = make(ctx, store, msg);
+    store_close(store);
+    if (err == ERR_OK && rename(part, home_path(home, HOME_DATABASE, path)) != 0) {
+        err = err_fail(msg, ERR_IO, "cannot name %.400s: %s", path, strerror(errno));
+    }
+    if (err != ERR_OK) {
+        remove_part(home);
+        return err;
+    }
+    return file_sync_folder(path, msg);
+}
+
+static enum err read_file(const struct home *home, const char *file, struct buf *out, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    return file_read(home_path(home, file, path), out, msg);
+}
+
+enum err home_open(struct home *home, const char *dir, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    struct stat info;
+    TRY(set_dir(home, dir, msg));
+    if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return err_fail(msg, ERR_NOT_FOUND, "there is no directory %.400s; make a node with tallyd init or tallyd join", dir);
+    }
+    if (!has_database(home)) {
+        return err_fail(msg, ERR_NOT_FOUND, "no node lives in %.400s; make one with tallyd init or tallyd join", dir);
+    }
+    TRY(take_lock(home, msg));
+    TRY(pki_key_load(home_path(home, PKI_NODE_KEY, path), &home->node_key, msg));
+    TRY(pki_key_load(home_path(home, PKI_CA_KEY, path), &home->ca_key, msg));
+    TRY(read_file(home, PKI_NODE_KEY, &home->node_key_pem, msg));
+    TRY(read_file(home, PKI_NODE_CHAIN, &home->node_chain, msg));
+    TRY(read_file(home, PKI_CA_CHAIN, &home->ca_chain, msg));
+    return read_file(home, PKI_ROOT, &home->root, msg);
+}
+
+/* ---- what the node asks ---- */
+
+static void env_random(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    random_fill(out, len);
+}
+
+static enum err env_sign(void *ctx, struct bytes data, struct signature *out)
+{
+    const struct home *home = ctx;
+    return pki_sign(home->node_key, data.data, data.len, out);
+}
+
+static bool env_verify(void *ctx, const struct hash *key, struct bytes data, const struct signature *signature)
+{
+    (void)ctx;
+    return pki_verify(key, data.data, data.len, signature);
+}
+
+struct node_env home_env(struct home *home)
+{
+    return (struct node_env){.ctx = home, .random = env_random, .sign = env_sign, .verify = env_verify};
+}
