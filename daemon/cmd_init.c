@@ -27,17 +27,23 @@ static enum err check_options(const struct command_option *options, struct errms
     int port;
     for (int i = 0; i < CATALOG; i++) {
         if (options[i].value == NULL) {
-            return err_fail(msg, ERR_USAGE, "--%s is missing; `tallyd init --help` shows an example", options[i].name);
+            return err_fail(msg, ERR_USAGE,
+                            "--%s is missing; `tallyd init --help` shows an example",
+                            options[i].name);
         }
     }
-    if (!text_is_code(options[UNIT].value, CODE_MAX_BYTES) || !text_is_code(options[LEVEL].value, CODE_MAX_BYTES)) {
+    if (!text_is_code(options[UNIT].value, CODE_MAX_BYTES) ||
+        !text_is_code(options[LEVEL].value, CODE_MAX_BYTES)) {
         return err_fail(msg, ERR_USAGE,
-                        "--unit and --level want codes: 1 to %d bytes without spaces, quotes, commas, slashes or \"=\"",
+                        "--unit and --level want codes: 1 to %d bytes without spaces, quotes, "
+                        "commas, slashes or \"=\"",
                         CODE_MAX_BYTES);
     }
     size_t name_len = strlen(options[NAME].value);
-    if (name_len == 0 || name_len > NAME_MAX_BYTES || !text_is_clean(options[NAME].value, name_len, false)) {
-        return err_fail(msg, ERR_USAGE, "--name wants 1 to %d bytes of text in UTF-8", NAME_MAX_BYTES);
+    if (name_len == 0 || name_len > NAME_MAX_BYTES ||
+        !text_is_clean(options[NAME].value, name_len, false)) {
+        return err_fail(msg, ERR_USAGE, "--name wants 1 to %d bytes of text in UTF-8",
+                        NAME_MAX_BYTES);
     }
     return address_parse(options[LISTEN].value, host, &port, msg);
 }
@@ -55,7 +61,9 @@ static enum err load_catalogue(struct init *init, struct errmsg *msg)
     }
     TRY(err);
     if (catalogue_level(&init->catalogue, level) < 0) {
-        return err_fail(msg, ERR_REFUSED, "the catalogue %.200s has no level \"%s\"; its levels are those of the tree, from the top",
+        return err_fail(msg, ERR_REFUSED,
+                        "the catalogue %.200s has no level \"%s\"; its levels are those of the "
+                        "tree, from the top",
                         path, level);
     }
     return ERR_OK;
@@ -71,8 +79,10 @@ static enum err certify(struct init *init, struct errmsg *msg)
     struct home *home = init->home;
     struct wall now = clock_read().wall;
     TRY(pki_root_certificate(home->ca_key, &init->tree, now, &home->ca_chain, msg));
-    struct pki_subject subject = {
-        .role = PKI_NODE, .tree = init->tree, .node = init->node, .key = pki_key_public(home->node_key)};
+    struct pki_subject subject = {.role = PKI_NODE,
+                                  .tree = init->tree,
+                                  .node = init->node,
+                                  .key = pki_key_public(home->node_key)};
     return pki_issue(home->ca_key, view(&home->ca_chain), &subject, now, &home->node_chain, msg);
 }
 
@@ -112,9 +122,10 @@ static enum err run(struct init *init, struct errmsg *msg)
 
 int cmd_init(int argc, char **argv)
 {
-    struct command_option options[OPTION_COUNT] = {[DATA] = {.name = "data"},     [UNIT] = {.name = "unit"},
-                                                   [NAME] = {.name = "name"},     [LEVEL] = {.name = "level"},
-                                                   [LISTEN] = {.name = "listen"}, [CATALOG] = {.name = "catalog"}};
+    struct command_option options[OPTION_COUNT] = {
+        [DATA] = {.name = "data"},     [UNIT] = {.name = "unit"},
+        [NAME] = {.name = "name"},     [LEVEL] = {.name = "level"},
+        [LISTEN] = {.name = "listen"}, [CATALOG] = {.name = "catalog"}};
     struct errmsg msg = {{0}};
     struct home home;
     struct init init = {.options = options, .home = &home};
@@ -127,7 +138,7 @@ int cmd_init(int argc, char **argv)
     if (err != ERR_OK) {
         return command_fail(err, &msg);
     }
-    (void)fprintf(stderr, "The root node of unit %s is made. Start it: tallyd run --data %s\n", options[UNIT].value,
-                  options[DATA].value);
+    (void)fprintf(stderr, "The root node of unit %s is made. Start it: tallyd run --data %s\n",
+                  options[UNIT].value, options[DATA].value);
     return STATUS_DONE;
 }

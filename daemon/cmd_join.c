@@ -28,7 +28,8 @@ static struct bytes view(const struct buf *buf)
 }
 
 /* The proof binds the secret to this TLS session and to both keys. */
-static enum err fill(void *ctx, const struct hash *exporter, struct msg_join *message, struct errmsg *msg)
+static enum err fill(void *ctx, const struct hash *exporter, struct msg_join *message,
+                     struct errmsg *msg)
 {
     struct join *join = ctx;
     struct buf said;
@@ -62,7 +63,8 @@ static enum err make(void *ctx, struct store *store, struct errmsg *msg)
 }
 
 /* Chains first: they must fit the keys and lead to the root that the token names. */
-static enum err check_chains(const struct join *join, const struct msg_joined *joined, struct errmsg *msg)
+static enum err check_chains(const struct join *join, const struct msg_joined *joined,
+                             struct errmsg *msg)
 {
     struct hash root;
     struct hash key;
@@ -78,8 +80,9 @@ static enum err check_chains(const struct join *join, const struct msg_joined *j
     if (!hash_equal(&root, &join->token.root) || !hash_equal(&key, &want)) {
         return err_fail(msg, ERR_PROTOCOL, "the parent sent certificates that are not this node's");
     }
-    return id_equal(&joined->tree, &join->token.tree) ? ERR_OK
-                                                      : err_fail(msg, ERR_PROTOCOL, "the parent belongs to another tree");
+    return id_equal(&joined->tree, &join->token.tree)
+               ? ERR_OK
+               : err_fail(msg, ERR_PROTOCOL, "the parent belongs to another tree");
 }
 
 static enum err take_answer(void *ctx, const struct msg_joined *joined, struct errmsg *msg)
@@ -120,7 +123,8 @@ static enum err read_token(const char *word, struct token *token, struct errmsg 
     return err;
 }
 
-static enum err run(struct join *join, const struct command_option *options, const char *word, struct errmsg *msg)
+static enum err run(struct join *join, const struct command_option *options, const char *word,
+                    struct errmsg *msg)
 {
     char host[ADDRESS_MAX_BYTES + 1];
     int port;
@@ -130,7 +134,8 @@ static enum err run(struct join *join, const struct command_option *options, con
     }
     if (options[LISTEN].value != NULL) {
         TRY(address_parse(options[LISTEN].value, host, &port, msg));
-        (void)snprintf(join->config.listen, sizeof join->config.listen, "%s", options[LISTEN].value);
+        (void)snprintf(join->config.listen, sizeof join->config.listen, "%s",
+                       options[LISTEN].value);
     }
     join->config.log_level = LOG_LEVEL_INFO;
     TRY(read_token(word, &join->token, msg));
@@ -142,7 +147,8 @@ static enum err run(struct join *join, const struct command_option *options, con
 
 int cmd_join(int argc, char **argv)
 {
-    struct command_option options[OPTION_COUNT] = {[DATA] = {.name = "data"}, [LISTEN] = {.name = "listen"}};
+    struct command_option options[OPTION_COUNT] = {
+        [DATA] = {.name = "data"}, [LISTEN] = {.name = "listen"}};
     const char *word = NULL;
     struct errmsg msg = {{0}};
     struct home home;
@@ -158,6 +164,7 @@ int cmd_join(int argc, char **argv)
     if (err != ERR_OK) {
         return command_fail(err, &msg);
     }
-    (void)fprintf(stderr, "The node of unit %s is made. Start it: tallyd run --data %s\n", join.unit, options[DATA].value);
+    (void)fprintf(stderr, "The node of unit %s is made. Start it: tallyd run --data %s\n",
+                  join.unit, options[DATA].value);
     return STATUS_DONE;
 }

@@ -28,7 +28,7 @@ struct daemon {
     struct node *node;
     struct server *server;
     struct reader readers[READERS_MAX];
-    struct hash root; /* fingerprint, for invitations */
+    struct hash root;     /* fingerprint, for invitations */
     struct buf chains[2]; /* of the last node that joined */
 };
 
@@ -48,7 +48,8 @@ static enum err open_reader(void *ctx, struct query **out, struct errmsg *msg)
         if (reader->query != NULL) {
             continue;
         }
-        TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_READ, &reader->store, msg));
+        TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_READ, &reader->store,
+                       msg));
         reader->query = query_new(reader->store);
         if (reader->query == NULL) {
             store_close(reader->store);
@@ -72,14 +73,16 @@ static void close_reader(void *ctx, struct query *query)
     }
 }
 
-static enum err request_keys(void *ctx, const struct msg_join *join, struct node_joiner *joiner, struct errmsg *msg)
+static enum err request_keys(void *ctx, const struct msg_join *join, struct node_joiner *joiner,
+                             struct errmsg *msg)
 {
     (void)ctx;
     TRY(pki_request_key(join->node_request, &joiner->node_key, msg));
     return pki_request_key(join->ca_request, &joiner->ca_key, msg);
 }
 
-static enum err issue(void *ctx, const struct msg_join *join, struct msg_joined *joined, struct errmsg *msg)
+static enum err issue(void *ctx, const struct msg_join *join, struct msg_joined *joined,
+                      struct errmsg *msg)
 {
     struct daemon *daemon = ctx;
     static const enum pki_role ROLES[] = {PKI_NODE, PKI_NODE_CA};
@@ -89,7 +92,8 @@ static enum err issue(void *ctx, const struct msg_join *join, struct msg_joined 
         struct pki_subject subject = {.role = ROLES[i], .tree = joined->tree, .node = joined->node};
         buf_clear(&daemon->chains[i]);
         TRY(pki_request_key(requests[i], &subject.key, msg));
-        TRY(pki_issue(daemon->home.ca_key, view(&daemon->home.ca_chain), &subject, now, &daemon->chains[i], msg));
+        TRY(pki_issue(daemon->home.ca_key, view(&daemon->home.ca_chain), &subject, now,
+                      &daemon->chains[i], msg));
     }
     joined->node_chain = view(&daemon->chains[0]);
     joined->ca_chain = view(&daemon->chains[1]);
@@ -122,12 +126,14 @@ static void on_reload(void *ctx)
     struct errmsg msg = {{0}};
     (void)sd_notify(0, "RELOADING=1");
     if (load_config(daemon, &fresh, &msg) != ERR_OK) {
-        log_line(LOG_LEVEL_ERROR, "reload=refused text=\"%s; the old configuration stays\"", msg.text);
+        log_line(LOG_LEVEL_ERROR, "reload=refused text=\"%s; the old configuration stays\"",
+                 msg.text);
     } else {
         bool moved = strcmp(fresh.listen, daemon->config.listen) != 0;
         daemon->config = fresh;
         apply_config(daemon);
-        log_line(LOG_LEVEL_INFO, "reload=done%s", moved ? " note=\"a changed \\\"listen\\\" needs a restart\"" : "");
+        log_line(LOG_LEVEL_INFO, "reload=done%s",
+                 moved ? " note=\"a changed \\\"listen\\\" needs a restart\"" : "");
     }
     (void)sd_notify(0, "READY=1");
 }
@@ -136,8 +142,8 @@ static void on_ready(void *ctx)
 {
     struct daemon *daemon = ctx;
     log_line(LOG_LEVEL_INFO, "start=ready unit=%s listen=%s data=%s version=" TALLY_VERSION,
-             node_identity(daemon->node)->unit, daemon->config.listen[0] == '\0' ? "-" : daemon->config.listen,
-             daemon->home.dir);
+             node_identity(daemon->node)->unit,
+             daemon->config.listen[0] == '\0' ? "-" : daemon->config.listen, daemon->home.dir);
     (void)sd_notify(0, "READY=1");
 }
 
@@ -158,7 +164,8 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
         TRY(address_parse(daemon->config.listen, daemon->host, &daemon->port, msg));
     }
     TRY(pki_chain_root(view(&daemon->home.root), &daemon->root, NULL, msg));
-    TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_WRITE, &daemon->store, msg));
+    TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_WRITE, &daemon->store,
+                   msg));
     struct node_env env = home_env(&daemon->home);
     TRY(node_open(daemon->store, &env, clock_read(), &daemon->node, msg));
     apply_config(daemon);
@@ -170,7 +177,8 @@ static enum err serve(struct daemon *daemon, struct errmsg *msg)
     char path[HOME_PATH_BYTES];
     struct server_config config = {.node = daemon->node,
                                    .socket_path = home_path(&daemon->home, HOME_SOCKET, path),
-                                   .listen_host = daemon->config.listen[0] == '\0' ? NULL : daemon->host,
+                                   .listen_host =
+                                       daemon->config.listen[0] == '\0' ? NULL : daemon->host,
                                    .listen_port = daemon->port,
                                    .chain = view(&daemon->home.node_chain),
                                    .key = view(&daemon->home.node_key_pem),
@@ -214,7 +222,8 @@ static enum err run(const char *dir, struct errmsg *msg)
     return err;
 }
 
-/* A daemon idles for most of its life: what a burst took is given back to the system, and worker threads share. */
+/* A daemon idles for most of its life: what a burst took is given back to the system, and worker
+ * threads share. */
 static void tune_memory(void)
 {
     (void)mallopt(M_ARENA_MAX, 1);

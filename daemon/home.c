@@ -49,7 +49,8 @@ static enum err set_dir(struct home *home, const char *dir, struct errmsg *msg)
 {
     size_t len = strlen(dir);
     if (len == 0 || len > HOME_PATH_BYTES - 64) {
-        return err_fail(msg, ERR_USAGE, "--data wants a directory's name of 1 to %d bytes", HOME_PATH_BYTES - 64);
+        return err_fail(msg, ERR_USAGE, "--data wants a directory's name of 1 to %d bytes",
+                        HOME_PATH_BYTES - 64);
     }
     memcpy(home->dir, dir, len + 1);
     return ERR_OK;
@@ -68,16 +69,19 @@ static enum err take_lock(struct home *home, struct errmsg *msg)
     char text[LOCK_TEXT_BYTES] = "";
     int fd = open(home_path(home, HOME_LOCK, path), O_RDWR | O_CREAT | O_CLOEXEC, SECRET_MODE);
     if (fd < 0) {
-        return err_fail(msg, ERR_REFUSED, "cannot use %.400s: %s; it must be writable for the user that runs tallyd", home->dir,
-                        strerror(errno));
+        return err_fail(msg, ERR_REFUSED,
+                        "cannot use %.400s: %s; it must be writable for the user that runs tallyd",
+                        home->dir, strerror(errno));
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         bool used = errno == EWOULDBLOCK;
         ssize_t n = read(fd, text, sizeof text - 1);
         text[n > 0 ? strcspn(text, "\n") : 0] = '\0';
-        enum err err = used ? err_fail(msg, ERR_BUSY, "%.400s is in use by another process%s%s; stop that one first", home->dir,
-                                       text[0] == '\0' ? "" : ", ", text)
-                            : err_fail(msg, ERR_IO, "cannot lock %.400s: %s", path, strerror(errno));
+        enum err err =
+            used ? err_fail(msg, ERR_BUSY,
+                            "%.400s is in use by another process%s%s; stop that one first",
+                            home->dir, text[0] == '\0' ? "" : ", ", text)
+                 : err_fail(msg, ERR_IO, "cannot lock %.400s: %s", path, strerror(errno));
         (void)close(fd);
         return err;
     }
@@ -97,12 +101,15 @@ enum err home_claim(struct home *home, const char *dir, struct errmsg *msg)
     }
     TRY(take_lock(home, msg));
     if (has_database(home)) {
-        return err_fail(msg, ERR_EXISTS, "a node lives in %.400s already; choose another directory for a new one", dir);
+        return err_fail(msg, ERR_EXISTS,
+                        "a node lives in %.400s already; choose another directory for a new one",
+                        dir);
     }
     return ERR_OK;
 }
 
-static enum err make_key(const struct home *home, const char *file, struct pki_key **out, struct errmsg *msg)
+static enum err make_key(const struct home *home, const char *file, struct pki_key **out,
+                         struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
     if (access(home_path(home, file, path), F_OK) == 0) {
@@ -123,7 +130,8 @@ static struct bytes view(const struct buf *buf)
     return (struct bytes){.data = buf->data, .len = buf->len};
 }
 
-static enum err save_file(const struct home *home, const char *file, const struct buf *content, struct errmsg *msg)
+static enum err save_file(const struct home *home, const char *file, const struct buf *content,
+                          struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
     return file_write(home_path(home, file, path), view(content), PUBLIC_MODE, msg);
@@ -138,9 +146,13 @@ static enum err make_admin(const struct home *home, const struct id *tree, struc
     buf_init(&chain, PKI_FILE_MAX_BYTES);
     enum err err = pki_key_generate(&key, msg);
     if (err == ERR_OK) {
-        struct pki_subject subject = {.role = PKI_CLIENT, .tree = *tree, .client_name = "admin", .client_role = "admin",
+        struct pki_subject subject = {.role = PKI_CLIENT,
+                                      .tree = *tree,
+                                      .client_name = "admin",
+                                      .client_role = "admin",
                                       .key = pki_key_public(key)};
-        err = pki_issue(home->ca_key, view(&home->ca_chain), &subject, clock_read().wall, &chain, msg);
+        err = pki_issue(home->ca_key, view(&home->ca_chain), &subject, clock_read().wall, &chain,
+                        msg);
     }
     err = err == ERR_OK ? pki_key_save(key, home_path(home, PKI_ADMIN_KEY, path), msg) : err;
     err = err == ERR_OK ? save_file(home, PKI_ADMIN_CHAIN, &chain, msg) : err;
@@ -149,7 +161,8 @@ static enum err make_admin(const struct home *home, const struct id *tree, struc
     return err;
 }
 
-enum err home_save(struct home *home, const struct id *tree, const struct config_node *config, struct errmsg *msg)
+enum err home_save(struct home *home, const struct id *tree, const struct config_node *config,
+                   struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
     struct hash fingerprint;
@@ -164,14 +177,16 @@ enum err home_save(struct home *home, const struct id *tree, const struct config
 
 static void remove_part(const struct home *home)
 {
-    static const char *const NAMES[] = {HOME_DATABASE_PART, HOME_DATABASE_PART "-wal", HOME_DATABASE_PART "-shm"};
+    static const char *const NAMES[] = {HOME_DATABASE_PART, HOME_DATABASE_PART "-wal",
+                                        HOME_DATABASE_PART "-shm"};
     char path[HOME_PATH_BYTES];
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         (void)unlink(home_path(home, NAMES[i], path));
     }
 }
 
-enum err home_make_database(const struct home *home, enum err (*make)(void *ctx, struct store *store, struct errmsg *msg),
+enum err home_make_database(const struct home *home,
+                            enum err (*make)(void *ctx, struct store *store, struct errmsg *msg),
                             void *ctx, struct errmsg *msg)
 {
     char part[HOME_PATH_BYTES];
@@ -191,7 +206,8 @@ enum err home_make_database(const struct home *home, enum err (*make)(void *ctx,
     return file_sync_folder(path, msg);
 }
 
-static enum err read_file(const struct home *home, const char *file, struct buf *out, struct errmsg *msg)
+static enum err read_file(const struct home *home, const char *file, struct buf *out,
+                          struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
     return file_read(home_path(home, file, path), out, msg);
@@ -203,10 +219,13 @@ enum err home_open(struct home *home, const char *dir, struct errmsg *msg)
     struct stat info;
     TRY(set_dir(home, dir, msg));
     if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        return err_fail(msg, ERR_NOT_FOUND, "there is no directory %.400s; make a node with tallyd init or tallyd join", dir);
+        return err_fail(msg, ERR_NOT_FOUND,
+                        "there is no directory %.400s; make a node with tallyd init or tallyd join",
+                        dir);
     }
     if (!has_database(home)) {
-        return err_fail(msg, ERR_NOT_FOUND, "no node lives in %.400s; make one with tallyd init or tallyd join", dir);
+        return err_fail(msg, ERR_NOT_FOUND,
+                        "no node lives in %.400s; make one with tallyd init or tallyd join", dir);
     }
     TRY(take_lock(home, msg));
     TRY(pki_key_load(home_path(home, PKI_NODE_KEY, path), &home->node_key, msg));
@@ -231,7 +250,8 @@ static enum err env_sign(void *ctx, struct bytes data, struct signature *out)
     return pki_sign(home->node_key, data.data, data.len, out);
 }
 
-static bool env_verify(void *ctx, const struct hash *key, struct bytes data, const struct signature *signature)
+static bool env_verify(void *ctx, const struct hash *key, struct bytes data,
+                       const struct signature *signature)
 {
     (void)ctx;
     return pki_verify(key, data.data, data.len, signature);
@@ -239,5 +259,6 @@ static bool env_verify(void *ctx, const struct hash *key, struct bytes data, con
 
 struct node_env home_env(struct home *home)
 {
-    return (struct node_env){.ctx = home, .random = env_random, .sign = env_sign, .verify = env_verify};
+    return (struct node_env){
+        .ctx = home, .random = env_random, .sign = env_sign, .verify = env_verify};
 }

@@ -1,4 +1,5 @@
-/* The data directory of a node: its lock, its files, its keys. One process uses a directory at a time. */
+/* The data directory of a node: its lock, its files, its keys. One process uses a directory at a
+ * time. */
 #ifndef TALLY_HOME_H
 #define TALLY_HOME_H
 
@@ -31,23 +32,26 @@ void home_deinit(struct home *home);
 /* The path of a file in it. */
 const char *home_path(const struct home *home, const char *file, char out[HOME_PATH_BYTES]);
 
-/* Takes the directory for a new node: makes it when it is not there, locks it. ERR_EXISTS when a node lives in it. */
+/* Takes the directory for a new node: makes it when it is not there, locks it. ERR_EXISTS when a
+ * node lives in it. */
 enum err home_claim(struct home *home, const char *dir, struct errmsg *msg) MUST_CHECK;
 
-/* Keys of a new node, saved; those of an attempt that did not end are used again, so that a parent that has answered it
- * already answers the same. */
+/* Keys of a new node, saved; those of an attempt that did not end are used again, so that a parent
+ * that has answered it already answers the same. */
 enum err home_make_keys(struct home *home, struct errmsg *msg) MUST_CHECK;
 
 /* Saves the chains that are in `home`, tally.yaml, and the certificate of an admin client. */
-enum err home_save(struct home *home, const struct id *tree, const struct config_node *config, struct errmsg *msg)
-    MUST_CHECK;
+enum err home_save(struct home *home, const struct id *tree, const struct config_node *config,
+                   struct errmsg *msg) MUST_CHECK;
 
-/* A new database that `make` fills; it gets its name when it is whole, so that half a node is none. */
-enum err home_make_database(const struct home *home, enum err (*make)(void *ctx, struct store *store, struct errmsg *msg),
+/* A new database that `make` fills; it gets its name when it is whole, so that half a node is none.
+ */
+enum err home_make_database(const struct home *home,
+                            enum err (*make)(void *ctx, struct store *store, struct errmsg *msg),
                             void *ctx, struct errmsg *msg) MUST_CHECK;
 
-/* Opens the directory of a node: locks it and reads keys and chains. ERR_NOT_FOUND when no node lives there, ERR_BUSY when
- * another process uses it. */
+/* Opens the directory of a node: locks it and reads keys and chains. ERR_NOT_FOUND when no node
+ * lives there, ERR_BUSY when another process uses it. */
 enum err home_open(struct home *home, const char *dir, struct errmsg *msg) MUST_CHECK;
 
 /* What the node asks of the world; `home` is its context. */

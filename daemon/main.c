@@ -11,9 +11,11 @@ static const struct command {
     const char *help;
 } COMMANDS[] = {
     {"init", cmd_init,
-     "tallyd init --data DIR --unit CODE --name NAME --level LEVEL --listen ADDR:PORT [--catalog FILE]\n"
+     "tallyd init --data DIR --unit CODE --name NAME --level LEVEL --listen ADDR:PORT [--catalog "
+     "FILE]\n"
      "\n"
-     "Makes the root node of a new tree: its keys, the tree's certificate authority, an empty database. Nothing is\n"
+     "Makes the root node of a new tree: its keys, the tree's certificate authority, an empty "
+     "database. Nothing is\n"
      "started. The address must be one at which the offices below reach this machine.\n"
      "\n"
      "Example:\n"
@@ -22,15 +24,18 @@ static const struct command {
     {"join", cmd_join,
      "tallyd join --data DIR [--listen ADDR:PORT] TOKEN\n"
      "\n"
-     "Makes a node below another one with the token that `tally invite` printed there; that daemon must run and be\n"
-     "reachable. \"-\" reads the token from standard input. Only a node that will have nodes below it needs --listen.\n"
+     "Makes a node below another one with the token that `tally invite` printed there; that daemon "
+     "must run and be\n"
+     "reachable. \"-\" reads the token from standard input. Only a node that will have nodes below "
+     "it needs --listen.\n"
      "\n"
      "Example:\n"
      "  tallyd join --data /var/lib/tally/436 --listen 192.0.2.36:7800 tally1-...\n"},
     {"run", cmd_run,
      "tallyd run --data DIR\n"
      "\n"
-     "Runs a node in the foreground, as a service manager wants it. SIGTERM finishes what has begun and stops, SIGHUP reads\n"
+     "Runs a node in the foreground, as a service manager wants it. SIGTERM finishes what has "
+     "begun and stops, SIGHUP reads\n"
      "tally.yaml again. The node's socket lies in DIR: `tally --data DIR status`.\n"
      "\n"
      "Example:\n"
@@ -59,7 +64,8 @@ static int fail_unknown(const char *name)
         nearest_offer(&nearest, COMMANDS[i].name);
     }
     nearest_format(&nearest, hint, sizeof hint);
-    (void)fprintf(stderr, "tallyd: there is no command \"%.64s\"%s; `tallyd --help` lists them\n", name, hint);
+    (void)fprintf(stderr, "tallyd: there is no command \"%.64s\"%s; `tallyd --help` lists them\n",
+                  name, hint);
     return STATUS_USAGE;
 }
 
@@ -76,10 +82,12 @@ static bool asks_help(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        (void)fputs("tallyd: say what to do: init, join or run; `tallyd --help` explains\n", stderr);
+        (void)fputs("tallyd: say what to do: init, join or run; `tallyd --help` explains\n",
+                    stderr);
         return STATUS_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         return print_help();
     }
     if (strcmp(argv[1], "--version") == 0) {

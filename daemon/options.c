@@ -5,23 +5,25 @@
 #include "base/text.h"
 #include "commands.h"
 
-static enum err unknown(const char *given, size_t len, const struct command_option *options, int count,
-                        struct errmsg *msg)
+static enum err unknown(const char *given, size_t len, const struct command_option *options,
+                        int count, struct errmsg *msg)
 {
     char name[NEAREST_NAME_BYTES];
     char hint[ERRMSG_MAX_BYTES];
     struct nearest nearest;
-    (void)snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name - 1), given);
+    (void)snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name - 1),
+                   given);
     nearest_init(&nearest, name);
     for (int i = 0; i < count; i++) {
         nearest_offer(&nearest, options[i].name);
     }
     nearest_format(&nearest, hint, sizeof hint);
-    return err_fail(msg, ERR_USAGE, "there is no option --%s here%s; --help lists them", name, hint);
+    return err_fail(msg, ERR_USAGE, "there is no option --%s here%s; --help lists them", name,
+                    hint);
 }
 
-enum err command_options(int argc, char **argv, struct command_option *options, int count, const char **word,
-                         struct errmsg *msg)
+enum err command_options(int argc, char **argv, struct command_option *options, int count,
+                         const char **word, struct errmsg *msg)
 {
     bool only_words = false;
     for (int at = 0; at < argc; at++) {
@@ -40,7 +42,9 @@ enum err command_options(int argc, char **argv, struct command_option *options, 
         size_t len = strcspn(name, "=");
         struct command_option *option = NULL;
         for (int i = 0; i < count; i++) {
-            option = strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0 ? &options[i] : option;
+            option = strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0
+                         ? &options[i]
+                         : option;
         }
         if (option == NULL) {
             return unknown(name, len, options, count, msg);
@@ -59,7 +63,7 @@ enum err command_options(int argc, char **argv, struct command_option *options, 
 int command_fail(enum err err, const struct errmsg *msg)
 {
     (void)fprintf(stderr, "tallyd: %s\n", msg->text[0] == '\0' ? err_name(err) : msg->text);
-    return err == ERR_USAGE                                ? STATUS_USAGE
+    return err == ERR_USAGE                                                    ? STATUS_USAGE
            : err == ERR_UNREACHABLE || err == ERR_CLOSED || err == ERR_TIMEOUT ? STATUS_UNREACHABLE
-                                                           : STATUS_REFUSED;
+                                                                               : STATUS_REFUSED;
 }

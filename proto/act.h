@@ -17,15 +17,16 @@ enum act_kind {
 struct act {
     enum act_kind kind;
     const char *unit;
-    const char *name;    /* unit */
-    const char *level;   /* unit */
-    const char *parent;  /* unit; "" at the root */
-    int32_t day;         /* unit: open from, DAY_NONE for always */
-    struct id node;      /* host, revoke */
-    struct id origin;    /* host */
-    struct hash key;     /* host, revoke: the node's public key */
-    uint64_t number;     /* host: hosting number; catalogue: version */
-    struct hash content; /* catalogue: SHA-256 of its canonical bytes; invite: of the token's secret */
+    const char *name;   /* unit */
+    const char *level;  /* unit */
+    const char *parent; /* unit; "" at the root */
+    int32_t day;        /* unit: open from, DAY_NONE for always */
+    struct id node;     /* host, revoke */
+    struct id origin;   /* host */
+    struct hash key;    /* host, revoke: the node's public key */
+    uint64_t number;    /* host: hosting number; catalogue: version */
+    struct hash
+        content; /* catalogue: SHA-256 of its canonical bytes; invite: of the token's secret */
     struct wall expires; /* invite */
 };
 

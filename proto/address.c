@@ -26,7 +26,7 @@ static bool port_parse(const char *text, int *out)
 }
 
 enum err address_parse(const char *text, char host[ADDRESS_MAX_BYTES + 1], int *port,
-                              struct errmsg *msg)
+                       struct errmsg *msg)
 {
     size_t len = strlen(text);
     const char *colon = strrchr(text, ':');

@@ -71,7 +71,8 @@ struct reader {
 static const char *take_str(struct reader *r, size_t max_bytes)
 {
     struct bytes text = cur_blob(&r->cur);
-    bool good = !r->cur.failed && text.len <= max_bytes && text_is_clean((const char *)text.data, text.len, false);
+    bool good = !r->cur.failed && text.len <= max_bytes &&
+                text_is_clean((const char *)text.data, text.len, false);
     const char *copy = good ? arena_strn(r->arena, (const char *)text.data, text.len) : NULL;
     r->cur.failed = copy == NULL;
     return copy == NULL ? "" : copy;
@@ -141,7 +142,8 @@ static void take_rest(struct reader *r, struct catalogue *c)
     }
 }
 
-enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out, struct errmsg *msg)
+enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out,
+                          struct errmsg *msg)
 {
     struct reader r = {.cur = cur_over(bytes.data, bytes.len), .arena = arena};
     struct catalogue c = {.version = 0};
@@ -154,7 +156,8 @@ enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalo
     c.dimensions = take_array(&r, c.dimension_count, sizeof *c.dimensions);
     for (size_t i = 0; i < c.dimension_count && !r.cur.failed; i++) {
         c.dimensions[i].code = take_str(&r, CODE_MAX_BYTES);
-        c.dimensions[i].values = take_list(&r, CATEGORY_VALUES_MAX, CODE_MAX_BYTES, &c.dimensions[i].value_count);
+        c.dimensions[i].values =
+            take_list(&r, CATEGORY_VALUES_MAX, CODE_MAX_BYTES, &c.dimensions[i].value_count);
     }
     c.measure_count = take_count(&r, MEASURES_MAX);
     c.measures = take_array(&r, c.measure_count, sizeof *c.measures);
@@ -163,7 +166,8 @@ enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalo
     }
     take_rest(&r, &c);
     if (!cur_done(&r.cur)) {
-        return err_fail(msg, ERR_INVALID, "the catalogue is cut short or has texts that are too long");
+        return err_fail(msg, ERR_INVALID,
+                        "the catalogue is cut short or has texts that are too long");
     }
     TRY(catalogue_check(&c, msg));
     *out = c;
@@ -176,14 +180,16 @@ static enum err check_code(const char *what, const char *code, struct errmsg *ms
 {
     return text_is_code(code, CODE_MAX_BYTES)
                ? ERR_OK
-               : err_fail(msg, ERR_INVALID, "%s \"%.64s\" is no code: 1 to %d letters, digits or -_. without spaces", what,
-                          code, CODE_MAX_BYTES);
+               : err_fail(msg, ERR_INVALID,
+                          "%s \"%.64s\" is no code: 1 to %d letters, digits or -_. without spaces",
+                          what, code, CODE_MAX_BYTES);
 }
 
 static enum err check_levels(const struct catalogue *c, struct errmsg *msg)
 {
     if (c->level_count == 0 || c->level_count > LEVELS_MAX) {
-        return err_fail(msg, ERR_INVALID, "levels: 1 to %d are wanted, from the top down", LEVELS_MAX);
+        return err_fail(msg, ERR_INVALID, "levels: 1 to %d are wanted, from the top down",
+                        LEVELS_MAX);
     }
     for (size_t i = 0; i < c->level_count; i++) {
         TRY(check_code("level", c->levels[i], msg));
@@ -203,13 +209,15 @@ static enum err check_dimensions(const struct catalogue *c, struct errmsg *msg)
             return err_fail(msg, ERR_INVALID, "category %s stands twice", d->code);
         }
         if (d->value_count == 0 || d->value_count > CATEGORY_VALUES_MAX) {
-            return err_fail(msg, ERR_INVALID, "category %s: 1 to %d values are wanted", d->code, CATEGORY_VALUES_MAX);
+            return err_fail(msg, ERR_INVALID, "category %s: 1 to %d values are wanted", d->code,
+                            CATEGORY_VALUES_MAX);
         }
         for (size_t j = 0; j < d->value_count; j++) {
             TRY(check_code("value", d->values[j], msg));
             for (size_t k = 0; k < j; k++) {
                 if (strcmp(d->values[j], d->values[k]) == 0) {
-                    return err_fail(msg, ERR_INVALID, "category %s: value %s stands twice", d->code, d->values[j]);
+                    return err_fail(msg, ERR_INVALID, "category %s: value %s stands twice", d->code,
+                                    d->values[j]);
                 }
             }
         }
@@ -217,7 +225,8 @@ static enum err check_dimensions(const struct catalogue *c, struct errmsg *msg)
     return ERR_OK;
 }
 
-static enum err check_measure(const struct catalogue *c, const struct measure *m, struct errmsg *msg)
+static enum err check_measure(const struct catalogue *c, const struct measure *m,
+                              struct errmsg *msg)
 {
     TRY(check_code("measure", m->code, msg));
     if (catalogue_measure(c, m->code) != m) {
@@ -227,25 +236,31 @@ static enum err check_measure(const struct catalogue *c, const struct measure *m
         return err_fail(msg, ERR_INVALID, "measure %s: kind is flow or stock", m->code);
     }
     if (m->decimals < 0 || m->decimals > DECIMALS_MAX) {
-        return err_fail(msg, ERR_INVALID, "measure %s: decimals are 0 to %d", m->code, DECIMALS_MAX);
+        return err_fail(msg, ERR_INVALID, "measure %s: decimals are 0 to %d", m->code,
+                        DECIMALS_MAX);
     }
     if ((unsigned)m->frequency >= FREQUENCY_COUNT) {
-        return err_fail(msg, ERR_INVALID, "measure %s: frequency is day, month, quarter, half or year", m->code);
+        return err_fail(msg, ERR_INVALID,
+                        "measure %s: frequency is day, month, quarter, half or year", m->code);
     }
     if (catalogue_level(c, m->level) < 0) {
-        return err_fail(msg, ERR_INVALID, "measure %s: level \"%s\" is not among the levels", m->code, m->level);
+        return err_fail(msg, ERR_INVALID, "measure %s: level \"%s\" is not among the levels",
+                        m->code, m->level);
     }
     if (m->dimension_count > CATEGORY_DIMS_MAX) {
-        return err_fail(msg, ERR_INVALID, "measure %s: at most %d categories", m->code, CATEGORY_DIMS_MAX);
+        return err_fail(msg, ERR_INVALID, "measure %s: at most %d categories", m->code,
+                        CATEGORY_DIMS_MAX);
     }
     for (size_t i = 0; i < m->dimension_count; i++) {
         if (catalogue_dimension(c, m->dimensions[i]) == NULL) {
-            return err_fail(msg, ERR_INVALID, "measure %s: category \"%s\" is not among the categories", m->code,
+            return err_fail(msg, ERR_INVALID,
+                            "measure %s: category \"%s\" is not among the categories", m->code,
                             m->dimensions[i]);
         }
         for (size_t j = 0; j < i; j++) {
             if (strcmp(m->dimensions[i], m->dimensions[j]) == 0) {
-                return err_fail(msg, ERR_INVALID, "measure %s: category %s stands twice", m->code, m->dimensions[i]);
+                return err_fail(msg, ERR_INVALID, "measure %s: category %s stands twice", m->code,
+                                m->dimensions[i]);
             }
         }
     }
@@ -260,20 +275,24 @@ static enum err check_rest(const struct catalogue *c, struct errmsg *msg)
         if (catalogue_indicator(c, in->code) != in || catalogue_measure(c, in->code) != NULL) {
             return err_fail(msg, ERR_INVALID, "indicator %s: the code stands twice", in->code);
         }
-        if (in->decimals < 0 || in->decimals > DECIMALS_MAX || strlen(in->formula) > FORMULA_MAX_BYTES) {
-            return err_fail(msg, ERR_INVALID, "indicator %s: decimals are 0 to %d, the formula at most %d characters", in->code,
-                            DECIMALS_MAX, FORMULA_MAX_BYTES);
+        if (in->decimals < 0 || in->decimals > DECIMALS_MAX ||
+            strlen(in->formula) > FORMULA_MAX_BYTES) {
+            return err_fail(msg, ERR_INVALID,
+                            "indicator %s: decimals are 0 to %d, the formula at most %d characters",
+                            in->code, DECIMALS_MAX, FORMULA_MAX_BYTES);
         }
     }
     for (size_t i = 0; i < c->target_count; i++) {
         const struct target *t = &c->targets[i];
-        bool known = catalogue_measure(c, t->measure) != NULL || catalogue_indicator(c, t->measure) != NULL;
+        bool known =
+            catalogue_measure(c, t->measure) != NULL || catalogue_indicator(c, t->measure) != NULL;
         TRY(check_code("target's unit", t->unit, msg));
         TRY(decimal_check(t->value, msg));
         if (!known || (unsigned)t->period.frequency >= FREQUENCY_COUNT ||
             !period_index_valid(t->period.frequency, t->period.index)) {
             return err_fail(msg, ERR_INVALID, "target of unit %s: %s", t->unit,
-                            known ? "its period is not one" : "its measure is not in the catalogue");
+                            known ? "its period is not one"
+                                  : "its measure is not in the catalogue");
         }
     }
     return ERR_OK;
@@ -333,20 +352,24 @@ int catalogue_level(const struct catalogue *c, const char *level)
 
 /* ---- categories ---- */
 
-static enum err category_wrong(const struct catalogue *c, const struct measure *m, const char *text, struct errmsg *msg)
+static enum err category_wrong(const struct catalogue *c, const struct measure *m, const char *text,
+                               struct errmsg *msg)
 {
     char allowed[256] = "none";
     size_t used = 0;
     for (size_t i = 0; i < m->dimension_count && used < sizeof allowed; i++) {
         const struct dimension *d = catalogue_dimension(c, m->dimensions[i]);
-        int n = snprintf(allowed + used, sizeof allowed - used, "%s%s=", i == 0 ? "" : ",", d->code);
+        int n =
+            snprintf(allowed + used, sizeof allowed - used, "%s%s=", i == 0 ? "" : ",", d->code);
         used += n < 0 ? 0 : (size_t)n;
         for (size_t j = 0; j < d->value_count && used < sizeof allowed; j++) {
-            n = snprintf(allowed + used, sizeof allowed - used, "%s%s", j == 0 ? "" : "|", d->values[j]);
+            n = snprintf(allowed + used, sizeof allowed - used, "%s%s", j == 0 ? "" : "|",
+                         d->values[j]);
             used += n < 0 ? 0 : (size_t)n;
         }
     }
-    return err_fail(msg, ERR_REFUSED, "category \"%.64s\" does not fit measure %s, which has %s", text, m->code, allowed);
+    return err_fail(msg, ERR_REFUSED, "category \"%.64s\" does not fit measure %s, which has %s",
+                    text, m->code, allowed);
 }
 
 /* Finds "dim=value" of that dimension in the text; NULL when it is not there. */
@@ -384,7 +407,8 @@ enum err catalogue_category(const struct catalogue *c, const struct measure *m, 
         for (size_t j = 0; value != NULL && j < d->value_count && !known; j++) {
             known = strlen(d->values[j]) == len && memcmp(d->values[j], value, len) == 0;
         }
-        int n = known ? snprintf(ordered + used, sizeof ordered - used, "%s%s=%.*s", i == 0 ? "" : ",", d->code, (int)len, value)
+        int n = known ? snprintf(ordered + used, sizeof ordered - used, "%s%s=%.*s",
+                                 i == 0 ? "" : ",", d->code, (int)len, value)
                       : -1;
         good = n > 0 && (size_t)n < sizeof ordered - used;
         used += good ? (size_t)n : 0;

@@ -1,6 +1,7 @@
-/* The catalogue as data: levels, measures, categories, indicators, targets. It is owned by the root, has a version, and
- * is sent down as its canonical bytes, so that every node checks and hashes the same thing. What a catalogue may change
- * and what a formula means is the node's business; this module knows the form. */
+/* The catalogue as data: levels, measures, categories, indicators, targets. It is owned by the
+ * root, has a version, and is sent down as its canonical bytes, so that every node checks and
+ * hashes the same thing. What a catalogue may change and what a formula means is the node's
+ * business; this module knows the form. */
 #ifndef TALLY_PROTO_CATALOGUE_H
 #define TALLY_PROTO_CATALOGUE_H
 
@@ -61,13 +62,15 @@ struct catalogue {
     size_t target_count;
 };
 
-/* Canonical bytes, and back into an arena. Decoding checks every bound, every text and every enum, and what
- * catalogue_check checks. */
+/* Canonical bytes, and back into an arena. Decoding checks every bound, every text and every enum,
+ * and what catalogue_check checks. */
 void catalogue_encode(const struct catalogue *catalogue, struct buf *out);
-enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out, struct errmsg *msg) MUST_CHECK;
+enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out,
+                          struct errmsg *msg) MUST_CHECK;
 
-/* What holds for one catalogue by itself: codes are codes and unique (measures and indicators together), levels and
- * dimensions that are named exist, numbers are in range. Formulas are not parsed here. */
+/* What holds for one catalogue by itself: codes are codes and unique (measures and indicators
+ * together), levels and dimensions that are named exist, numbers are in range. Formulas are not
+ * parsed here. */
 enum err catalogue_check(const struct catalogue *catalogue, struct errmsg *msg) MUST_CHECK;
 
 const struct measure *catalogue_measure(const struct catalogue *catalogue, const char *code);
@@ -77,9 +80,11 @@ const struct dimension *catalogue_dimension(const struct catalogue *catalogue, c
 /* Place of a level from the top (0..), or -1. */
 int catalogue_level(const struct catalogue *catalogue, const char *level);
 
-/* Reads a category as typed ("group=cadre", dimensions in any order) and writes it in catalogue order. Empty text is
- * no category. All dimensions of the measure or none. ERR_REFUSED with what is allowed. */
-enum err catalogue_category(const struct catalogue *catalogue, const struct measure *measure, const char *text,
-                            char out[CATEGORY_MAX_BYTES + 1], struct errmsg *msg) MUST_CHECK;
+/* Reads a category as typed ("group=cadre", dimensions in any order) and writes it in catalogue
+ * order. Empty text is no category. All dimensions of the measure or none. ERR_REFUSED with what is
+ * allowed. */
+enum err catalogue_category(const struct catalogue *catalogue, const struct measure *measure,
+                            const char *text, char out[CATEGORY_MAX_BYTES + 1], struct errmsg *msg)
+    MUST_CHECK;
 
 #endif

@@ -19,7 +19,8 @@ enum err decimal_check(const char *text, struct errmsg *msg)
     bool shaped = whole > 0 && (rest[0] == '\0' || (behind > 0 && rest[1 + behind] == '\0'));
     if (!shaped || strlen(text) >= VALUE_TEXT_MAX_BYTES) {
         return err_fail(msg, ERR_USAGE,
-                        "value \"%.40s\" is not a number like 1200, -5 or 3.25 (no spaces, no thousands separators)",
+                        "value \"%.40s\" is not a number like 1200, -5 or 3.25 (no spaces, no "
+                        "thousands separators)",
                         text);
     }
     return ERR_OK;
@@ -42,7 +43,8 @@ enum err decimal_parse(const char *text, int decimals, int64_t *out, struct errm
             continue;
         }
         if (behind && left == 0 && *at != '0') {
-            return err_fail(msg, ERR_REFUSED, "value %s is finer than the measure, which has %d decimal%s", text,
+            return err_fail(msg, ERR_REFUSED,
+                            "value %s is finer than the measure, which has %d decimal%s", text,
                             decimals, decimals == 1 ? "" : "s");
         }
         if (behind && left == 0) {
@@ -55,7 +57,9 @@ enum err decimal_parse(const char *text, int decimals, int64_t *out, struct errm
         value *= 10;
     }
     if (value > VALUE_MAX) {
-        return err_fail(msg, ERR_REFUSED, "value %s is out of range: at most 10^15 smallest steps of the measure", text);
+        return err_fail(msg, ERR_REFUSED,
+                        "value %s is out of range: at most 10^15 smallest steps of the measure",
+                        text);
     }
     *out = negative ? -value : value;
     return ERR_OK;

@@ -61,7 +61,8 @@ static bool fits(const char *text, size_t max_bytes, bool lines)
 
 static enum err fact_check(const struct entry *entry, struct errmsg *msg)
 {
-    if (!text_is_code(entry->unit, CODE_MAX_BYTES) || !text_is_code(entry->measure, CODE_MAX_BYTES)) {
+    if (!text_is_code(entry->unit, CODE_MAX_BYTES) ||
+        !text_is_code(entry->measure, CODE_MAX_BYTES)) {
         return err_fail(msg, ERR_INVALID, "an entry's unit or measure is not a code");
     }
     if (entry->value > VALUE_MAX || entry->value < -VALUE_MAX) {
@@ -72,7 +73,8 @@ static enum err fact_check(const struct entry *entry, struct errmsg *msg)
     }
     bool refers = entry->refers_seq != 0;
     if (refers != (entry->kind != ENTRY_RECORD)) {
-        return err_fail(msg, ERR_INVALID, "an entry refers to another where its kind does not, or the reverse");
+        return err_fail(msg, ERR_INVALID,
+                        "an entry refers to another where its kind does not, or the reverse");
     }
     return entry->hosting >= 0 && entry->hosting <= COUNT_MAX
                ? ERR_OK
@@ -84,10 +86,13 @@ enum err entry_check(const struct entry *entry, struct errmsg *msg)
     if (entry->kind < ENTRY_RECORD || entry->kind > ENTRY_ACT) {
         return err_fail(msg, ERR_INVALID, "an entry's kind is unknown");
     }
-    bool texts = fits(entry->category, CATEGORY_MAX_BYTES, false) && fits(entry->key, KEY_MAX_BYTES, false) &&
-                 fits(entry->note, NOTE_MAX_BYTES, true) && fits(entry->author, AUTHOR_MAX_BYTES, false);
+    bool texts = fits(entry->category, CATEGORY_MAX_BYTES, false) &&
+                 fits(entry->key, KEY_MAX_BYTES, false) &&
+                 fits(entry->note, NOTE_MAX_BYTES, true) &&
+                 fits(entry->author, AUTHOR_MAX_BYTES, false);
     if (!texts) {
-        return err_fail(msg, ERR_INVALID, "an entry's text is too long, not UTF-8, or has control characters");
+        return err_fail(msg, ERR_INVALID,
+                        "an entry's text is too long, not UTF-8, or has control characters");
     }
     if (entry->kind == ENTRY_ACT) {
         return entry->act.len > 0 && fits(entry->unit, CODE_MAX_BYTES, false)
@@ -115,7 +120,8 @@ enum err entry_id_parse(const char *text, struct id *prefix, uint64_t *seq, stru
     uint64_t bits = 0;
     uint64_t number = 0;
     size_t len = strlen(text);
-    bool shaped = len > ID_LETTERS + 1 && len <= ID_LETTERS + 14 && text[ID_LETTERS] == '-' && text[ID_LETTERS + 1] != '0';
+    bool shaped = len > ID_LETTERS + 1 && len <= ID_LETTERS + 14 && text[ID_LETTERS] == '-' &&
+                  text[ID_LETTERS + 1] != '0';
     for (size_t i = 0; shaped && i < ID_LETTERS; i++) {
         char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
         c = c == 'o' ? '0' : c == 'i' || c == 'l' ? '1' : c; /* as Crockford reads them */
@@ -128,8 +134,9 @@ enum err entry_id_parse(const char *text, struct id *prefix, uint64_t *seq, stru
         number = number * 10 + (uint64_t)(text[i] - '0');
     }
     if (!shaped) {
-        return err_fail(msg, ERR_USAGE, "\"%.40s\" is not an entry; entries look like 7hq2k9mzt4ab-153 (see tally log)",
-                        text);
+        return err_fail(
+            msg, ERR_USAGE,
+            "\"%.40s\" is not an entry; entries look like 7hq2k9mzt4ab-153 (see tally log)", text);
     }
     bits <<= 4;
     *prefix = (struct id){{0}};

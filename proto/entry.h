@@ -1,9 +1,10 @@
 /* Entries and the chains they form.
  *
- * An entry is one recorded fact, or one act (an administrative decision). Entries of one origin form its ledger: it is
- * cut into segments, each begun by one process, each with a random name. A segment is a chain: its empty head is the
- * hash of its opening, and every entry's hash is SHA-256(hash before ‖ canonical bytes). So the hash at any length
- * stands for everything up to there. PROTOCOL.md gives the canonical bytes field by field. */
+ * An entry is one recorded fact, or one act (an administrative decision). Entries of one origin
+ * form its ledger: it is cut into segments, each begun by one process, each with a random name. A
+ * segment is a chain: its empty head is the hash of its opening, and every entry's hash is
+ * SHA-256(hash before ‖ canonical bytes). So the hash at any length stands for everything up to
+ * there. PROTOCOL.md gives the canonical bytes field by field. */
 #ifndef TALLY_PROTO_ENTRY_H
 #define TALLY_PROTO_ENTRY_H
 
@@ -29,7 +30,8 @@ struct opening {
     size_t continue_count;
 };
 
-/* Strings are never NULL; the empty string stands for "none". They belong to whoever made the struct. */
+/* Strings are never NULL; the empty string stands for "none". They belong to whoever made the
+ * struct. */
 struct entry {
     struct id segment;
     uint64_t seq; /* 1.. */
@@ -61,12 +63,13 @@ struct hash opening_hash(const struct opening *opening, struct buf *scratch);
 /* Checks what arrived: text, ranges, kind; the sentence says which field. */
 enum err entry_check(const struct entry *entry, struct errmsg *msg) MUST_CHECK;
 
-/* The identity of an entry as people see and type it: the first 60 bits of the segment's name in 12 letters and digits
- * (Crockford's base 32, lower case), a hyphen, the number in the segment. */
+/* The identity of an entry as people see and type it: the first 60 bits of the segment's name in 12
+ * letters and digits (Crockford's base 32, lower case), a hyphen, the number in the segment. */
 void entry_id_format(const struct id *segment, uint64_t seq, char out[ENTRY_ID_MAX_BYTES]);
 
-/* Reads such text. `prefix` gets the 60 bits in its first bytes (the low 4 bits of byte 7 zero) and zeros behind.
- * ERR_USAGE when the text has another form. */
-enum err entry_id_parse(const char *text, struct id *prefix, uint64_t *seq, struct errmsg *msg) MUST_CHECK;
+/* Reads such text. `prefix` gets the 60 bits in its first bytes (the low 4 bits of byte 7 zero) and
+ * zeros behind. ERR_USAGE when the text has another form. */
+enum err entry_id_parse(const char *text, struct id *prefix, uint64_t *seq, struct errmsg *msg)
+    MUST_CHECK;
 
 #endif

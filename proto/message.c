@@ -3,11 +3,13 @@
 #include "base/sha256.h"
 
 static const char *const MESSAGE_NAMES[MESSAGE_TYPE_COUNT] = {
-    "?", "hello", "welcome", "refuse", "batch", "ack", "catalogue", "ping", "join", "joined", "request", "reply",
+    "?",         "hello", "welcome", "refuse", "batch",   "ack",
+    "catalogue", "ping",  "join",    "joined", "request", "reply",
 };
 
 static const char *const REQUEST_NAMES[REQUEST_TYPE_COUNT] = {
-    "?", "record", "correct", "wait", "total", "log", "status", "tree", "verify", "apply", "units", "unit-list", "invite",
+    "?",    "record", "correct", "wait",  "total",     "log",    "status",
+    "tree", "verify", "apply",   "units", "unit-list", "invite",
 };
 
 const char *message_name(enum message_type type)
@@ -22,7 +24,8 @@ const char *request_name(enum request_type type)
 
 const char *link_state_name(enum link_state state)
 {
-    static const char *const NAMES[] = {"never", "offline", "catching up", "exact", "refused", "fenced"};
+    static const char *const NAMES[] = {"never", "offline", "catching up",
+                                        "exact", "refused", "fenced"};
     return (unsigned)state <= LINK_FENCED ? NAMES[state] : "?";
 }
 

@@ -1,7 +1,8 @@
-/* Every message that two processes say to each other, as plain structs. The codec (proto/codec) turns them into frames
- * and back; the node and the client see only these. Strings in a decoded message are never NULL (the empty string stands
- * for "none"), clean UTF-8 within the limits of limits.h; arrays with count 0 may be NULL. All memory of a decoded
- * message belongs to the arena that it was decoded into; a message to be encoded borrows whatever it points to. */
+/* Every message that two processes say to each other, as plain structs. The codec (proto/codec)
+ * turns them into frames and back; the node and the client see only these. Strings in a decoded
+ * message are never NULL (the empty string stands for "none"), clean UTF-8 within the limits of
+ * limits.h; arrays with count 0 may be NULL. All memory of a decoded message belongs to the arena
+ * that it was decoded into; a message to be encoded borrows whatever it points to. */
 #ifndef TALLY_PROTO_MESSAGE_H
 #define TALLY_PROTO_MESSAGE_H
 
@@ -15,8 +16,8 @@ enum { PROTOCOL_MIN = 1, PROTOCOL_MAX = 1 };
 
 /* ---- rows of the feed ---- */
 
-/* What one origin has recorded about one unit, measure, period, category. `count` is the version. For a stock, value,
- * hosting and day are those of the standing entry. */
+/* What one origin has recorded about one unit, measure, period, category. `count` is the version.
+ * For a stock, value, hosting and day are those of the standing entry. */
 struct cell {
     struct id origin;
     const char *unit;
@@ -30,14 +31,16 @@ struct cell {
     int32_t day;     /* 0 for flows */
 };
 
-/* An edge of the tree: `parent` from day `from` (DAY_NONE: always) up to and with day `to` (DAY_NONE: open). */
+/* An edge of the tree: `parent` from day `from` (DAY_NONE: always) up to and with day `to`
+ * (DAY_NONE: open). */
 struct unit_edge {
     const char *parent;
     int32_t from;
     int32_t to;
 };
 
-/* A unit, as decided by one origin; `count` is that origin's number of acts on the unit, and so the version. */
+/* A unit, as decided by one origin; `count` is that origin's number of acts on the unit, and so the
+ * version. */
 struct unit_row {
     const char *code;
     const char *name;
@@ -48,8 +51,8 @@ struct unit_row {
     int64_t count;
 };
 
-/* Which node hosts a unit, as decided by one origin. `number` is the hosting number. A revoked node has no key that
- * counts any more. */
+/* Which node hosts a unit, as decided by one origin. `number` is the hosting number. A revoked node
+ * has no key that counts any more. */
 struct hosting_row {
     const char *unit;
     struct id node;
@@ -62,11 +65,11 @@ struct hosting_row {
 };
 
 enum link_state {
-    LINK_NEVER = 0,      /* has not linked yet */
-    LINK_OFFLINE = 1,    /* no link now */
+    LINK_NEVER = 0,       /* has not linked yet */
+    LINK_OFFLINE = 1,     /* no link now */
     LINK_CATCHING_UP = 2, /* linked, no mark since */
-    LINK_EXACT = 3,      /* linked, and equal at the last mark */
-    LINK_REFUSED = 4,    /* linked and turned away, with a reason */
+    LINK_EXACT = 3,       /* linked, and equal at the last mark */
+    LINK_REFUSED = 4,     /* linked and turned away, with a reason */
     LINK_FENCED = 5,
 };
 
@@ -79,7 +82,8 @@ struct status_row {
     int64_t held;            /* rows held that came over this link */
 };
 
-/* The heads that an origin's ledger has reached: those segments that no other one continues (normally one). */
+/* The heads that an origin's ledger has reached: those segments that no other one continues
+ * (normally one). */
 struct origin_heads {
     struct id origin;
     const struct head *heads;
@@ -94,7 +98,8 @@ struct signed_heads {
     struct signature signature;
 };
 
-/* Equality of an origin's cells at a mark: the sum of the cells' hashes modulo 2^128, and of their counts. */
+/* Equality of an origin's cells at a mark: the sum of the cells' hashes modulo 2^128, and of their
+ * counts. */
 struct digest {
     struct id origin;
     struct id sum;
@@ -103,7 +108,8 @@ struct digest {
 
 /* ---- link messages ---- */
 
-/* How far one file has another's feed: the session name under which the revision was given, and the revision. */
+/* How far one file has another's feed: the session name under which the revision was given, and the
+ * revision. */
 struct feed_mark {
     struct id session;
     int64_t revision;
@@ -149,7 +155,8 @@ struct msg_welcome {
     struct feed_mark have; /* what the parent's file has of the child's feed */
     const struct head *escrow;
     size_t escrow_count;
-    const struct origin_heads *known; /* highest heads known of the origins below the child, and of ancestors */
+    const struct origin_heads
+        *known; /* highest heads known of the origins below the child, and of ancestors */
     size_t known_count;
     const struct ancestor *ancestors;
     size_t ancestor_count;
@@ -158,16 +165,16 @@ struct msg_welcome {
 };
 
 enum refusal_code {
-    REFUSAL_PROTOCOL = 1,      /* no common protocol version */
-    REFUSAL_TREE = 2,          /* another tree */
-    REFUSAL_UNKNOWN = 3,       /* no such node here, or its key is not the one on record */
-    REFUSAL_REVOKED = 4,       /* the key was revoked */
-    REFUSAL_LOST_TAIL = 5,     /* the child's ledger is shorter than its escrow */
-    REFUSAL_FORK = 6,          /* same place in a segment, another hash */
-    REFUSAL_SESSION = 7,       /* the file does not know a session name that the other side has seen */
-    REFUSAL_BUSY = 8,          /* too many at once; try again later */
-    REFUSAL_BROKEN = 9,        /* broke the protocol */
-    REFUSAL_SHUTDOWN = 10,     /* the process stops */
+    REFUSAL_PROTOCOL = 1,  /* no common protocol version */
+    REFUSAL_TREE = 2,      /* another tree */
+    REFUSAL_UNKNOWN = 3,   /* no such node here, or its key is not the one on record */
+    REFUSAL_REVOKED = 4,   /* the key was revoked */
+    REFUSAL_LOST_TAIL = 5, /* the child's ledger is shorter than its escrow */
+    REFUSAL_FORK = 6,      /* same place in a segment, another hash */
+    REFUSAL_SESSION = 7,   /* the file does not know a session name that the other side has seen */
+    REFUSAL_BUSY = 8,      /* too many at once; try again later */
+    REFUSAL_BROKEN = 9,    /* broke the protocol */
+    REFUSAL_SHUTDOWN = 10, /* the process stops */
 };
 
 /* Either way: this link ends, and why. */
@@ -179,9 +186,9 @@ struct msg_refuse {
     struct wall retry_after; /* ms to wait before the next attempt; 0: as usual */
 };
 
-/* Rows of the sender's feed, either way. Up: everything. Down: units, hostings, segments and cells that concern the
- * child's subtree. Rows apply in the order of the fields. `upto` is the revision up to which, with this batch applied,
- * the receiver has everything of the feed or newer. */
+/* Rows of the sender's feed, either way. Up: everything. Down: units, hostings, segments and cells
+ * that concern the child's subtree. Rows apply in the order of the fields. `upto` is the revision
+ * up to which, with this batch applied, the receiver has everything of the feed or newer. */
 struct msg_batch {
     struct feed_mark upto;
     const struct unit_row *units;
@@ -194,9 +201,11 @@ struct msg_batch {
     size_t opening_count;
     const struct signed_heads *signed_heads;
     size_t signed_heads_count;
-    const struct entry *entries; /* own entries for the escrow: runs of consecutive numbers of one segment */
+    const struct entry
+        *entries; /* own entries for the escrow: runs of consecutive numbers of one segment */
     size_t entry_count;
-    const struct origin_heads *heads; /* for each origin with a cell here: the heads its cells stand for */
+    const struct origin_heads
+        *heads; /* for each origin with a cell here: the heads its cells stand for */
     size_t heads_count;
     const struct cell *cells;
     size_t cell_count;
@@ -211,24 +220,24 @@ enum hold_reason {
     HOLD_UNKNOWN_UNIT = 1,
     HOLD_UNKNOWN_MEASURE = 2,
     HOLD_UNKNOWN_CATEGORY = 3,
-    HOLD_ORIGIN_BEHIND = 4,   /* its heads do not cover what is known of the origin */
-    HOLD_UNKNOWN_ORIGIN = 5,  /* no act is known that gave this origin a unit */
-    HOLD_CONFLICT = 6,        /* same count, another value */
-    HOLD_COUNT = 7,           /* counts beyond the ledger's length */
-    HOLD_DUPLICATE_UNIT = 8,  /* another office already has a unit of that code */
+    HOLD_ORIGIN_BEHIND = 4,  /* its heads do not cover what is known of the origin */
+    HOLD_UNKNOWN_ORIGIN = 5, /* no act is known that gave this origin a unit */
+    HOLD_CONFLICT = 6,       /* same count, another value */
+    HOLD_COUNT = 7,          /* counts beyond the ledger's length */
+    HOLD_DUPLICATE_UNIT = 8, /* another office already has a unit of that code */
     HOLD_REASON_COUNT
 };
 
 /* Rows that are not taken in at all. */
 enum refuse_reason {
-    REFUSE_NOT_ROUTED = 1,  /* the origin does not come through this child */
+    REFUSE_NOT_ROUTED = 1,   /* the origin does not come through this child */
     REFUSE_NOT_ITS_UNIT = 2, /* no act gave that origin the unit */
-    REFUSE_RANGE = 3,       /* counts or values that cannot be */
-    REFUSE_CHAIN = 4,       /* entries that do not continue the escrow */
-    REFUSE_LIMIT = 5,       /* too many held rows */
-    REFUSE_CONFLICT = 6,    /* same count as the one held, another value */
-    REFUSE_BEHIND = 7,      /* its heads do not cover what is known of the origin */
-    REFUSE_DUPLICATE = 8,   /* another office already has a unit of that code */
+    REFUSE_RANGE = 3,        /* counts or values that cannot be */
+    REFUSE_CHAIN = 4,        /* entries that do not continue the escrow */
+    REFUSE_LIMIT = 5,        /* too many held rows */
+    REFUSE_CONFLICT = 6,     /* same count as the one held, another value */
+    REFUSE_BEHIND = 7,       /* its heads do not cover what is known of the origin */
+    REFUSE_DUPLICATE = 8,    /* another office already has a unit of that code */
     REFUSE_REASON_COUNT
 };
 
@@ -251,14 +260,15 @@ struct msg_ack {
     int64_t refused_total; /* all refused rows of the batch */
     int64_t held;          /* rows of this link held now */
     int64_t root_revision;
-    const struct id *unequal; /* origins whose digests differ; the child sends all their cells again */
+    const struct id
+        *unequal; /* origins whose digests differ; the child sends all their cells again */
     size_t unequal_count;
 };
 
 /* Parent to child. */
 struct msg_catalogue {
     uint64_t version;
-    struct bytes content; /* canonical bytes */
+    struct bytes content;       /* canonical bytes */
     struct signature signature; /* by the root's key over version (8 bytes, big-endian) ‖ content */
 };
 
@@ -278,8 +288,9 @@ struct msg_join {
     struct id invite;
     struct hash proof; /* HMAC-SHA-256(secret, TLS exporter ‖ node request ‖ ca request) */
     struct bytes node_request; /* PKCS#10, DER: for the node's certificate */
-    struct bytes ca_request;   /* PKCS#10, DER: for the certificate with which it signs its own children's */
-    const char *address;       /* where it will listen; may be empty */
+    struct bytes
+        ca_request; /* PKCS#10, DER: for the certificate with which it signs its own children's */
+    const char *address; /* where it will listen; may be empty */
 };
 
 struct msg_joined {
@@ -292,9 +303,9 @@ struct msg_joined {
     const char *unit_name;
     const char *unit_level;
     int64_t hosting;
-    struct hash root_key;      /* the root node's public key: the trust anchor of signed acts */
-    struct bytes node_chain;   /* PEM: node certificate, then the issuing CAs up to the root's */
-    struct bytes ca_chain;     /* PEM: its CA certificate, then the issuing CAs up to the root's */
+    struct hash root_key;    /* the root node's public key: the trust anchor of signed acts */
+    struct bytes node_chain; /* PEM: node certificate, then the issuing CAs up to the root's */
+    struct bytes ca_chain;   /* PEM: its CA certificate, then the issuing CAs up to the root's */
     const struct ancestor *ancestors; /* the parent first */
     size_t ancestor_count;
 };
@@ -332,7 +343,8 @@ struct req_record {
     const struct record_row *rows;
     size_t row_count;
     bool check_only; /* say what would be refused; record nothing */
-    bool partial;    /* record the good rows of a batch that has bad ones; else a batch with a bad row records none */
+    bool partial; /* record the good rows of a batch that has bad ones; else a batch with a bad row
+                     records none */
 };
 
 struct req_correct {
@@ -390,8 +402,8 @@ struct req_units {
 
 struct req_invite {
     const char *unit;
-    const char *name;  /* "" with an existing unit */
-    const char *level; /* "" with an existing unit */
+    const char *name;   /* "" with an existing unit */
+    const char *level;  /* "" with an existing unit */
     int64_t expires_ms; /* from now */
     bool replace;
 };
@@ -411,7 +423,8 @@ struct msg_request {
     } u;
 };
 
-/* ---- client replies: one or more frames with the request's id; all but the last have `more` ---- */
+/* ---- client replies: one or more frames with the request's id; all but the last have `more` ----
+ */
 
 struct recorded_row {
     struct id segment;
@@ -424,7 +437,8 @@ struct refused_line {
     const char *reason;
 };
 
-/* Of record, correct, units. `rows` has one element a row for requests of one row, and is empty for more. */
+/* Of record, correct, units. `rows` has one element a row for requests of one row, and is empty for
+ * more. */
 struct rep_recorded {
     const struct recorded_row *rows;
     size_t row_count;
@@ -499,7 +513,13 @@ struct alarm_row {
     struct wall since;
 };
 
-enum uplink_state { UPLINK_NONE = 0, UPLINK_LINKED, UPLINK_CONNECTING, UPLINK_FENCED, UPLINK_REFUSED };
+enum uplink_state {
+    UPLINK_NONE = 0,
+    UPLINK_LINKED,
+    UPLINK_CONNECTING,
+    UPLINK_FENCED,
+    UPLINK_REFUSED
+};
 
 struct rep_status {
     const char *unit;

@@ -48,7 +48,8 @@ static bool part_parse(const char *rest, int year, struct period *out)
         *out = (struct period){FREQUENCY_QUARTER, year * 4 + (rest[1] - '1')};
         return true;
     }
-    if (len == 3 && rest[0] == '-' && two_digits(rest + 1, &number) && number >= 1 && number <= 12) {
+    if (len == 3 && rest[0] == '-' && two_digits(rest + 1, &number) && number >= 1 &&
+        number <= 12) {
         *out = (struct period){FREQUENCY_MONTH, year * 12 + number - 1};
         return true;
     }
@@ -67,10 +68,13 @@ enum err period_parse(const char *text, struct period *out, struct errmsg *msg)
     }
     int century;
     int of_century;
-    bool shaped = strlen(text) >= 4 && two_digits(text, &century) && two_digits(text + 2, &of_century);
-    if (!shaped || century * 100 + of_century < 1 || !part_parse(text + 4, century * 100 + of_century, out)) {
+    bool shaped =
+        strlen(text) >= 4 && two_digits(text, &century) && two_digits(text + 2, &of_century);
+    if (!shaped || century * 100 + of_century < 1 ||
+        !part_parse(text + 4, century * 100 + of_century, out)) {
         return err_fail(msg, ERR_USAGE,
-                        "\"%.40s\" is no period; write 2023, 2023H1, 2023Q2, 2023-06 or 2023-06-18", text);
+                        "\"%.40s\" is no period; write 2023, 2023H1, 2023Q2, 2023-06 or 2023-06-18",
+                        text);
     }
     return ERR_OK;
 }

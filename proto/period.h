@@ -1,6 +1,7 @@
-/* Periods: years, halves, quarters, months and days. A measure has one frequency, and its cells lie in periods of that
- * length; a period of a frequency is one integer (year, year*2+half-1, year*4+quarter-1, year*12+month-1, day number),
- * so that a longer period is a range of shorter ones. */
+/* Periods: years, halves, quarters, months and days. A measure has one frequency, and its cells lie
+ * in periods of that length; a period of a frequency is one integer (year, year*2+half-1,
+ * year*4+quarter-1, year*12+month-1, day number), so that a longer period is a range of shorter
+ * ones. */
 #ifndef TALLY_PROTO_PERIOD_H
 #define TALLY_PROTO_PERIOD_H
 
@@ -11,7 +12,14 @@
 #include "base/err.h"
 
 /* From coarse to fine. */
-enum frequency { FREQUENCY_YEAR, FREQUENCY_HALF, FREQUENCY_QUARTER, FREQUENCY_MONTH, FREQUENCY_DAY, FREQUENCY_COUNT };
+enum frequency {
+    FREQUENCY_YEAR,
+    FREQUENCY_HALF,
+    FREQUENCY_QUARTER,
+    FREQUENCY_MONTH,
+    FREQUENCY_DAY,
+    FREQUENCY_COUNT
+};
 
 enum { PERIOD_TEXT_BYTES = 32 };
 
@@ -32,7 +40,8 @@ struct period period_of_day(enum frequency frequency, int32_t day);
 int32_t period_first_day(struct period period);
 int32_t period_last_day(struct period period);
 
-/* The range of periods of a finer (or the same) frequency that make up `period`; false when `frequency` is coarser. */
+/* The range of periods of a finer (or the same) frequency that make up `period`; false when
+ * `frequency` is coarser. */
 bool period_range(struct period period, enum frequency frequency, int32_t *first, int32_t *last);
 
 /* Whether the index is one that a day of years 1 to 9999 can have. */

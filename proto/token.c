@@ -1,5 +1,6 @@
-/* "tally1-" and the fields in Crockford's base 32: no letter that is mistaken for another, nothing that a shell or a mail
- * program would change. The last four bytes are the start of the SHA-256 of the others. */
+/* "tally1-" and the fields in Crockford's base 32: no letter that is mistaken for another, nothing
+ * that a shell or a mail program would change. The last four bytes are the start of the SHA-256 of
+ * the others. */
 #include "proto/token.h"
 
 #include <string.h>
@@ -75,7 +76,8 @@ static bool letters_to_bytes(const char *text, struct buf *out)
 static bool take_text(struct cur *cur, char *out, size_t max_bytes)
 {
     struct bytes text = cur_blob(cur);
-    if (cur->failed || text.len == 0 || text.len > max_bytes || memchr(text.data, 0, text.len) != NULL) {
+    if (cur->failed || text.len == 0 || text.len > max_bytes ||
+        memchr(text.data, 0, text.len) != NULL) {
         return false;
     }
     memcpy(out, text.data, text.len);
@@ -117,7 +119,8 @@ enum err token_parse(const char *text, struct token *out, struct errmsg *msg)
     buf_deinit(&raw);
     if (!good) {
         return err_fail(msg, ERR_USAGE,
-                        "this is no invitation: it starts with tally1- and must be copied whole; print a new one with tally invite");
+                        "this is no invitation: it starts with tally1- and must be copied whole; "
+                        "print a new one with tally invite");
     }
     *out = token;
     return ERR_OK;

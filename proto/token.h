@@ -1,5 +1,6 @@
-/* The join token: one line of letters that an administrator carries from the parent's `tally invite` to `tallyd join`.
- * It names where to go, whom to trust (SHA-256 of the root CA's certificate), and proves the right to join. */
+/* The join token: one line of letters that an administrator carries from the parent's `tally
+ * invite` to `tallyd join`. It names where to go, whom to trust (SHA-256 of the root CA's
+ * certificate), and proves the right to join. */
 #ifndef TALLY_PROTO_TOKEN_H
 #define TALLY_PROTO_TOKEN_H
 

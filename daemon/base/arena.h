@@ -1,5 +1,6 @@
-/* An arena: memory that is taken piece by piece and given back as a whole, with a hard cap on what it may take from the
- * heap. One arena holds one decoded message, or the effects of one batch. Not thread-safe. */
+/* An arena: memory that is taken piece by piece and given back as a whole, with a hard cap on what
+ * it may take from the heap. One arena holds one decoded message, or the effects of one batch. Not
+ * thread-safe. */
 #ifndef TALLY_BASE_ARENA_H
 #define TALLY_BASE_ARENA_H
 
@@ -18,7 +19,8 @@ void arena_init(struct arena *arena, size_t max_bytes);
 /* Gives everything back; the arena may be used again. */
 void arena_reset(struct arena *arena);
 
-/* Zeroed memory aligned for any type, or NULL at the cap or when the heap is empty. Size 0 yields a valid pointer. */
+/* Zeroed memory aligned for any type, or NULL at the cap or when the heap is empty. Size 0 yields a
+ * valid pointer. */
 void *arena_alloc(struct arena *arena, size_t size);
 
 /* `count` elements; NULL also when the product overflows. */

@@ -1,6 +1,6 @@
-/* Byte strings: a growing buffer with a stated limit to write into, and a cursor that reads within bounds. Integers are
- * big-endian, strings and blobs carry a 32-bit length before them. This is the form in which entries are hashed and
- * the catalogue is stored and signed. */
+/* Byte strings: a growing buffer with a stated limit to write into, and a cursor that reads within
+ * bounds. Integers are big-endian, strings and blobs carry a 32-bit length before them. This is the
+ * form in which entries are hashed and the catalogue is stored and signed. */
 #ifndef TALLY_BASE_BYTES_H
 #define TALLY_BASE_BYTES_H
 
@@ -16,8 +16,8 @@ struct bytes {
     size_t len;
 };
 
-/* A growing buffer. Growth past `max` or a failed allocation sets `failed`, after which every put does nothing; the
- * caller asks once at the end. */
+/* A growing buffer. Growth past `max` or a failed allocation sets `failed`, after which every put
+ * does nothing; the caller asks once at the end. */
 struct buf {
     uint8_t *data;
     size_t len;
@@ -30,7 +30,8 @@ void buf_init(struct buf *buf, size_t max_bytes);
 void buf_deinit(struct buf *buf);
 void buf_clear(struct buf *buf);
 void buf_put(struct buf *buf, const void *data, size_t len);
-/* Room for `len` bytes at the end, to be filled before the next put; NULL when the buffer failed. */
+/* Room for `len` bytes at the end, to be filled before the next put; NULL when the buffer failed.
+ */
 uint8_t *buf_extend(struct buf *buf, size_t len);
 void buf_put_u8(struct buf *buf, uint8_t v);
 void buf_put_u32(struct buf *buf, uint32_t v);
@@ -41,7 +42,8 @@ void buf_put_str(struct buf *buf, const char *text); /* NULL is written as the e
 void buf_put_id(struct buf *buf, const struct id *id);
 void buf_put_hash(struct buf *buf, const struct hash *hash);
 
-/* A reader. Reading past the end sets `failed` and yields zeros; the caller asks once at the end. */
+/* A reader. Reading past the end sets `failed` and yields zeros; the caller asks once at the end.
+ */
 struct cur {
     const uint8_t *data;
     size_t len;

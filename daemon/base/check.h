@@ -1,5 +1,6 @@
-/* Checks for faults of the programmer. What comes from wire, disk, file or keyboard is never checked with these: it gets
- * an error. REQUIRE is the caller's fault, INSIST is the module's own; both print where and abort. */
+/* Checks for faults of the programmer. What comes from wire, disk, file or keyboard is never
+ * checked with these: it gets an error. REQUIRE is the caller's fault, INSIST is the module's own;
+ * both print where and abort. */
 #ifndef TALLY_BASE_CHECK_H
 #define TALLY_BASE_CHECK_H
 

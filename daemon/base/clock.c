@@ -16,8 +16,8 @@ int month_length(int year, int month)
     return month == 2 && leap(year) ? 29 : LENGTHS[month - 1];
 }
 
-/* Counts from 1 March of year 0, so that the leap day ends its year: the months from March on have a fixed pattern of
- * 153 days in five. */
+/* Counts from 1 March of year 0, so that the leap day ends its year: the months from March on have
+ * a fixed pattern of 153 days in five. */
 int32_t day_from_civil(int year, int month, int day)
 {
     int y = month <= 2 ? year - 1 : year;
@@ -60,8 +60,9 @@ enum err day_parse(const char *text, int32_t *out, struct errmsg *msg)
     int year;
     int month;
     int day;
-    bool shaped = strlen(text) == 10 && text[4] == '-' && text[7] == '-' && digits(text, 0, 4, &year) &&
-                  digits(text, 5, 2, &month) && digits(text, 8, 2, &day);
+    bool shaped = strlen(text) == 10 && text[4] == '-' && text[7] == '-' &&
+                  digits(text, 0, 4, &year) && digits(text, 5, 2, &month) &&
+                  digits(text, 8, 2, &day);
     if (!shaped) {
         return err_fail(msg, ERR_USAGE, "date \"%.40s\" is not of the form 2023-06-18", text);
     }
@@ -78,8 +79,8 @@ void day_format(int32_t day, char out[DAY_TEXT_BYTES])
     int month;
     int of_month;
     day_to_civil(day < DAY_MIN ? DAY_MIN : day > DAY_MAX ? DAY_MAX : day, &year, &month, &of_month);
-    (void)snprintf(out, DAY_TEXT_BYTES, "%04u-%02u-%02u", (unsigned)year % 10000u, (unsigned)month % 100u,
-                   (unsigned)of_month % 100u);
+    (void)snprintf(out, DAY_TEXT_BYTES, "%04u-%02u-%02u", (unsigned)year % 10000u,
+                   (unsigned)month % 100u, (unsigned)of_month % 100u);
 }
 
 void wall_format(struct wall wall, char out[WALL_TEXT_BYTES])
@@ -89,8 +90,8 @@ void wall_format(struct wall wall, char out[WALL_TEXT_BYTES])
     int64_t rest = seconds - days * 86400;
     char day[DAY_TEXT_BYTES];
     day_format(days < DAY_MIN ? DAY_MIN : days > DAY_MAX ? DAY_MAX : (int32_t)days, day);
-    (void)snprintf(out, WALL_TEXT_BYTES, "%sT%02d:%02d:%02dZ", day, (int)(rest / 3600), (int)(rest / 60 % 60),
-                   (int)(rest % 60));
+    (void)snprintf(out, WALL_TEXT_BYTES, "%sT%02d:%02d:%02dZ", day, (int)(rest / 3600),
+                   (int)(rest / 60 % 60), (int)(rest % 60));
 }
 
 struct now clock_read(void)

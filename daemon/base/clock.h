@@ -1,5 +1,5 @@
-/* Typed time. Wall time is shown to people and never orders anything; the monotonic clock drives timers. A day is the
- * number of days since 1970-01-01 in the proleptic Gregorian calendar. */
+/* Typed time. Wall time is shown to people and never orders anything; the monotonic clock drives
+ * timers. A day is the number of days since 1970-01-01 in the proleptic Gregorian calendar. */
 #ifndef TALLY_BASE_CLOCK_H
 #define TALLY_BASE_CLOCK_H
 
@@ -22,7 +22,12 @@ struct now {
     int32_t today; /* the day in the machine's time zone */
 };
 
-enum { DAY_TEXT_BYTES = 16, WALL_TEXT_BYTES = 32, DAY_MIN = -719162, DAY_MAX = 2932896 }; /* 0001-01-01 .. 9999-12-31 */
+enum {
+    DAY_TEXT_BYTES = 16,
+    WALL_TEXT_BYTES = 32,
+    DAY_MIN = -719162,
+    DAY_MAX = 2932896
+}; /* 0001-01-01 .. 9999-12-31 */
 
 #define DAY_NONE INT32_MIN
 

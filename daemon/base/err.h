@@ -1,8 +1,9 @@
 /* The project's one table of errors, and the sentence that goes with one.
  *
- * A fallible function returns `enum err` and writes its outputs only when it returns ERR_OK. The sentence for people
- * goes into the caller's `struct errmsg`, which may be NULL where nobody would read it. An error is returned or logged,
- * never both. Nothing here allocates; every function may be called from any thread. */
+ * A fallible function returns `enum err` and writes its outputs only when it returns ERR_OK. The
+ * sentence for people goes into the caller's `struct errmsg`, which may be NULL where nobody would
+ * read it. An error is returned or logged, never both. Nothing here allocates; every function may
+ * be called from any thread. */
 #ifndef TALLY_BASE_ERR_H
 #define TALLY_BASE_ERR_H
 
@@ -42,19 +43,19 @@ struct errmsg {
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 
 /* Passes an error up: for functions that have nothing to undo. */
-#define TRY(expr)                                                                                                      \
-    do {                                                                                                               \
-        enum err try_err = (expr);                                                                                     \
-        if (try_err != ERR_OK) {                                                                                       \
-            return try_err;                                                                                            \
-        }                                                                                                              \
+#define TRY(expr)                  \
+    do {                           \
+        enum err try_err = (expr); \
+        if (try_err != ERR_OK) {   \
+            return try_err;        \
+        }                          \
     } while (0)
 
 /* The short stable name of an error ("disk-full"), for logs. */
 const char *err_name(enum err err);
 
-/* Writes the sentence and returns `err`, so that `return err_fail(msg, ERR_INVALID, ...)` reads as one act. `msg` may be
- * NULL. A sentence that is too long is cut. */
+/* Writes the sentence and returns `err`, so that `return err_fail(msg, ERR_INVALID, ...)` reads as
+ * one act. `msg` may be NULL. A sentence that is too long is cut. */
 enum err err_fail(struct errmsg *msg, enum err err, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "what: " before the sentence on its way up, and returns `err`. */

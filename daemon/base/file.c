@@ -13,7 +13,8 @@ enum { CHUNK_BYTES = 16 * 1024 };
 
 static enum err fail_read(const char *name, struct errmsg *msg)
 {
-    return err_fail(msg, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %.400s: %s", name, strerror(errno));
+    return err_fail(msg, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %.400s: %s", name,
+                    strerror(errno));
 }
 
 static enum err fail_write(const char *path, struct errmsg *msg)
@@ -40,7 +41,8 @@ enum err file_read_open(int fd, const char *name, struct buf *out, struct errmsg
         }
         buf_put(out, chunk, (size_t)n);
         if (out->failed) {
-            return err_fail(msg, ERR_LIMIT, "%.400s is larger than %zu KiB, or memory is short", name, out->max >> 10);
+            return err_fail(msg, ERR_LIMIT, "%.400s is larger than %zu KiB, or memory is short",
+                            name, out->max >> 10);
         }
     }
     return ERR_OK;

@@ -1,4 +1,5 @@
-/* Identities and hashes as values: 128-bit random names, 256-bit hashes and keys, and their hexadecimal text. */
+/* Identities and hashes as values: 128-bit random names, 256-bit hashes and keys, and their
+ * hexadecimal text. */
 #ifndef TALLY_BASE_IDS_H
 #define TALLY_BASE_IDS_H
 
@@ -8,7 +9,13 @@
 
 #include "base/err.h"
 
-enum { ID_BYTES = 16, HASH_BYTES = 32, SIGNATURE_BYTES = 64, ID_HEX_BYTES = 33, HASH_HEX_BYTES = 65 };
+enum {
+    ID_BYTES = 16,
+    HASH_BYTES = 32,
+    SIGNATURE_BYTES = 64,
+    ID_HEX_BYTES = 33,
+    HASH_HEX_BYTES = 65
+};
 
 struct id {
     uint8_t b[ID_BYTES];

@@ -34,8 +34,8 @@ void log_line(enum log_level level, const char *fmt, ...)
         line[i] = (unsigned char)line[i] < ' ' ? '?' : line[i];
     }
     line[len++] = '\n';
-    /* One write, so that lines of several processes on one terminal do not mix. A log that cannot be written has nobody
-     * to be told to. */
+    /* One write, so that lines of several processes on one terminal do not mix. A log that cannot
+     * be written has nobody to be told to. */
     ssize_t ignored = write(STDERR_FILENO, line, len);
     (void)ignored;
 }

@@ -1,5 +1,5 @@
-/* Log lines: "key=value" text to standard error, which the service manager keeps. The node itself never calls this: its
- * lines come out as effects. Any thread. */
+/* Log lines: "key=value" text to standard error, which the service manager keeps. The node itself
+ * never calls this: its lines come out as effects. Any thread. */
 #ifndef TALLY_BASE_LOG_H
 #define TALLY_BASE_LOG_H
 

@@ -5,15 +5,15 @@
 
 enum { CAP_MIN = 64, CAP_KEPT = 65536 };
 
-/* A slot is: one byte "used", the key, padding to 8, the value. */
+/* A slot is: the key, one byte "used", padding to 16 (the alignment of any type), the value. */
 static size_t value_at(const struct map *map)
 {
-    return (1 + map->key_size + 7) / 8 * 8;
+    return (1 + map->key_size + 15) / 16 * 16;
 }
 
 static size_t slot_size(const struct map *map)
 {
-    return (value_at(map) + map->value_size + 7) / 8 * 8;
+    return (value_at(map) + map->value_size + 15) / 16 * 16;
 }
 
 uint64_t map_hash(const void *key, size_t len)
@@ -64,7 +64,7 @@ static uint8_t *find(const struct map *map, const void *key)
     size_t i = (size_t)map_hash(key, map->key_size) & (map->cap - 1);
     for (;;) {
         uint8_t *slot = map->slots + i * size;
-        if (slot[0] == 0 || memcmp(slot + 1, key, map->key_size) == 0) {
+        if (slot[map->key_size] == 0 || memcmp(slot, key, map->key_size) == 0) {
             return slot;
         }
         i = (i + 1) & (map->cap - 1);
@@ -77,7 +77,7 @@ void *map_get(const struct map *map, const void *key)
         return NULL;
     }
     uint8_t *slot = find(map, key);
-    return slot[0] == 0 ? NULL : slot + value_at(map);
+    return slot[map->key_size] == 0 ? NULL : slot + value_at(map);
 }
 
 static bool grow(struct map *map)
@@ -91,8 +91,8 @@ static bool grow(struct map *map)
     size_t size = slot_size(map);
     for (size_t i = 0; i < map->cap; i++) {
         const uint8_t *old = map->slots + i * size;
-        if (old[0] != 0) {
-            memcpy(find(&wider, old + 1), old, size);
+        if (old[map->key_size] != 0) {
+            memcpy(find(&wider, old), old, size);
         }
     }
     free(map->slots);
@@ -106,10 +106,10 @@ void *map_put(struct map *map, const void *key, bool *made)
         return NULL;
     }
     uint8_t *slot = find(map, key);
-    bool fresh = slot[0] == 0;
+    bool fresh = slot[map->key_size] == 0;
     if (fresh) {
-        slot[0] = 1;
-        memcpy(slot + 1, key, map->key_size);
+        slot[map->key_size] = 1;
+        memcpy(slot, key, map->key_size);
         map->count++;
     }
     if (made != NULL) {
@@ -118,18 +118,20 @@ void *map_put(struct map *map, const void *key, bool *made)
     return slot + value_at(map);
 }
 
-/* Closes the gap: later keys of the same run move up when they may stand there (Knuth, vol. 3, 6.4, algorithm R). */
+/* Closes the gap: later keys of the same run move up when they may stand there (Knuth, vol. 3, 6.4,
+ * algorithm R). */
 void map_remove(struct map *map, const void *key)
 {
     uint8_t *gap = map->count == 0 ? NULL : find(map, key);
-    if (gap == NULL || gap[0] == 0) {
+    if (gap == NULL || gap[map->key_size] == 0) {
         return;
     }
     size_t size = slot_size(map);
     size_t mask = map->cap - 1;
     size_t hole = (size_t)(gap - map->slots) / size;
-    for (size_t i = (hole + 1) & mask; map->slots[i * size] != 0; i = (i + 1) & mask) {
-        size_t home = (size_t)map_hash(map->slots + i * size + 1, map->key_size) & mask;
+    for (size_t i = (hole + 1) & mask; map->slots[i * size + map->key_size] != 0;
+         i = (i + 1) & mask) {
+        size_t home = (size_t)map_hash(map->slots + i * size, map->key_size) & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             memcpy(map->slots + hole * size, map->slots + i * size, size);
             hole = i;
@@ -144,8 +146,8 @@ bool map_next(const struct map *map, size_t *at, const void **key, void **value)
     size_t size = slot_size(map);
     while (*at < map->cap) {
         uint8_t *slot = map->slots + (*at)++ * size;
-        if (slot[0] != 0) {
-            *key = slot + 1;
+        if (slot[map->key_size] != 0) {
+            *key = slot;
             *value = slot + value_at(map);
             return true;
         }

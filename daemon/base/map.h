@@ -1,5 +1,6 @@
-/* A hash map from fixed-size keys to fixed-size values, open addressing, for use inside one thread. Keys are compared
- * byte by byte, so a key struct has its padding zeroed. Pointers to values hold until the next put. */
+/* A hash map from fixed-size keys to fixed-size values, open addressing, for use inside one thread.
+ * Keys are compared byte by byte, so a key struct has its padding zeroed. Pointers to values hold
+ * until the next put. */
 #ifndef TALLY_BASE_MAP_H
 #define TALLY_BASE_MAP_H
 
@@ -24,7 +25,8 @@ void map_clear(struct map *map);
 /* The value of `key`, or NULL. */
 void *map_get(const struct map *map, const void *key);
 
-/* The value of `key`, made zeroed when absent (`*made` says so; may be NULL); NULL when memory ends. */
+/* The value of `key`, made zeroed when absent (`*made` says so; may be NULL); NULL when memory
+ * ends. */
 void *map_put(struct map *map, const void *key, bool *made);
 
 /* Forgets the key, if it is there. Pointers to values hold no longer. */

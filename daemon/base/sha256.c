@@ -8,8 +8,8 @@
 
 #include "base/check.h"
 
-/* One context per thread would save an allocation per hash; the one-shot call with a fetched digest is as fast because
- * libcrypto 3 keeps the digest, and only EVP_MD_CTX is made anew. */
+/* One context per thread would save an allocation per hash; the one-shot call with a fetched digest
+ * is as fast because libcrypto 3 keeps the digest, and only EVP_MD_CTX is made anew. */
 static struct hash digest(const void *a, size_t a_len, const void *b, size_t b_len)
 {
     static _Thread_local EVP_MD_CTX *ctx;
@@ -19,7 +19,8 @@ static struct hash digest(const void *a, size_t a_len, const void *b, size_t b_l
         EVP_MD *fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
         INSIST(fetched != NULL);
         EVP_MD *none = NULL;
-        if (!__atomic_compare_exchange_n(&md, &none, fetched, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        if (!__atomic_compare_exchange_n(&md, &none, fetched, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_ACQUIRE)) {
             EVP_MD_free(fetched);
         }
     }

@@ -1,5 +1,6 @@
-/* SHA-256, HMAC-SHA-256 (RFC 2104) and random bytes. libcrypto computes them; its headers stay inside sha256.c. Any
- * thread. These cannot fail but by lack of memory or of a random source, which ends the process with a message. */
+/* SHA-256, HMAC-SHA-256 (RFC 2104) and random bytes. libcrypto computes them; its headers stay
+ * inside sha256.c. Any thread. These cannot fail but by lack of memory or of a random source, which
+ * ends the process with a message. */
 #ifndef TALLY_BASE_SHA256_H
 #define TALLY_BASE_SHA256_H
 

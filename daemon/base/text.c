@@ -45,7 +45,8 @@ bool text_is_clean(const char *text, size_t len, bool lines)
 bool text_is_code(const char *text, size_t max_bytes)
 {
     size_t len = strlen(text);
-    return len > 0 && len <= max_bytes && text_is_clean(text, len, false) && strpbrk(text, " \"',/=|;") == NULL;
+    return len > 0 && len <= max_bytes && text_is_clean(text, len, false) &&
+           strpbrk(text, " \"',/=|;") == NULL;
 }
 
 static int min3(int a, int b, int c)

@@ -5,16 +5,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms) without NUL or other C0 control characters; with
- * `lines`, tab, CR and LF are allowed. */
+/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms) without NUL or other C0 control
+ * characters; with `lines`, tab, CR and LF are allowed. */
 bool text_is_clean(const char *text, size_t len, bool lines);
 
-/* Codes name units, measures, categories and levels: 1..max bytes of clean text without white space, quotes, commas,
- * slashes or '='. */
+/* Codes name units, measures, categories and levels: 1..max bytes of clean text without white
+ * space, quotes, commas, slashes or '='. */
 bool text_is_code(const char *text, size_t max_bytes);
 
-/* Edits (insert, delete, replace, swap of neighbours) between two words, at most `limit` + 1. Words over 64 bytes count
- * as far apart. Optimal string alignment distance (Damerau 1964, restricted form). */
+/* Edits (insert, delete, replace, swap of neighbours) between two words, at most `limit` + 1. Words
+ * over 64 bytes count as far apart. Optimal string alignment distance (Damerau 1964, restricted
+ * form). */
 int text_distance(const char *a, const char *b, int limit);
 
 /* Collects the nearest of the names offered to a wanted one. */

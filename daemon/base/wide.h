@@ -1,5 +1,5 @@
-/* 128-bit signed integers for totals: they add without overflow for any number of cells that could be stored, and are
- * shown as decimal text. */
+/* 128-bit signed integers for totals: they add without overflow for any number of cells that could
+ * be stored, and are shown as decimal text. */
 #ifndef TALLY_BASE_WIDE_H
 #define TALLY_BASE_WIDE_H
 

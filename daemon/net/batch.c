@@ -1,5 +1,6 @@
-/* Events wait in one queue; a batch takes what waits, up to its limit, gives it to the node, commits, and does what the
- * effects say. When the commit fails for want of a trustworthy disk, no effect is done and the loop stops. */
+/* Events wait in one queue; a batch takes what waits, up to its limit, gives it to the node,
+ * commits, and does what the effects say. When the commit fails for want of a trustworthy disk, no
+ * effect is done and the loop stops. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +80,8 @@ static void tell_node(struct server *server, struct event *event)
 }
 
 /* Certifies a joiner and tells it everything, in one message. */
-static void issue(struct server *server, struct peer *peer, const struct effect *effect, const struct event *events)
+static void issue(struct server *server, struct peer *peer, const struct effect *effect,
+                  const struct event *events)
 {
     const struct event *event = events;
     while (event != NULL && !(event->type == EVENT_JOIN && event->peer == effect->link)) {
@@ -95,7 +97,8 @@ static void issue(struct server *server, struct peer *peer, const struct effect 
     enum err err = server->config.issue(server->config.ctx, &event->message.u.join, joined, &why);
     if (err != ERR_OK) {
         log_line(LOG_LEVEL_ERROR, "join=failed peer=%s text=\"%s\"", peer->address, why.text);
-        *joined = (struct msg_joined){.err = err, .text = why.text, .unit = "", .unit_name = "", .unit_level = ""};
+        *joined = (struct msg_joined){
+            .err = err, .text = why.text, .unit = "", .unit_name = "", .unit_level = ""};
     }
     if (conn_send(peer->conn, &message) == ERR_OK) {
         conn_close(peer->conn, "joined");
@@ -111,7 +114,8 @@ static void send_message(struct peer *peer, const struct effect *effect)
     }
 }
 
-static void do_effect(struct server *server, const struct effect *effect, const struct event *events)
+static void do_effect(struct server *server, const struct effect *effect,
+                      const struct event *events)
 {
     struct peer *peer = peers_get(server, effect->link);
     if (effect->type == EFFECT_LOG) {
@@ -202,7 +206,8 @@ void batch_run(struct server *server)
     if (err != ERR_OK) {
         log_line(LOG_LEVEL_ERROR, "batch=failed err=%s text=\"%s\"", err_name(err), why.text);
     }
-    for (const struct effect *effect = node_effect(node); effect != NULL; effect = node_effect(node)) {
+    for (const struct effect *effect = node_effect(node); effect != NULL;
+         effect = node_effect(node)) {
         do_effect(server, effect, events);
     }
     free_events(server, events);

@@ -1,9 +1,10 @@
-/* 1. Bytes come from libuv into one buffer that all connections of the loop share; TLS takes them, plaintext goes to the
- *    frames, whole frames are decoded into an arena and handed to the owner.
+/* 1. Bytes come from libuv into one buffer that all connections of the loop share; TLS takes them,
+ * plaintext goes to the frames, whole frames are decoded into an arena and handed to the owner.
  * 2. Out: message, codec, (TLS), one copy owned by the write request.
  *
- * Ends: the peer closes; a deadline (handshake, stalled writing, flushing at the end); an error of TLS, frame or codec. All
- * go through conn_abort, which closes the handles; the last close callback tells the owner and frees. */
+ * Ends: the peer closes; a deadline (handshake, stalled writing, flushing at the end); an error of
+ * TLS, frame or codec. All go through conn_abort, which closes the handles; the last close callback
+ * tells the owner and frees. */
 #include "net/conn.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* One connection: a libuv stream, TLS over it or not, frames, the codec. Bytes in become messages for the owner; messages
- * out become bytes, with a limit on what may wait. Each phase has a deadline. */
+/* One connection: a libuv stream, TLS over it or not, frames, the codec. Bytes in become messages
+ * for the owner; messages out become bytes, with a limit on what may wait. Each phase has a
+ * deadline. */
 #ifndef TALLY_NET_CONN_H
 #define TALLY_NET_CONN_H
 
@@ -9,10 +10,10 @@
 #include "tls/tls.h"
 
 enum {
-    CONN_HANDSHAKE_MS = 10000,          /* TLS, from the first byte */
-    CONN_FLUSH_MS = 5000,               /* a closing connection sends what waits */
-    CONN_OUT_MAX_BYTES = 16 << 20,      /* waiting to be sent; more closes the connection */
-    CONN_STALL_MS = 30000,              /* nothing could be sent for so long */
+    CONN_HANDSHAKE_MS = 10000,     /* TLS, from the first byte */
+    CONN_FLUSH_MS = 5000,          /* a closing connection sends what waits */
+    CONN_OUT_MAX_BYTES = 16 << 20, /* waiting to be sent; more closes the connection */
+    CONN_STALL_MS = 30000,         /* nothing could be sent for so long */
 };
 
 struct conn;
@@ -42,26 +43,28 @@ struct conn {
     uv_timer_t timer;
     int open_handles;
     bool local;
-    bool ready;    /* messages may go both ways */
-    bool closing;  /* nothing more is read; closes when all is sent */
+    bool ready;   /* messages may go both ways */
+    bool closing; /* nothing more is read; closes when all is sent */
     bool dead;
     bool reading;
     bool paused;
     struct tls *tls;
     struct frames *frames;
     struct codec *codec;
-    size_t out_bytes;  /* given to libuv and not sent */
-    uint64_t sent_at;  /* loop time of the last progress */
+    size_t out_bytes; /* given to libuv and not sent */
+    uint64_t sent_at; /* loop time of the last progress */
     struct errmsg why;
 };
 
-/* A connection that is not started; its stream is initialised (tcp or pipe) on the loop. NULL when memory ends. */
+/* A connection that is not started; its stream is initialised (tcp or pipe) on the loop. NULL when
+ * memory ends. */
 struct conn *conn_new(uv_loop_t *loop, bool local, const struct conn_owner *owner, uint64_t id);
 
 /* Begins: with TLS (which it then owns) or without. */
 void conn_start(struct conn *conn, struct tls *tls);
 
-/* ERR_CLOSED when it is closing; ERR_LIMIT when the message does not fit a frame or too much waits: then it closes. */
+/* ERR_CLOSED when it is closing; ERR_LIMIT when the message does not fit a frame or too much waits:
+ * then it closes. */
 enum err conn_send(struct conn *conn, const struct message *message) MUST_CHECK;
 
 /* Frames that were encoded elsewhere (replies of queries). */

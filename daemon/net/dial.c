@@ -1,7 +1,7 @@
-/* The way to the parent: resolve, connect, TLS, link; when it ends or fails, again after a delay that doubles from
- * DIAL_FIRST_MS to DIAL_LAST_MS, of which a random part between half and all is waited, so that the children of a parent
- * that comes back do not all knock at once. A link that held for DIAL_STABLE_MS starts the delays anew. The parent's
- * addresses take turns. */
+/* The way to the parent: resolve, connect, TLS, link; when it ends or fails, again after a delay
+ * that doubles from DIAL_FIRST_MS to DIAL_LAST_MS, of which a random part between half and all is
+ * waited, so that the children of a parent that comes back do not all knock at once. A link that
+ * held for DIAL_STABLE_MS starts the delays anew. The parent's addresses take turns. */
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +34,8 @@ static void failed(struct server *server, const char *why)
 {
     struct dial *dial = &server->dial;
     struct event *event = event_new(EVENT_DIAL_FAILED, 0);
-    (void)snprintf(dial->why, sizeof dial->why, "%s does not answer as it should: %s", dial->address, why);
+    (void)snprintf(dial->why, sizeof dial->why, "%s does not answer as it should: %s",
+                   dial->address, why);
     if (event != NULL) {
         event->text = arena_str(&event->arena, dial->why);
         event_post(server, event);
@@ -72,7 +73,8 @@ static void connect_to(struct server *server, const struct sockaddr *address)
         failed(server, "no memory, or too many connections");
         return;
     }
-    (void)snprintf(peer->address, sizeof peer->address, "%.*s", PEER_ADDRESS_BYTES - 1, dial->address);
+    (void)snprintf(peer->address, sizeof peer->address, "%.*s", PEER_ADDRESS_BYTES - 1,
+                   dial->address);
     dial->peer = peer;
     int code = uv_tcp_connect(&dial->connect, &peer->conn->u.tcp, address, on_connected);
     if (code != 0) {

@@ -17,7 +17,7 @@ struct attempt {
     struct conn_owner owner;
     struct conn *conn;
     struct tls_context *tls;
-    bool trusted;  /* the other side is the parent: what it says ends the search */
+    bool trusted; /* the other side is the parent: what it says ends the search */
     bool answered;
     enum err err;
     struct errmsg why;
@@ -38,7 +38,9 @@ static bool on_opened(void *ctx, struct conn *conn, const struct tls_peer *peer)
     struct hash exporter;
     struct message message = {.type = MESSAGE_JOIN};
     enum err err = tls_exporter(conn->tls, &exporter, &attempt->why);
-    err = err == ERR_OK ? attempt->join->fill(attempt->join->ctx, &exporter, &message.u.join, &attempt->why) : err;
+    err = err == ERR_OK
+              ? attempt->join->fill(attempt->join->ctx, &exporter, &message.u.join, &attempt->why)
+              : err;
     if (err != ERR_OK) {
         attempt->err = err;
         return false;
@@ -116,8 +118,11 @@ static enum err start(struct attempt *attempt, const char *address)
     if (code != 0) {
         return err_fail(&attempt->why, ERR_UNREACHABLE, "%s", gai_strerror(code));
     }
-    attempt->owner = (struct conn_owner){
-        .ctx = attempt, .opened = on_opened, .message = on_message, .closed = on_closed, .drained = on_drained};
+    attempt->owner = (struct conn_owner){.ctx = attempt,
+                                         .opened = on_opened,
+                                         .message = on_message,
+                                         .closed = on_closed,
+                                         .drained = on_drained};
     attempt->conn = conn_new(&attempt->loop, false, &attempt->owner, 1);
     if (attempt->conn == NULL) {
         freeaddrinfo(found);

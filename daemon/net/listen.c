@@ -1,5 +1,6 @@
-/* Listening, on TCP and on the local socket. A connection that finds too many others in their handshake waits in the
- * kernel's queue until one of them is through; the oldest makes room when it dawdles. */
+/* Listening, on TCP and on the local socket. A connection that finds too many others in their
+ * handshake waits in the kernel's queue until one of them is through; the oldest makes room when it
+ * dawdles. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -107,29 +108,33 @@ static enum err listen_tcp(struct server *server, struct errmsg *msg)
     (void)snprintf(service, sizeof service, "%d", config->listen_port);
     int code = getaddrinfo(config->listen_host, service, &hints, &found);
     if (code != 0) {
-        return err_fail(msg, ERR_USAGE, "cannot listen on %s: %s; check \"listen\" in tally.yaml", config->listen_host,
-                        gai_strerror(code));
+        return err_fail(msg, ERR_USAGE, "cannot listen on %s: %s; check \"listen\" in tally.yaml",
+                        config->listen_host, gai_strerror(code));
     }
     code = uv_tcp_bind(&server->tcp, found->ai_addr, 0);
     code = code == 0 ? uv_listen((uv_stream_t *)&server->tcp, BACKLOG, on_connection) : code;
     freeaddrinfo(found);
     if (code != 0) {
         return err_fail(msg, code == UV_EADDRINUSE ? ERR_BUSY : ERR_USAGE,
-                        "cannot listen on %s port %d: %s; another program has it, or it is not this machine's; change "
+                        "cannot listen on %s port %d: %s; another program has it, or it is not "
+                        "this machine's; change "
                         "\"listen\" in tally.yaml",
                         config->listen_host, config->listen_port, uv_strerror(code));
     }
     return ERR_OK;
 }
 
-/* The directory is this process's alone, so a socket that lies there is left from one that was killed. */
+/* The directory is this process's alone, so a socket that lies there is left from one that was
+ * killed. */
 static enum err listen_local(struct server *server, struct errmsg *msg)
 {
     const char *path = server->config.socket_path;
     struct sockaddr_un limit;
     if (strlen(path) >= sizeof limit.sun_path) {
-        return err_fail(msg, ERR_USAGE, "%s is too long for a socket's name (at most %zu bytes); use a shorter --data", path,
-                        sizeof limit.sun_path - 1);
+        return err_fail(
+            msg, ERR_USAGE,
+            "%s is too long for a socket's name (at most %zu bytes); use a shorter --data", path,
+            sizeof limit.sun_path - 1);
     }
     if (unlink(path) != 0 && errno != ENOENT) {
         return err_fail(msg, ERR_USAGE, "cannot replace %s: %s", path, strerror(errno));

@@ -1,10 +1,10 @@
 /* Connections from their start to their end.
  *
- * 1. Every TLS connection starts as a stranger. When its handshake ends, ALPN and certificate say what it is: a child's
- *    link, a client, somebody who wants to join, or the parent that this side dialled. A local connection is a client at
- *    once, known by its credentials.
- * 2. Messages become events for the node, queries go to the workers. A client has at most REQUESTS_MAX requests unanswered;
- *    more are not read.
+ * 1. Every TLS connection starts as a stranger. When its handshake ends, ALPN and certificate say
+ * what it is: a child's link, a client, somebody who wants to join, or the parent that this side
+ * dialled. A local connection is a client at once, known by its credentials.
+ * 2. Messages become events for the node, queries go to the workers. A client has at most
+ * REQUESTS_MAX requests unanswered; more are not read.
  *
  * Ends: whatever closes the connection, the node is told once if it knew of it. */
 #include <pwd.h>
@@ -88,13 +88,15 @@ void peers_close_all(struct server *server, const char *why)
 
 /* ---- who it is ---- */
 
-/* Whoever owns this process, and root, may do everything; who else reaches the socket may record. */
+/* Whoever owns this process, and root, may do everything; who else reaches the socket may record.
+ */
 static bool know_local(struct peer *peer)
 {
     struct ucred cred;
     socklen_t len = sizeof cred;
     uv_os_fd_t fd;
-    if (uv_fileno(&peer->conn->u.handle, &fd) != 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
+    if (uv_fileno(&peer->conn->u.handle, &fd) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
         return false;
     }
     struct passwd entry;
@@ -102,7 +104,8 @@ static bool know_local(struct peer *peer)
     char text[PASSWD_BYTES];
     peer->role = cred.uid == 0 || cred.uid == geteuid() ? NODE_ROLE_ADMIN : NODE_ROLE_RECORDER;
     if (getpwuid_r(cred.uid, &entry, text, sizeof text, &found) == 0 && found != NULL &&
-        text_is_clean(found->pw_name, strlen(found->pw_name), false) && strlen(found->pw_name) <= AUTHOR_MAX_BYTES) {
+        text_is_clean(found->pw_name, strlen(found->pw_name), false) &&
+        strlen(found->pw_name) <= AUTHOR_MAX_BYTES) {
         (void)snprintf(peer->author, sizeof peer->author, "%s", found->pw_name);
     } else {
         (void)snprintf(peer->author, sizeof peer->author, "uid:%u", (unsigned)cred.uid);
@@ -124,7 +127,8 @@ static const char *know_client(struct peer *peer, const struct tls_peer *certifi
     static const struct {
         const char *name;
         enum node_role role;
-    } ROLES[] = {{"reader", NODE_ROLE_READER}, {"recorder", NODE_ROLE_RECORDER}, {"admin", NODE_ROLE_ADMIN}};
+    } ROLES[] = {
+        {"reader", NODE_ROLE_READER}, {"recorder", NODE_ROLE_RECORDER}, {"admin", NODE_ROLE_ADMIN}};
     if (!hash_equal(&certificate->issuer_key, &peer->server->config.issuer_key) ||
         strncmp(certificate->common_name, "client:", CLIENT_PREFIX_BYTES) != 0) {
         return "its certificate is not a client's of this node";
@@ -134,14 +138,16 @@ static const char *know_client(struct peer *peer, const struct tls_peer *certifi
             peer->role = ROLES[i].role;
         }
     }
-    (void)snprintf(peer->author, sizeof peer->author, "%s", certificate->common_name + CLIENT_PREFIX_BYTES);
+    (void)snprintf(peer->author, sizeof peer->author, "%s",
+                   certificate->common_name + CLIENT_PREFIX_BYTES);
     return peer->role == 0 ? "its certificate names no role" : NULL;
 }
 
 static const char *know_child(struct peer *peer, const struct tls_peer *certificate)
 {
     const char *name = certificate->common_name;
-    if (strncmp(name, "node:", NODE_PREFIX_BYTES) != 0 || hex_decode(name + NODE_PREFIX_BYTES, peer->node.b, ID_BYTES) != ERR_OK) {
+    if (strncmp(name, "node:", NODE_PREFIX_BYTES) != 0 ||
+        hex_decode(name + NODE_PREFIX_BYTES, peer->node.b, ID_BYTES) != ERR_OK) {
         return "its certificate is not a node's";
     }
     peer->key = certificate->key;
@@ -167,7 +173,8 @@ static const char *know(struct peer *peer, const struct tls_peer *certificate)
     if (!peer->dialled && certificate->purpose == TLS_JOIN) {
         peer->kind = PEER_JOINER;
         struct errmsg why;
-        return tls_exporter(peer->conn->tls, &peer->exporter, &why) == ERR_OK ? NULL : "no exporter value";
+        return tls_exporter(peer->conn->tls, &peer->exporter, &why) == ERR_OK ? NULL
+                                                                              : "no exporter value";
     }
     if (!same_tree(server, certificate)) {
         return "its certificate is of another tree";
@@ -177,7 +184,8 @@ static const char *know(struct peer *peer, const struct tls_peer *certificate)
         return know_parent(peer, certificate);
     }
     peer->kind = certificate->purpose == TLS_LINK ? PEER_CHILD : PEER_CLIENT;
-    return peer->kind == PEER_CHILD ? know_child(peer, certificate) : know_client(peer, certificate);
+    return peer->kind == PEER_CHILD ? know_child(peer, certificate)
+                                    : know_client(peer, certificate);
 }
 
 static bool tell_opened(struct peer *peer)
@@ -186,7 +194,8 @@ static bool tell_opened(struct peer *peer)
         peer->told = peer->kind == PEER_CLIENT;
         return true;
     }
-    struct event *event = event_new(peer->kind == PEER_CHILD ? EVENT_CHILD : EVENT_PARENT, peer->id);
+    struct event *event =
+        event_new(peer->kind == PEER_CHILD ? EVENT_CHILD : EVENT_PARENT, peer->id);
     if (event == NULL) {
         return false;
     }
@@ -224,10 +233,12 @@ static bool on_opened(void *ctx, struct conn *conn, const struct tls_peer *certi
 
 /* ---- messages ---- */
 
-static void answer_error(struct peer *peer, const struct msg_request *request, enum err err, const char *text)
+static void answer_error(struct peer *peer, const struct msg_request *request, enum err err,
+                         const char *text)
 {
     struct message message = {.type = MESSAGE_REPLY};
-    message.u.reply = (struct msg_reply){.id = request->id, .type = request->type, .err = err, .text = text};
+    message.u.reply =
+        (struct msg_reply){.id = request->id, .type = request->type, .err = err, .text = text};
     /* A failure has closed the connection. */
     enum err sent = conn_send(peer->conn, &message);
     (void)sent;
@@ -243,19 +254,22 @@ static void take_request(struct peer *peer, const struct message *message, struc
     }
     if (request.type == 0) {
         arena_reset(arena);
-        answer_error(peer, &request, ERR_PROTOCOL, "this daemon does not know that request; its release is older");
+        answer_error(peer, &request, ERR_PROTOCOL,
+                     "this daemon does not know that request; its release is older");
         return;
     }
     if (query_wants(request.type)) {
         if (!workers_query(server, peer, message, arena)) {
-            answer_error(peer, &request, ERR_BUSY, "the daemon is busy with other queries; try again in a moment");
+            answer_error(peer, &request, ERR_BUSY,
+                         "the daemon is busy with other queries; try again in a moment");
         }
         return;
     }
     struct event *event = event_new(EVENT_REQUEST, peer->id);
     if (event == NULL) {
         arena_reset(arena);
-        answer_error(peer, &request, ERR_NO_MEMORY, "the daemon has no memory for this request now; try again");
+        answer_error(peer, &request, ERR_NO_MEMORY,
+                     "the daemon has no memory for this request now; try again");
         return;
     }
     event->message = *message;
@@ -289,7 +303,8 @@ static void take_join(struct peer *peer, const struct message *message, struct a
     event->joiner.exporter = peer->exporter;
     event->joiner.address = peer->address;
     struct errmsg why = {{0}};
-    enum err err = server->config.request_keys(server->config.ctx, &event->message.u.join, &event->joiner, &why);
+    enum err err = server->config.request_keys(server->config.ctx, &event->message.u.join,
+                                               &event->joiner, &why);
     if (err != ERR_OK) {
         refuse_join(peer, why.text);
         arena_reset(&event->arena);
@@ -326,7 +341,8 @@ static void on_message(void *ctx, struct conn *conn, struct message *message, st
         take_link_message(peer, message, arena);
     } else {
         arena_reset(arena);
-        (void)err_fail(&conn->why, ERR_PROTOCOL, "the peer sent a %s message, which is not its to send",
+        (void)err_fail(&conn->why, ERR_PROTOCOL,
+                       "the peer sent a %s message, which is not its to send",
                        message_name(message->type));
         conn_abort(conn, "protocol");
     }
@@ -383,6 +399,9 @@ static void on_drained(void *ctx, struct conn *conn)
 void peers_init(struct server *server)
 {
     map_init(&server->peers, sizeof(uint64_t), sizeof(struct peer *));
-    server->owner = (struct conn_owner){
-        .ctx = server, .opened = on_opened, .message = on_message, .closed = on_closed, .drained = on_drained};
+    server->owner = (struct conn_owner){.ctx = server,
+                                        .opened = on_opened,
+                                        .message = on_message,
+                                        .closed = on_closed,
+                                        .drained = on_drained};
 }

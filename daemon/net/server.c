@@ -1,9 +1,11 @@
-/* 1. Callbacks of libuv only enqueue events; after every poll, and before every sleep, what waits becomes one batch for the
- *    node (batch.c). That is group commit: whatever arrived together is made durable together.
- * 2. SIGTERM and SIGINT: what was read is still taken in, answers are sent, connections close, the loop ends.
+/* 1. Callbacks of libuv only enqueue events; after every poll, and before every sleep, what waits
+ * becomes one batch for the node (batch.c). That is group commit: whatever arrived together is made
+ * durable together.
+ * 2. SIGTERM and SIGINT: what was read is still taken in, answers are sent, connections close, the
+ * loop ends.
  *
- * Ends early when the disk cannot be trusted (nothing more is sent) or memory for an event that must not be lost is
- * missing. */
+ * Ends early when the disk cannot be trusted (nothing more is sent) or memory for an event that
+ * must not be lost is missing. */
 #include "net/server.h"
 
 #include <signal.h>
@@ -32,10 +34,10 @@ static void close_handle(struct server *server, uv_handle_t *handle)
 
 static void close_handles(struct server *server)
 {
-    uv_handle_t *all[] = {(uv_handle_t *)&server->tcp,   (uv_handle_t *)&server->pipe,
-                          (uv_handle_t *)&server->tick,  (uv_handle_t *)&server->check,
-                          (uv_handle_t *)&server->prepare, (uv_handle_t *)&server->more,
-                          (uv_handle_t *)&server->drain, (uv_handle_t *)&server->dial.timer,
+    uv_handle_t *all[] = {(uv_handle_t *)&server->tcp,          (uv_handle_t *)&server->pipe,
+                          (uv_handle_t *)&server->tick,         (uv_handle_t *)&server->check,
+                          (uv_handle_t *)&server->prepare,      (uv_handle_t *)&server->more,
+                          (uv_handle_t *)&server->drain,        (uv_handle_t *)&server->dial.timer,
                           (uv_handle_t *)&server->workers.async};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         close_handle(server, all[i]);
@@ -49,7 +51,8 @@ static void close_handles(struct server *server)
 
 static void stop_if_drained(struct server *server)
 {
-    if (server->stopping && server->peers.count == 0 && workers_idle(server) && !server->dial.resolving) {
+    if (server->stopping && server->peers.count == 0 && workers_idle(server) &&
+        !server->dial.resolving) {
         uv_stop(&server->loop);
     }
 }
@@ -176,8 +179,11 @@ enum err server_new(const struct server_config *config, struct server **out, str
     init_handles(server);
     workers_init(server);
     dial_init(server);
-    enum err err = tls_server_context(config->chain, config->key, config->root, &server->accepting, msg);
-    err = err == ERR_OK ? tls_client_context(config->chain, config->key, config->root, &server->dialling, msg) : err;
+    enum err err =
+        tls_server_context(config->chain, config->key, config->root, &server->accepting, msg);
+    err = err == ERR_OK
+              ? tls_client_context(config->chain, config->key, config->root, &server->dialling, msg)
+              : err;
     err = err == ERR_OK ? listen_start(server, msg) : err;
     if (err != ERR_OK) {
         server_free(server);

@@ -1,6 +1,7 @@
-/* The network around a node: libuv's loop, TCP and local sockets, TLS, frames, limits, deadlines. It turns what arrives
- * into events for the node, a batch at a time, and does what the node's effects say. It knows bytes and certificates, not
- * totals. One thread; queries run in libuv's pool on readers that the caller opens. */
+/* The network around a node: libuv's loop, TCP and local sockets, TLS, frames, limits, deadlines.
+ * It turns what arrives into events for the node, a batch at a time, and does what the node's
+ * effects say. It knows bytes and certificates, not totals. One thread; queries run in libuv's pool
+ * on readers that the caller opens. */
 #ifndef TALLY_NET_SERVER_H
 #define TALLY_NET_SERVER_H
 
@@ -24,19 +25,24 @@ struct server_config {
     enum err (*open_reader)(void *ctx, struct query **out, struct errmsg *msg);
     void (*close_reader)(void *ctx, struct query *query);
     /* Checks a join's requests and gives their keys. */
-    enum err (*request_keys)(void *ctx, const struct msg_join *join, struct node_joiner *joiner, struct errmsg *msg);
+    enum err (*request_keys)(void *ctx, const struct msg_join *join, struct node_joiner *joiner,
+                             struct errmsg *msg);
     /* Certifies: fills the chains of `joined` (owned by ctx until the next call). */
-    enum err (*issue)(void *ctx, const struct msg_join *join, struct msg_joined *joined, struct errmsg *msg);
+    enum err (*issue)(void *ctx, const struct msg_join *join, struct msg_joined *joined,
+                      struct errmsg *msg);
     /* SIGHUP, readiness after listening, the end. */
     void (*reload)(void *ctx);
     void (*ready)(void *ctx);
     void (*alive)(void *ctx); /* about once a second */
 };
 
-/* Listens on both. ERR_BUSY with the address when a port or socket is in use, ERR_USAGE for an address that is none. */
-enum err server_new(const struct server_config *config, struct server **out, struct errmsg *msg) MUST_CHECK;
+/* Listens on both. ERR_BUSY with the address when a port or socket is in use, ERR_USAGE for an
+ * address that is none. */
+enum err server_new(const struct server_config *config, struct server **out, struct errmsg *msg)
+    MUST_CHECK;
 
-/* Runs until SIGTERM or SIGINT, then drains and returns ERR_OK; ERR_IO when the disk cannot be trusted any more. */
+/* Runs until SIGTERM or SIGINT, then drains and returns ERR_OK; ERR_IO when the disk cannot be
+ * trusted any more. */
 enum err server_run(struct server *server, struct errmsg *msg) MUST_CHECK;
 
 void server_free(struct server *server);

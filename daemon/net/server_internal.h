@@ -9,16 +9,17 @@
 #include "net/server.h"
 
 enum {
-    PEERS_MAX = 4096,         /* connections at the same time */
-    STRANGERS_MAX = 128,      /* of them, still in their handshake */
-    STRANGER_PATIENCE_MS = 3000, /* older ones make room when there are too many */
-    CLIENTS_MAX = 256,        /* of them, clients */
-    REQUESTS_MAX = 8,         /* of one client, unanswered */
-    QUERIES_MAX = 64,         /* waiting for a reader */
-    READERS = 2,              /* queries that run at the same time */
-    REPLY_CHUNK_BYTES = 1 << 20,    /* of one query, not yet given to its connection */
-    REPLY_WAITING_BYTES = 4 << 20,  /* of one connection, not yet sent */
-    REPLY_PATIENCE_MS = 30000, /* a client that reads nothing of its answer for so long is cut off */
+    PEERS_MAX = 4096,              /* connections at the same time */
+    STRANGERS_MAX = 128,           /* of them, still in their handshake */
+    STRANGER_PATIENCE_MS = 3000,   /* older ones make room when there are too many */
+    CLIENTS_MAX = 256,             /* of them, clients */
+    REQUESTS_MAX = 8,              /* of one client, unanswered */
+    QUERIES_MAX = 64,              /* waiting for a reader */
+    READERS = 2,                   /* queries that run at the same time */
+    REPLY_CHUNK_BYTES = 1 << 20,   /* of one query, not yet given to its connection */
+    REPLY_WAITING_BYTES = 4 << 20, /* of one connection, not yet sent */
+    REPLY_PATIENCE_MS =
+        30000, /* a client that reads nothing of its answer for so long is cut off */
     EVENTS_PER_BATCH = 512,
     EVENTS_BYTES_MAX = 32 << 20, /* waiting events; more pauses whoever sends */
     LINK_EVENTS_MAX = 64,        /* waiting events of one connection */
@@ -43,14 +44,14 @@ struct peer {
     enum node_role role;
     char author[AUTHOR_MAX_BYTES + 1];
     char address[PEER_ADDRESS_BYTES];
-    struct id node;         /* of a child, from its certificate */
-    struct hash key;        /* of a child */
-    struct hash exporter;   /* of a joiner */
-    bool told;              /* the node knows it */
-    bool dialled;           /* by this side */
-    size_t unanswered;      /* requests */
-    size_t events;          /* waiting */
-    uint64_t since;         /* loop time of its start */
+    struct id node;       /* of a child, from its certificate */
+    struct hash key;      /* of a child */
+    struct hash exporter; /* of a joiner */
+    bool told;            /* the node knows it */
+    bool dialled;         /* by this side */
+    size_t unanswered;    /* requests */
+    size_t events;        /* waiting */
+    uint64_t since;       /* loop time of its start */
 };
 
 enum event_type {
@@ -97,7 +98,7 @@ struct dial {
     bool resolving;
     struct peer *peer; /* while connecting or linked */
     bool connecting;
-    size_t turn;       /* which address is next */
+    size_t turn; /* which address is next */
     unsigned failures;
     char address[ADDRESS_MAX_BYTES + 1];
     char why[ERRMSG_MAX_BYTES];
@@ -167,7 +168,8 @@ void batch_forget(struct server *server);
 
 void workers_init(struct server *server);
 /* Takes the message with its arena, also when it fails. False: too busy. */
-bool workers_query(struct server *server, struct peer *peer, const struct message *message, struct arena *arena);
+bool workers_query(struct server *server, struct peer *peer, const struct message *message,
+                   struct arena *arena);
 void workers_pump(struct server *server);
 void workers_peer_gone(struct server *server, uint64_t peer);
 void workers_stop(struct server *server);

@@ -1,10 +1,14 @@
-/* Queries run in libuv's pool, each on a reader of its own; at most READERS at a time, the others wait in order.
+/* Queries run in libuv's pool, each on a reader of its own; at most READERS at a time, the others
+ * wait in order.
  *
  * 1. The loop's thread gives a job its reader and queues the work.
- * 2. The worker encodes replies into the job's buffer; when that is full it waits until the loop has taken some.
- * 3. The loop moves what is there to the connection, as far as that has room, whenever a worker or a connection says so.
+ * 2. The worker encodes replies into the job's buffer; when that is full it waits until the loop
+ * has taken some.
+ * 3. The loop moves what is there to the connection, as far as that has room, whenever a worker or
+ * a connection says so.
  *
- * Ends: the answer is complete; the client is gone or reads nothing for too long, then the worker is told to give up. */
+ * Ends: the answer is complete; the client is gone or reads nothing for too long, then the worker
+ * is told to give up. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +82,8 @@ static void on_work(uv_work_t *work)
         uv_mutex_unlock(&job->lock);
         return;
     }
-    query_run(job->server->workers.readers[job->reader], &job->message.u.request, job->now, take_reply, &sink);
+    query_run(job->server->workers.readers[job->reader], &job->message.u.request, job->now,
+              take_reply, &sink);
     codec_free(sink.codec);
 }
 
@@ -202,10 +207,12 @@ static void start_waiting(struct server *server)
     }
 }
 
-bool workers_query(struct server *server, struct peer *peer, const struct message *message, struct arena *arena)
+bool workers_query(struct server *server, struct peer *peer, const struct message *message,
+                   struct arena *arena)
 {
     struct workers *workers = &server->workers;
-    struct job *job = workers->waiting_count < QUERIES_MAX && !server->stopping ? calloc(1, sizeof *job) : NULL;
+    struct job *job =
+        workers->waiting_count < QUERIES_MAX && !server->stopping ? calloc(1, sizeof *job) : NULL;
     if (job == NULL || uv_mutex_init(&job->lock) != 0) {
         free(job);
         arena_reset(arena);

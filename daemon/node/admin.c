@@ -1,4 +1,5 @@
-/* Administration: the catalogue (at the root), units, invitations. Each is an act in the own ledger. */
+/* Administration: the catalogue (at the root), units, invitations. Each is an act in the own
+ * ledger. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ static bool admin_only(struct node *node, const struct request *request)
 
 /* ---- the catalogue ---- */
 
-enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes content, const struct signature *signature)
+enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes content,
+                               const struct signature *signature)
 {
     struct catalogue decoded;
     TRY(catalogue_decode(content, &node->arena, &decoded, NULL));
@@ -48,23 +50,27 @@ static bool same_lists(const char **a, size_t a_count, const char **b, size_t b_
 }
 
 /* What never changes once a measure is published. */
-static enum err check_measure(const struct measure *old, const struct measure *next, struct errmsg *msg)
+static enum err check_measure(const struct measure *old, const struct measure *next,
+                              struct errmsg *msg)
 {
     const char *what = old->kind != next->kind             ? "kind"
                        : old->decimals != next->decimals   ? "decimals"
                        : old->frequency != next->frequency ? "frequency"
-                       : !same_lists(old->dimensions, old->dimension_count, next->dimensions, next->dimension_count)
+                       : !same_lists(old->dimensions, old->dimension_count, next->dimensions,
+                                     next->dimension_count)
                            ? "categories"
                            : NULL;
     if (what == NULL) {
         return ERR_OK;
     }
     return err_fail(msg, ERR_REFUSED,
-                    "measure %s is published, and its %s never change; leave it as it is and publish a new code, such as %s_2",
+                    "measure %s is published, and its %s never change; leave it as it is and "
+                    "publish a new code, such as %s_2",
                     old->code, what, old->code);
 }
 
-static enum err check_dimension(const struct dimension *old, const struct dimension *next, struct errmsg *msg)
+static enum err check_dimension(const struct dimension *old, const struct dimension *next,
+                                struct errmsg *msg)
 {
     for (size_t i = 0; i < old->value_count; i++) {
         bool found = false;
@@ -72,8 +78,9 @@ static enum err check_dimension(const struct dimension *old, const struct dimens
             found = strcmp(old->values[i], next->values[j]) == 0;
         }
         if (!found) {
-            return err_fail(msg, ERR_REFUSED, "value %s of category %s is published and cannot be taken away", old->values[i],
-                            old->code);
+            return err_fail(msg, ERR_REFUSED,
+                            "value %s of category %s is published and cannot be taken away",
+                            old->values[i], old->code);
         }
     }
     return ERR_OK;
@@ -98,7 +105,8 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
         }
         TRY(store_measure_used(node->store, node->view.measure_ids[i], &used));
         if (used) {
-            return err_fail(msg, ERR_REFUSED, "measure %s has entries and cannot be taken out of the catalogue",
+            return err_fail(msg, ERR_REFUSED,
+                            "measure %s has entries and cannot be taken out of the catalogue",
                             old->measures[i].code);
         }
     }
@@ -111,7 +119,8 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
     for (size_t i = 0; i < node->view.tree.count; i++) {
         const struct unit *unit = &node->view.tree.units[i];
         if (catalogue_level(next, unit->level) < 0) {
-            return err_fail(msg, ERR_REFUSED, "unit %s is of level %s, which the catalogue does not have", unit->code,
+            return err_fail(msg, ERR_REFUSED,
+                            "unit %s is of level %s, which the catalogue does not have", unit->code,
                             unit->level);
         }
     }
@@ -124,7 +133,8 @@ struct changes {
     size_t count;
 };
 
-static void add_change(struct changes *changes, const char *sign, const char *what, const char *code)
+static void add_change(struct changes *changes, const char *sign, const char *what,
+                       const char *code)
 {
     const char *line = arena_printf(&changes->node->arena, "%s %s %s", sign, what, code);
     if (line != NULL && changes->count < CHANGES_MAX) {
@@ -134,11 +144,12 @@ static void add_change(struct changes *changes, const char *sign, const char *wh
 
 static bool measures_equal(const struct measure *a, const struct measure *b)
 {
-    return strcmp(a->name, b->name) == 0 && strcmp(a->unit, b->unit) == 0 && strcmp(a->level, b->level) == 0 &&
-           a->strict == b->strict;
+    return strcmp(a->name, b->name) == 0 && strcmp(a->unit, b->unit) == 0 &&
+           strcmp(a->level, b->level) == 0 && a->strict == b->strict;
 }
 
-static void list_changes(struct changes *changes, const struct catalogue *old, const struct catalogue *next)
+static void list_changes(struct changes *changes, const struct catalogue *old,
+                         const struct catalogue *next)
 {
     for (size_t i = 0; i < next->measure_count; i++) {
         const struct measure *before = catalogue_measure(old, next->measures[i].code);
@@ -165,7 +176,8 @@ static void list_changes(struct changes *changes, const struct catalogue *old, c
 }
 
 /* Publishes: the act goes into the ledger, the signed bytes become the catalogue. */
-static enum err publish(struct node *node, const struct request *request, struct bytes content, uint64_t version)
+static enum err publish(struct node *node, const struct request *request, struct bytes content,
+                        uint64_t version)
 {
     struct buf bytes;
     struct signature signature;
@@ -173,11 +185,18 @@ static enum err publish(struct node *node, const struct request *request, struct
     buf_put_u64(&bytes, version);
     buf_put(&bytes, content.data, content.len);
     enum err err = bytes.failed ? ERR_NO_MEMORY
-                                : node->env.sign(node->env.ctx, (struct bytes){bytes.data, bytes.len}, &signature);
+                                : node->env.sign(node->env.ctx,
+                                                 (struct bytes){bytes.data, bytes.len}, &signature);
     buf_deinit(&bytes);
     TRY(err);
-    struct act act = {.kind = ACT_CATALOGUE, .unit = "", .name = "", .level = "", .parent = "", .day = DAY_NONE,
-                      .number = version, .content = sha256(content.data, content.len)};
+    struct act act = {.kind = ACT_CATALOGUE,
+                      .unit = "",
+                      .name = "",
+                      .level = "",
+                      .parent = "",
+                      .day = DAY_NONE,
+                      .number = version,
+                      .content = sha256(content.data, content.len)};
     TRY(ledger_act(node, &act, request->client->author));
     return admin_adopt_catalogue(node, version, content, &signature);
 }
@@ -191,7 +210,8 @@ void apply_request(struct node *node, const struct request *request)
         return;
     }
     if (!node->identity.is_root) {
-        request_refuse(node, request, ERR_REFUSED, "the catalogue is set at the root of the tree; this node is not the root");
+        request_refuse(node, request, ERR_REFUSED,
+                       "the catalogue is set at the root of the tree; this node is not the root");
         return;
     }
     struct buf bytes;
@@ -199,16 +219,20 @@ void apply_request(struct node *node, const struct request *request)
     enum err err = catalogue_decode(apply->catalogue, &node->arena, &next, &msg);
     err = err == ERR_OK ? admin_check_catalogue(node, &next, &msg) : err;
     if (err != ERR_OK) {
-        request_refuse(node, request, err, "%s", msg.text[0] != '\0' ? msg.text : "the catalogue cannot be read");
+        request_refuse(node, request, err, "%s",
+                       msg.text[0] != '\0' ? msg.text : "the catalogue cannot be read");
         return;
     }
     uint64_t version = node->view.catalogue.version;
     next.version = version;
     catalogue_encode(&next, &bytes);
     struct bytes old = {NULL, 0};
-    enum err had = version == 0 ? ERR_NOT_FOUND : store_fact_blob(node->store, "catalogue", &node->arena, &old);
-    bool same = had == ERR_OK && old.len == bytes.len && memcmp(old.data, bytes.data, bytes.len) == 0;
-    struct changes changes = {.node = node, .list = arena_array(&node->arena, CHANGES_MAX, sizeof(char *))};
+    enum err had = version == 0 ? ERR_NOT_FOUND
+                                : store_fact_blob(node->store, "catalogue", &node->arena, &old);
+    bool same =
+        had == ERR_OK && old.len == bytes.len && memcmp(old.data, bytes.data, bytes.len) == 0;
+    struct changes changes = {.node = node,
+                              .list = arena_array(&node->arena, CHANGES_MAX, sizeof(char *))};
     if (changes.list != NULL) {
         list_changes(&changes, &node->view.catalogue, &next);
     }
@@ -216,7 +240,8 @@ void apply_request(struct node *node, const struct request *request)
         next.version = ++version;
         buf_clear(&bytes);
         catalogue_encode(&next, &bytes);
-        err = bytes.failed ? ERR_LIMIT : publish(node, request, (struct bytes){bytes.data, bytes.len}, version);
+        err = bytes.failed ? ERR_LIMIT
+                           : publish(node, request, (struct bytes){bytes.data, bytes.len}, version);
     }
     buf_deinit(&bytes);
     struct msg_reply *reply = err == ERR_OK ? request_reply(node, request) : NULL;
@@ -224,12 +249,14 @@ void apply_request(struct node *node, const struct request *request)
         node_fail(node, err, "catalogue");
         return;
     }
-    reply->u.apply = (struct rep_apply){.version = version, .changes = changes.list, .change_count = changes.count};
+    reply->u.apply = (struct rep_apply){
+        .version = version, .changes = changes.list, .change_count = changes.count};
 }
 
 /* ---- units ---- */
 
-static enum err check_level(const struct node *node, const char *level, const struct unit *parent, struct errmsg *msg)
+static enum err check_level(const struct node *node, const char *level, const struct unit *parent,
+                            struct errmsg *msg)
 {
     const struct catalogue *catalogue = &node->view.catalogue;
     if (catalogue->version == 0) {
@@ -247,8 +274,8 @@ static enum err check_level(const struct node *node, const char *level, const st
         return err_fail(msg, ERR_REFUSED, "level %s is not in the catalogue%s", level, hint);
     }
     if (place <= catalogue_level(catalogue, parent->level)) {
-        return err_fail(msg, ERR_REFUSED, "a unit of level %s cannot lie under %s, which is a %s", level, parent->code,
-                        parent->level);
+        return err_fail(msg, ERR_REFUSED, "a unit of level %s cannot lie under %s, which is a %s",
+                        level, parent->code, parent->level);
     }
     return ERR_OK;
 }
@@ -264,45 +291,58 @@ static int depth_of(const struct view *view, int unit)
 }
 
 /* ERR_EXISTS: the same unit is there already. */
-static enum err check_unit(const struct node *node, const struct unit_new *wanted, int *parent, struct errmsg *msg)
+static enum err check_unit(const struct node *node, const struct unit_new *wanted, int *parent,
+                           struct errmsg *msg)
 {
     const struct view *view = &node->view;
     if (!text_is_code(wanted->code, CODE_MAX_BYTES)) {
-        return err_fail(msg, ERR_REFUSED, "\"%.64s\" is no code: 1 to %d letters, digits or -_. without spaces", wanted->code,
-                        CODE_MAX_BYTES);
+        return err_fail(msg, ERR_REFUSED,
+                        "\"%.64s\" is no code: 1 to %d letters, digits or -_. without spaces",
+                        wanted->code, CODE_MAX_BYTES);
     }
     bool named = wanted->name[0] != '\0' && strlen(wanted->name) <= NAME_MAX_BYTES &&
                  text_is_clean(wanted->name, strlen(wanted->name), false);
     if (!named || !text_is_code(wanted->level, CODE_MAX_BYTES)) {
-        return err_fail(msg, ERR_REFUSED, "unit %s needs a name and a level (--name, --level)", wanted->code);
+        return err_fail(msg, ERR_REFUSED, "unit %s needs a name and a level (--name, --level)",
+                        wanted->code);
     }
     *parent = wanted->parent[0] == '\0' ? view->self : view_unit_by_code(view, wanted->parent);
     if (*parent == TREE_NONE) {
-        return err_fail(msg, ERR_REFUSED, "unit %s: its parent %s is not known here", wanted->code, wanted->parent);
+        return err_fail(msg, ERR_REFUSED, "unit %s: its parent %s is not known here", wanted->code,
+                        wanted->parent);
     }
     const struct unit *above = &view->tree.units[*parent];
     int there = view_unit_by_code(view, wanted->code);
     if (there != TREE_NONE) {
         const struct unit *unit = &view->tree.units[there];
-        bool same = strcmp(unit->name, wanted->name) == 0 && strcmp(unit->level, wanted->level) == 0 && unit->parent == *parent;
+        bool same = strcmp(unit->name, wanted->name) == 0 &&
+                    strcmp(unit->level, wanted->level) == 0 && unit->parent == *parent;
         return same ? ERR_EXISTS
-                    : err_fail(msg, ERR_REFUSED, "unit %s exists already (%s, a %s)", unit->code, unit->name, unit->level);
+                    : err_fail(msg, ERR_REFUSED, "unit %s exists already (%s, a %s)", unit->code,
+                               unit->name, unit->level);
     }
     int host = view_host(view, *parent);
     if (host != view->self) {
-        return err_fail(msg, ERR_REFUSED, "%s is looked after by the node of unit %s; add unit %s there", above->code,
+        return err_fail(msg, ERR_REFUSED,
+                        "%s is looked after by the node of unit %s; add unit %s there", above->code,
                         host == TREE_NONE ? "?" : view->tree.units[host].code, wanted->code);
     }
     if (depth_of(view, *parent) >= TREE_DEPTH_MAX || view->tree.count >= UNITS_MAX) {
-        return err_fail(msg, ERR_LIMIT, "unit %s: the tree would be too deep or too large", wanted->code);
+        return err_fail(msg, ERR_LIMIT, "unit %s: the tree would be too deep or too large",
+                        wanted->code);
     }
     return check_level(node, wanted->level, above, msg);
 }
 
-static enum err add_unit(struct node *node, const struct unit_new *wanted, int parent, const char *author)
+static enum err add_unit(struct node *node, const struct unit_new *wanted, int parent,
+                         const char *author)
 {
     const char *above = node->view.tree.units[parent].code;
-    struct act act = {.kind = ACT_UNIT, .unit = wanted->code, .name = wanted->name, .level = wanted->level, .parent = above,
+    struct act act = {.kind = ACT_UNIT,
+                      .unit = wanted->code,
+                      .name = wanted->name,
+                      .level = wanted->level,
+                      .parent = above,
                       .day = DAY_NONE};
     struct unit_edge edge = {.parent = above, .from = DAY_NONE, .to = DAY_NONE};
     struct buf edges;
@@ -311,14 +351,20 @@ static enum err add_unit(struct node *node, const struct unit_new *wanted, int p
     TRY(node_symbol(node, wanted->code, &id));
     buf_init(&edges, 4096);
     edges_encode(&edge, 1, &edges);
-    struct store_unit row = {.code = id, .name = wanted->name, .level = wanted->level, .edges = {edges.data, edges.len},
-                             .decider = node->origin, .count = 1, .scope = SCOPE_OWN};
+    struct store_unit row = {.code = id,
+                             .name = wanted->name,
+                             .level = wanted->level,
+                             .edges = {edges.data, edges.len},
+                             .decider = node->origin,
+                             .count = 1,
+                             .scope = SCOPE_OWN};
     enum err err = edges.failed ? ERR_NO_MEMORY : rows_put_unit(node, &row, wanted->code);
     buf_deinit(&edges);
     return err;
 }
 
-/* Units of one request see those before them, so each is added when it is judged; a bad one takes back all of them. */
+/* Units of one request see those before them, so each is added when it is judged; a bad one takes
+ * back all of them. */
 void units_request(struct node *node, const struct request *request)
 {
     const struct req_units *units = &request->msg->u.units;
@@ -344,7 +390,8 @@ void units_request(struct node *node, const struct request *request)
             const char *reason = arena_str(&node->arena, msg.text);
             rep->refused_total++;
             if (rep->refused_count < REFUSED_ROWS_MAX) {
-                refused[rep->refused_count++] = (struct refused_line){units->units[i].line, reason == NULL ? "" : reason};
+                refused[rep->refused_count++] =
+                    (struct refused_line){units->units[i].line, reason == NULL ? "" : reason};
             }
         }
     }
@@ -363,11 +410,14 @@ void units_request(struct node *node, const struct request *request)
 
 /* ---- invitations ---- */
 
-static enum err make_token(struct node *node, const struct store_invite *invite, const char *unit, const char **out,
-                           struct errmsg *msg)
+static enum err make_token(struct node *node, const struct store_invite *invite, const char *unit,
+                           const char **out, struct errmsg *msg)
 {
-    struct token token = {.invite = invite->name, .tree = node->identity.tree, .root = node->root_fingerprint,
-                          .expires = invite->expires, .address_count = node->address_count};
+    struct token token = {.invite = invite->name,
+                          .tree = node->identity.tree,
+                          .root = node->root_fingerprint,
+                          .expires = invite->expires,
+                          .address_count = node->address_count};
     char text[TOKEN_MAX_BYTES];
     memcpy(token.secret, invite->secret, SECRET_BYTES);
     (void)memcpy(token.unit, unit, strlen(unit) + 1);
@@ -376,14 +426,16 @@ static enum err make_token(struct node *node, const struct store_invite *invite,
     }
     enum err err = token_format(&token, text);
     if (err != ERR_OK) {
-        return err_fail(msg, err, "the token would be too long; name fewer addresses in the configuration");
+        return err_fail(msg, err,
+                        "the token would be too long; name fewer addresses in the configuration");
     }
     *out = arena_str(&node->arena, text);
     return *out == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
 /* The unit to be given away: known, hosted here, without a node (or with one, to be replaced). */
-static enum err check_invite(struct node *node, const struct req_invite *invite, int unit, struct errmsg *msg)
+static enum err check_invite(struct node *node, const struct req_invite *invite, int unit,
+                             struct errmsg *msg)
 {
     const struct view *view = &node->view;
     const struct unit *row = &view->tree.units[unit];
@@ -392,34 +444,47 @@ static enum err check_invite(struct node *node, const struct req_invite *invite,
     }
     int host = view_host(view, row->parent);
     if (host != view->self) {
-        return err_fail(msg, ERR_REFUSED, "unit %s lies under the node of unit %s; invite it there", row->code,
-                        host == TREE_NONE ? "?" : view->tree.units[host].code);
+        return err_fail(msg, ERR_REFUSED, "unit %s lies under the node of unit %s; invite it there",
+                        row->code, host == TREE_NONE ? "?" : view->tree.units[host].code);
     }
     if (row->hosting && !invite->replace) {
-        return err_fail(msg, ERR_REFUSED, "unit %s has a node already; --replace gives it a new one in its place", row->code);
+        return err_fail(msg, ERR_REFUSED,
+                        "unit %s has a node already; --replace gives it a new one in its place",
+                        row->code);
     }
     if (!row->hosting && invite->replace) {
-        return err_fail(msg, ERR_REFUSED, "unit %s has no node that could be replaced; leave --replace out", row->code);
+        return err_fail(msg, ERR_REFUSED,
+                        "unit %s has no node that could be replaced; leave --replace out",
+                        row->code);
     }
     if (node->address_count == 0) {
-        return err_fail(msg, ERR_REFUSED, "this node listens on no address; set listen in tally.yaml and reload");
+        return err_fail(msg, ERR_REFUSED,
+                        "this node listens on no address; set listen in tally.yaml and reload");
     }
     return ERR_OK;
 }
 
-static enum err invite(struct node *node, const struct request *request, const char **token, struct errmsg *msg)
+static enum err invite(struct node *node, const struct request *request, const char **token,
+                       struct errmsg *msg)
 {
     const struct req_invite *wanted = &request->msg->u.invite;
     int unit = view_unit_by_code(&node->view, wanted->unit);
     if (unit == TREE_NONE) {
-        struct unit_new made = {.code = wanted->unit, .name = wanted->name, .level = wanted->level, .parent = ""};
+        struct unit_new made = {
+            .code = wanted->unit, .name = wanted->name, .level = wanted->level, .parent = ""};
         int parent;
         if (wanted->name[0] == '\0' || wanted->level[0] == '\0') {
-            return err_fail(msg, ERR_REFUSED, "unit %s is not known here; name a new one with --name and --level", wanted->unit);
+            return err_fail(msg, ERR_REFUSED,
+                            "unit %s is not known here; name a new one with --name and --level",
+                            wanted->unit);
         }
         if (wanted->replace || node->address_count == 0) {
-            return err_fail(msg, ERR_REFUSED, wanted->replace ? "unit %s is not known here, so it has no node to replace"
-                                                              : "unit %s: this node listens on no address; set listen in tally.yaml", wanted->unit);
+            return err_fail(
+                msg, ERR_REFUSED,
+                wanted->replace
+                    ? "unit %s is not known here, so it has no node to replace"
+                    : "unit %s: this node listens on no address; set listen in tally.yaml",
+                wanted->unit);
         }
         TRY(check_unit(node, &made, &parent, msg));
         TRY(add_unit(node, &made, parent, request->client->author));
@@ -427,11 +492,20 @@ static enum err invite(struct node *node, const struct request *request, const c
     }
     TRY(check_invite(node, wanted, unit, msg));
     const struct unit *row = &node->view.tree.units[unit];
-    struct store_invite kept = {.unit = row->id, .expires = {node->now.wall.ms + wanted->expires_ms}, .replace = wanted->replace};
+    struct store_invite kept = {.unit = row->id,
+                                .expires = {node->now.wall.ms + wanted->expires_ms},
+                                .replace = wanted->replace};
     node->env.random(node->env.ctx, kept.name.b, sizeof kept.name.b);
     node->env.random(node->env.ctx, kept.secret, sizeof kept.secret);
-    struct act act = {.kind = ACT_INVITE, .unit = row->code, .name = "", .level = "", .parent = "", .day = DAY_NONE,
-                      .node = kept.name, .content = sha256(kept.secret, sizeof kept.secret), .expires = kept.expires};
+    struct act act = {.kind = ACT_INVITE,
+                      .unit = row->code,
+                      .name = "",
+                      .level = "",
+                      .parent = "",
+                      .day = DAY_NONE,
+                      .node = kept.name,
+                      .content = sha256(kept.secret, sizeof kept.secret),
+                      .expires = kept.expires};
     TRY(ledger_act(node, &act, request->client->author));
     TRY(store_invite_put(node->store, &kept));
     return make_token(node, &kept, row->code, token, msg);

@@ -1,6 +1,7 @@
-/* The audit in the running node: slice by slice after a start and daily; what it finds raises alarms; what can be mended is
- * mended at the next mark, when child and parent are equal: totals are computed again from cells, damaged cells come again
- * from their origin (receive.c takes them, because the row here is not what was written), own ones from the ledger. */
+/* The audit in the running node: slice by slice after a start and daily; what it finds raises
+ * alarms; what can be mended is mended at the next mark, when child and parent are equal: totals
+ * are computed again from cells, damaged cells come again from their origin (receive.c takes them,
+ * because the row here is not what was written), own ones from the ledger. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     if (end != NULL) {
         *end = '\0';
     }
-    bool mendable = finding->check != AUDIT_CHAINS && finding->check != AUDIT_ESCROW && finding->check != AUDIT_DIGESTS;
+    bool mendable = finding->check != AUDIT_CHAINS && finding->check != AUDIT_ESCROW &&
+                    finding->check != AUDIT_DIGESTS;
     if (mendable && node->damage_count < DAMAGES_MAX) {
         struct damage *damages = realloc(node->damages, (node->damage_count + 1) * sizeof *damages);
         if (damages == NULL) {
@@ -33,8 +35,8 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
         damages[node->damage_count++].key = finding->key;
     }
     if (finding->check == AUDIT_DIGESTS) {
-        /* The rows are what this file has: with their true sum, the next mark shows the origin's rows to differ, and they
-         * come again. */
+        /* The rows are what this file has: with their true sum, the next mark shows the origin's
+         * rows to differ, and they come again. */
         struct cached_origin *origin;
         TRY(node_origin(node, finding->key.origin, &origin));
         origin->row.digest = finding->sum;
@@ -77,7 +79,8 @@ enum err audit_step(struct node *node)
     return err;
 }
 
-enum err audit_ask_again(struct node *node, const struct link *link, struct id *again, size_t *count)
+enum err audit_ask_again(struct node *node, const struct link *link, struct id *again,
+                         size_t *count)
 {
     for (size_t i = 0; i < node->damage_count; i++) {
         struct cached_origin *origin;
@@ -127,7 +130,8 @@ static enum err mended(struct node *node, const char *what, const struct store_c
     for (size_t i = 0; i < n; i++) {
         if (strcmp(found[i].code, "damage") == 0 && !found[i].mended &&
             strncmp(found[i].subject, subject, strlen(subject)) == 0) {
-            const char *text = arena_printf(&node->arena, "%s; it has been repaired", found[i].text);
+            const char *text =
+                arena_printf(&node->arena, "%s; it has been repaired", found[i].text);
             found[i].text = text == NULL ? found[i].text : text;
             found[i].mended = true;
             TRY(store_alarm_put(node->store, &found[i]));
@@ -139,7 +143,10 @@ static enum err mended(struct node *node, const char *what, const struct store_c
 
 static enum err mend_total(struct node *node, const struct store_cell_key *key)
 {
-    struct store_total total = {.unit = key->unit, .measure = key->measure, .category = key->category, .period = key->period};
+    struct store_total total = {.unit = key->unit,
+                                .measure = key->measure,
+                                .category = key->category,
+                                .period = key->period};
     TRY(audit_recompute_total(node->store, &node->view, &total));
     TRY(node_write(node));
     TRY(store_total_set(node->store, &total));

@@ -1,12 +1,20 @@
-/* Recomputation: totals from cells, cells from the own ledger, chains, the escrow, digests. It reads a store in slices and
- * reports what differs; `tally verify` runs it on a reader to the end, the node runs it slice by slice after every start
- * and once a day. It changes nothing. */
+/* Recomputation: totals from cells, cells from the own ledger, chains, the escrow, digests. It
+ * reads a store in slices and reports what differs; `tally verify` runs it on a reader to the end,
+ * the node runs it slice by slice after every start and once a day. It changes nothing. */
 #ifndef TALLY_NODE_AUDIT_H
 #define TALLY_NODE_AUDIT_H
 
 #include "node/view.h"
 
-enum audit_check { AUDIT_TOTALS, AUDIT_CELLS, AUDIT_LEDGER, AUDIT_CHAINS, AUDIT_DIGESTS, AUDIT_ESCROW, AUDIT_COUNT };
+enum audit_check {
+    AUDIT_TOTALS,
+    AUDIT_CELLS,
+    AUDIT_LEDGER,
+    AUDIT_CHAINS,
+    AUDIT_DIGESTS,
+    AUDIT_ESCROW,
+    AUDIT_COUNT
+};
 
 struct audit_finding {
     enum audit_check check;
@@ -21,17 +29,21 @@ typedef enum err (*audit_finding_fn)(void *ctx, const struct audit_finding *find
 struct auditor;
 
 /* NULL when memory ends. The view must stay the same until the auditor is freed. */
-struct auditor *auditor_new(struct store *store, const struct view *view, audit_finding_fn finding, void *ctx);
+struct auditor *auditor_new(struct store *store, const struct view *view, audit_finding_fn finding,
+                            void *ctx);
 void auditor_free(struct auditor *auditor);
 
-/* One slice, inside one transaction of the caller; *done after the last. A row that changes between slices is not taken
- * for a fault: what differs is looked at again inside one slice. */
+/* One slice, inside one transaction of the caller; *done after the last. A row that changes between
+ * slices is not taken for a fault: what differs is looked at again inside one slice. */
 enum err auditor_step(struct auditor *auditor, bool *done) MUST_CHECK;
 
-/* The right value of a total (by its key), computed from cells; of an own cell (by its key), from the own ledger. */
-enum err audit_recompute_total(struct store *store, const struct view *view, struct store_total *total) MUST_CHECK;
-enum err audit_recompute_own_cell(struct store *store, const struct view *view, const struct store_cell_key *key,
-                                  struct store_cell *out) MUST_CHECK;
+/* The right value of a total (by its key), computed from cells; of an own cell (by its key), from
+ * the own ledger. */
+enum err audit_recompute_total(struct store *store, const struct view *view,
+                               struct store_total *total) MUST_CHECK;
+enum err audit_recompute_own_cell(struct store *store, const struct view *view,
+                                  const struct store_cell_key *key, struct store_cell *out)
+    MUST_CHECK;
 
 const char *audit_check_name(enum audit_check check);
 int64_t auditor_examined(const struct auditor *auditor, enum audit_check check);

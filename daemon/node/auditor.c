@@ -1,5 +1,5 @@
-/* The slices. Each phase walks one table in order of its key; what it finds different it computes again from scratch
- * within the same slice, so that a reader sees one state of the file.
+/* The slices. Each phase walks one table in order of its key; what it finds different it computes
+ * again from scratch within the same slice, so that a reader sees one state of the file.
  *
  *   cells    every row's hash against its content; own cells against the own ledger
  *   totals   every total against the cells of the units under it
@@ -16,7 +16,15 @@
 
 enum { SLICE_ROWS = 2000, TEXT_BYTES = 400, SERIES_CELLS_MAX = 256 };
 
-enum phase { PHASE_CELLS, PHASE_LEDGER, PHASE_SUMS, PHASE_TOTALS, PHASE_CHAINS, PHASE_DIGESTS, PHASE_END };
+enum phase {
+    PHASE_CELLS,
+    PHASE_LEDGER,
+    PHASE_SUMS,
+    PHASE_TOTALS,
+    PHASE_CHAINS,
+    PHASE_DIGESTS,
+    PHASE_END
+};
 
 struct sums {
     wide value;
@@ -66,7 +74,8 @@ int64_t auditor_examined(const struct auditor *auditor, enum audit_check check)
     return auditor->examined[check];
 }
 
-struct auditor *auditor_new(struct store *store, const struct view *view, audit_finding_fn finding, void *ctx)
+struct auditor *auditor_new(struct store *store, const struct view *view, audit_finding_fn finding,
+                            void *ctx)
 {
     struct auditor *a = calloc(1, sizeof *a);
     struct id origin;
@@ -83,7 +92,8 @@ struct auditor *auditor_new(struct store *store, const struct view *view, audit_
     map_init(&a->totals, sizeof(struct total_key), sizeof(struct sums));
     map_init(&a->origins, sizeof(int64_t), sizeof(struct origin_sum));
     map_init(&a->ledger, sizeof(struct store_cell_key), sizeof(struct ledger_cell));
-    if (store_fact_fixed(store, "origin", origin.b, ID_BYTES) == ERR_OK && store_origin_find(store, &origin, &own) == ERR_OK) {
+    if (store_fact_fixed(store, "origin", origin.b, ID_BYTES) == ERR_OK &&
+        store_origin_find(store, &origin, &own) == ERR_OK) {
         a->own_origin = own.id;
     }
     return a;
@@ -107,7 +117,8 @@ static const char *text_of(struct auditor *a, int64_t symbol)
     return store_symbol_text(a->store, symbol, &a->arena, &text) == ERR_OK ? text : "?";
 }
 
-static void period_text(struct auditor *a, const struct store_cell_key *key, char out[PERIOD_TEXT_BYTES])
+static void period_text(struct auditor *a, const struct store_cell_key *key,
+                        char out[PERIOD_TEXT_BYTES])
 {
     const struct measure *measure = view_measure(a->view, key->measure);
     if (measure != NULL && period_index_valid(measure->frequency, (int32_t)key->period)) {
@@ -117,14 +128,17 @@ static void period_text(struct auditor *a, const struct store_cell_key *key, cha
     }
 }
 
-static enum err found(struct auditor *a, enum audit_check check, const struct store_cell_key *key, const char *what)
+static enum err found(struct auditor *a, enum audit_check check, const struct store_cell_key *key,
+                      const char *what)
 {
     char period[PERIOD_TEXT_BYTES];
     char text[TEXT_BYTES];
     period_text(a, key, period);
     const char *category = text_of(a, key->category);
-    (void)snprintf(text, sizeof text, "%s of unit %s, measure %s, period %s%s%s: %s", check == AUDIT_TOTALS ? "total" : "cell",
-                   text_of(a, key->unit), text_of(a, key->measure), period, category[0] == '\0' ? "" : ", ", category, what);
+    (void)snprintf(text, sizeof text, "%s of unit %s, measure %s, period %s%s%s: %s",
+                   check == AUDIT_TOTALS ? "total" : "cell", text_of(a, key->unit),
+                   text_of(a, key->measure), period, category[0] == '\0' ? "" : ", ", category,
+                   what);
     struct audit_finding finding = {.check = check, .key = *key, .text = text};
     return a->finding(a->ctx, &finding);
 }
@@ -135,9 +149,16 @@ static enum err cell_content_hash(struct auditor *a, const struct store_cell *ro
 {
     struct store_origin origin;
     TRY(store_origin_get(a->store, row->key.origin, &origin));
-    struct cell cell = {.origin = origin.name, .unit = text_of(a, row->key.unit), .measure = text_of(a, row->key.measure),
-                        .category = text_of(a, row->key.category), .period = (int32_t)row->key.period, .value = row->value,
-                        .count = row->count, .live = row->live, .hosting = row->hosting, .day = (int32_t)row->day};
+    struct cell cell = {.origin = origin.name,
+                        .unit = text_of(a, row->key.unit),
+                        .measure = text_of(a, row->key.measure),
+                        .category = text_of(a, row->key.category),
+                        .period = (int32_t)row->key.period,
+                        .value = row->value,
+                        .count = row->count,
+                        .live = row->live,
+                        .hosting = row->hosting,
+                        .day = (int32_t)row->day};
     buf_clear(&a->scratch);
     *out = cell_hash(&cell, &a->scratch);
     return ERR_OK;
@@ -152,8 +173,9 @@ static enum err check_cell(struct auditor *a, const struct store_cell *row)
     if (id_equal(&hash, &row->hash)) {
         return ERR_OK;
     }
-    (void)snprintf(what, sizeof what, "its content (value %" PRId64 ", count %" PRId64 ") is not what was written", row->value,
-                   row->count);
+    (void)snprintf(what, sizeof what,
+                   "its content (value %" PRId64 ", count %" PRId64 ") is not what was written",
+                   row->value, row->count);
     return found(a, AUDIT_CELLS, &row->key, what);
 }
 
@@ -179,8 +201,10 @@ static enum err step_cells(struct auditor *a)
 
 /* ---- totals ---- */
 
-/* What one unit's own cells add to the total of its (measure, category, period): a flow's sum, a stock's change. */
-static enum err own_part(struct auditor *a, const struct store_cell_key *key, bool stock, struct sums *out)
+/* What one unit's own cells add to the total of its (measure, category, period): a flow's sum, a
+ * stock's change. */
+static enum err own_part(struct auditor *a, const struct store_cell_key *key, bool stock,
+                         struct sums *out)
 {
     struct store_cell *rows = arena_array(&a->arena, SERIES_CELLS_MAX, sizeof *rows);
     size_t n;
@@ -222,7 +246,8 @@ static enum err recompute(struct auditor *a, const struct store_total *total, st
     *out = (struct sums){.value = 0};
     for (size_t i = 0; top != TREE_NONE && i < view->tree.count; i++) {
         if (view_within(view, (int)i, top)) {
-            struct store_cell_key key = {view->tree.units[i].id, total->measure, total->category, total->period, 0};
+            struct store_cell_key key = {view->tree.units[i].id, total->measure, total->category,
+                                         total->period, 0};
             TRY(own_part(a, &key, measure != NULL && measure->kind == MEASURE_STOCK, out));
         }
     }
@@ -237,7 +262,8 @@ static enum err add_up(struct auditor *a, const struct store_cell_key *key)
     int unit = view_unit(a->view, key->unit);
     TRY(own_part(a, key, measure != NULL && measure->kind == MEASURE_STOCK, &part));
     for (int depth = 0; unit != TREE_NONE && depth <= TREE_DEPTH_MAX; depth++) {
-        struct total_key at = {a->view->tree.units[unit].id, key->measure, key->category, key->period};
+        struct total_key at = {a->view->tree.units[unit].id, key->measure, key->category,
+                               key->period};
         struct sums *sums = map_put(&a->totals, &at, NULL);
         if (sums == NULL) {
             return ERR_NO_MEMORY;
@@ -251,7 +277,8 @@ static enum err add_up(struct auditor *a, const struct store_cell_key *key)
 
 static bool same_group(const struct store_cell_key *a, const struct store_cell_key *b)
 {
-    return a->unit == b->unit && a->measure == b->measure && a->category == b->category && a->period == b->period;
+    return a->unit == b->unit && a->measure == b->measure && a->category == b->category &&
+           a->period == b->period;
 }
 
 /* First walk: the sums of all cells. Second: each stored total against them. */
@@ -298,8 +325,9 @@ static enum err check_total(struct auditor *a, const struct store_total *row)
     char what[TEXT_BYTES];
     wide_format(again.value, 0, stored);
     wide_format(want.value, 0, right);
-    (void)snprintf(what, sizeof what, "stored %s (%" PRId64 " entries), the cells come to %s (%" PRId64 " entries)", stored,
-                   again.entries, right, want.entries);
+    (void)snprintf(what, sizeof what,
+                   "stored %s (%" PRId64 " entries), the cells come to %s (%" PRId64 " entries)",
+                   stored, again.entries, right, want.entries);
     struct store_cell_key at = {row->unit, row->measure, row->category, row->period, 0};
     return found(a, AUDIT_TOTALS, &at, what);
 }
@@ -326,7 +354,9 @@ static enum err step_stored_totals(struct auditor *a)
         const struct total_key *total = key;
         const struct sums *sums = value;
         if (sums->entries != INT64_MIN && (sums->value != 0 || sums->entries != 0)) {
-            struct store_total row = {.unit = total->unit, .measure = total->measure, .category = total->category,
+            struct store_total row = {.unit = total->unit,
+                                      .measure = total->measure,
+                                      .category = total->category,
                                       .period = total->period};
             TRY(store_total_get(a->store, &row));
             TRY(check_total(a, &row));
@@ -346,7 +376,9 @@ static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
     if (entry->kind == ENTRY_ACT || measure == NULL) {
         return ERR_OK;
     }
-    struct store_cell_key key = {.unit = entry->unit, .measure = entry->measure, .category = entry->category,
+    struct store_cell_key key = {.unit = entry->unit,
+                                 .measure = entry->measure,
+                                 .category = entry->category,
                                  .origin = a->own_origin};
     key.period = period_of_day(measure->frequency, entry->day).index;
     struct ledger_cell *made = map_put(&a->ledger, &key, NULL);
@@ -385,10 +417,13 @@ static enum err check_ledger_cells(struct auditor *a)
         }
         a->examined[AUDIT_LEDGER]++;
         bool newer = row.count > want->count; /* recorded since this walk began */
-        if (!newer && (row.count != want->count || row.value != want->value || row.live != want->live)) {
+        if (!newer &&
+            (row.count != want->count || row.value != want->value || row.live != want->live)) {
             char what[TEXT_BYTES];
-            (void)snprintf(what, sizeof what, "stored %" PRId64 " (%" PRId64 " entries), the own ledger comes to %" PRId64 " (%"
-                           PRId64 " entries)", row.value, row.count, want->value, want->count);
+            (void)snprintf(what, sizeof what,
+                           "stored %" PRId64 " (%" PRId64
+                           " entries), the own ledger comes to %" PRId64 " (%" PRId64 " entries)",
+                           row.value, row.count, want->value, want->count);
             TRY(found(a, AUDIT_LEDGER, key, what));
         }
     }
@@ -405,8 +440,11 @@ static enum err chain_fault(struct auditor *a, int64_t seq, const char *what)
     entry_id_format(&a->segment.name, (uint64_t)seq, id);
     bool own = a->segment.origin == a->own_origin;
     struct store_origin origin;
-    const char *unit = store_origin_get(a->store, a->segment.origin, &origin) == ERR_OK ? text_of(a, origin.unit) : "?";
-    (void)snprintf(text, sizeof text, "%s entry %s of unit %s: %s", own ? "ledger" : "escrow", id, unit, what);
+    const char *unit = store_origin_get(a->store, a->segment.origin, &origin) == ERR_OK
+                           ? text_of(a, origin.unit)
+                           : "?";
+    (void)snprintf(text, sizeof text, "%s entry %s of unit %s: %s", own ? "ledger" : "escrow", id,
+                   unit, what);
     struct audit_finding finding = {.check = own ? AUDIT_CHAINS : AUDIT_ESCROW, .text = text};
     return a->finding(a->ctx, &finding);
 }
@@ -461,8 +499,9 @@ static enum err end_chain(struct auditor *a)
         return ERR_OK;
     }
     a->segment = now;
-    enum err err = a->seq < now.held ? chain_fault(a, a->seq + 1, "it is missing at the end of its segment")
-                                     : chain_fault(a, a->seq, "its hash is not the head of its segment");
+    enum err err = a->seq < now.held
+                       ? chain_fault(a, a->seq + 1, "it is missing at the end of its segment")
+                       : chain_fault(a, a->seq, "its hash is not the head of its segment");
     a->segment.id = 0;
     return err;
 }
@@ -566,11 +605,16 @@ static enum err step_digests(struct auditor *a)
         a->examined[AUDIT_DIGESTS]++;
         if (!id_equal(&want.digest, &origin.digest) || want.count != origin.cell_count) {
             char text[TEXT_BYTES];
-            (void)snprintf(text, sizeof text, "digest of the cells of unit %s: the rows come to %" PRId64
-                           " entries, the origin's sum says %" PRId64 ", or a row was changed, added or taken away",
+            (void)snprintf(text, sizeof text,
+                           "digest of the cells of unit %s: the rows come to %" PRId64
+                           " entries, the origin's sum says %" PRId64
+                           ", or a row was changed, added or taken away",
                            text_of(a, origin.unit), want.count, origin.cell_count);
-            struct audit_finding finding = {.check = AUDIT_DIGESTS, .key = {.origin = origin.id}, .text = text,
-                                            .sum = want.digest, .count = want.count};
+            struct audit_finding finding = {.check = AUDIT_DIGESTS,
+                                            .key = {.origin = origin.id},
+                                            .text = text,
+                                            .sum = want.digest,
+                                            .count = want.count};
             TRY(a->finding(a->ctx, &finding));
         }
     }
@@ -617,7 +661,8 @@ static enum err nobody_listens(void *ctx, const struct audit_finding *finding)
     return ERR_OK;
 }
 
-enum err audit_recompute_total(struct store *store, const struct view *view, struct store_total *total)
+enum err audit_recompute_total(struct store *store, const struct view *view,
+                               struct store_total *total)
 {
     struct sums sums;
     struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
@@ -630,8 +675,8 @@ enum err audit_recompute_total(struct store *store, const struct view *view, str
     return err;
 }
 
-enum err audit_recompute_own_cell(struct store *store, const struct view *view, const struct store_cell_key *key,
-                                  struct store_cell *out)
+enum err audit_recompute_own_cell(struct store *store, const struct view *view,
+                                  const struct store_cell_key *key, struct store_cell *out)
 {
     struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
     enum err err = a == NULL ? ERR_NO_MEMORY : ERR_OK;
@@ -639,7 +684,9 @@ enum err audit_recompute_own_cell(struct store *store, const struct view *view, 
         bool there = true;
         size_t n = 0;
         struct store_entry *rows = arena_array(&a->arena, SLICE_ROWS, sizeof *rows);
-        err = rows == NULL ? ERR_NO_MEMORY : a->segment.id == 0 ? next_segment(a, a->own_origin, &there) : ERR_OK;
+        err = rows == NULL         ? ERR_NO_MEMORY
+              : a->segment.id == 0 ? next_segment(a, a->own_origin, &there)
+                                   : ERR_OK;
         if (err != ERR_OK || !there) {
             break;
         }

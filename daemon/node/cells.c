@@ -1,12 +1,15 @@
 /* Cells and the totals above them: the roll-up.
  *
- * 1. During a batch, changed cells are kept in memory, each loaded on its first touch (cells_touch).
- * 2. cells_flush takes them one by one: hash, digest and counts of the origin, revision for the feed, row; and works out
- *    by how much the totals of the unit and of each unit above it change. Those changes are added up in memory too.
+ * 1. During a batch, changed cells are kept in memory, each loaded on its first touch
+ * (cells_touch).
+ * 2. cells_flush takes them one by one: hash, digest and counts of the origin, revision for the
+ * feed, row; and works out by how much the totals of the unit and of each unit above it change.
+ * Those changes are added up in memory too.
  * 3. At the end every total that changed is read and written once.
  *
- * A flow's total is the sum of its cells. A stock's is kept as changes: in a period with a live cell, the standing value
- * there minus the standing value before. So a stock cell may change its own period and the next one that has a cell. */
+ * A flow's total is the sum of its cells. A stock's is kept as changes: in a period with a live
+ * cell, the standing value there minus the standing value before. So a stock cell may change its
+ * own period and the next one that has a cell. */
 #include <string.h>
 
 #include "base/sha256.h"
@@ -76,7 +79,8 @@ const struct store_cell *cells_standing(const struct store_cell *cells, size_t c
 }
 
 /* The standing value of the cells in exactly that period; *there false when none lives. */
-static enum err standing_at(struct node *node, const struct store_cell_key *key, int64_t period, bool *there, int64_t *value)
+static enum err standing_at(struct node *node, const struct store_cell_key *key, int64_t period,
+                            bool *there, int64_t *value)
 {
     struct store_cell cells[PERIOD_CELLS_MAX];
     size_t n;
@@ -87,10 +91,12 @@ static enum err standing_at(struct node *node, const struct store_cell_key *key,
     return ERR_OK;
 }
 
-static enum err add_delta(struct node *node, const struct store_cell_key *key, int64_t period, wide value, int64_t entries)
+static enum err add_delta(struct node *node, const struct store_cell_key *key, int64_t period,
+                          wide value, int64_t entries)
 {
     int unit = view_unit(&node->view, key->unit);
-    for (int depth = 0; unit != TREE_NONE && depth <= TREE_DEPTH_MAX && (value != 0 || entries != 0); depth++) {
+    for (int depth = 0;
+         unit != TREE_NONE && depth <= TREE_DEPTH_MAX && (value != 0 || entries != 0); depth++) {
         struct total_key at = {node->view.tree.units[unit].id, key->measure, key->category, period};
         struct total_delta *delta = map_put(&node->totals, &at, NULL);
         if (delta == NULL) {
@@ -111,7 +117,8 @@ struct standing_change {
     int64_t after;
 };
 
-static enum err add_stock_deltas(struct node *node, const struct store_cell_key *key, const struct standing_change *change)
+static enum err add_stock_deltas(struct node *node, const struct store_cell_key *key,
+                                 const struct standing_change *change)
 {
     int64_t previous = 0;
     bool there = false;
@@ -150,8 +157,8 @@ static enum err write_cell(struct node *node, const struct pending_cell *pending
     int64_t entries = counted(now, now->count) - counted(old, old->count);
     if (measure == NULL || measure->kind == MEASURE_FLOW) {
         TRY(store_cell_put(node->store, now));
-        return add_delta(node, &now->key, now->key.period, (wide)counted(now, now->value) - counted(old, old->value),
-                         entries);
+        return add_delta(node, &now->key, now->key.period,
+                         (wide)counted(now, now->value) - counted(old, old->value), entries);
     }
     struct standing_change change;
     TRY(standing_at(node, &now->key, now->key.period, &change.was, &change.before));
@@ -194,8 +201,12 @@ static enum err flush_totals(struct node *node)
     while (map_next(&node->totals, &at, &key, &value)) {
         const struct total_key *total = key;
         const struct total_delta *delta = value;
-        struct store_total row = {.unit = total->unit, .measure = total->measure, .category = total->category,
-                                  .period = total->period, .value = delta->value, .entries = delta->entries};
+        struct store_total row = {.unit = total->unit,
+                                  .measure = total->measure,
+                                  .category = total->category,
+                                  .period = total->period,
+                                  .value = delta->value,
+                                  .entries = delta->entries};
         if (delta->value != 0 || delta->entries != 0) {
             TRY(store_total_add(node->store, &row));
         }
@@ -231,7 +242,8 @@ enum err cells_flush(struct node *node)
     return ERR_OK;
 }
 
-enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell, const struct store_origin *origin)
+enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell,
+                                   const struct store_origin *origin)
 {
     if (view_unit(&node->view, cell->key.unit) == TREE_NONE) {
         return HOLD_UNKNOWN_UNIT;

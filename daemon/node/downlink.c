@@ -1,15 +1,18 @@
 /* The parent's side of a link.
  *
- * 1. The link comes up with the child's node and key from its certificate: the hosting row with that key says which unit
- *    it has; an unknown or revoked key is refused.
- * 2. The hello: versions, tree, session names and heads are held against what this file knows of the child. Accepted, it
- *    is answered with a welcome, which says what this file has of the child's feed and ledger.
- * 3. Batches are applied (receive.c). After the flush of the transaction the acknowledgement is made, the mark is
- *    compared, and what concerns the child goes down. All of that leaves after the commit.
+ * 1. The link comes up with the child's node and key from its certificate: the hosting row with
+ * that key says which unit it has; an unknown or revoked key is refused.
+ * 2. The hello: versions, tree, session names and heads are held against what this file knows of
+ * the child. Accepted, it is answered with a welcome, which says what this file has of the child's
+ * feed and ledger.
+ * 3. Batches are applied (receive.c). After the flush of the transaction the acknowledgement is
+ * made, the mark is compared, and what concerns the child goes down. All of that leaves after the
+ * commit.
  *
- * Refused at the hello, each by itself: no common version; another tree; a ledger shorter than its escrow (the child
- * lost its tail); the same place with another hash (fork); a session name that the child's file does not know (the file was
- * copied or put back). The refusal is kept as the child's state and shown. */
+ * Refused at the hello, each by itself: no common version; another tree; a ledger shorter than its
+ * escrow (the child lost its tail); the same place with another hash (fork); a session name that
+ * the child's file does not know (the file was copied or put back). The refusal is kept as the
+ * child's state and shown. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,12 +70,15 @@ static void link_remove(struct node *node, struct link *link)
     free(link);
 }
 
-static void refuse_link(struct node *node, struct link *link, enum refusal_code code, const char *text)
+static void refuse_link(struct node *node, struct link *link, enum refusal_code code,
+                        const char *text)
 {
     struct message *message = node_message(node, MESSAGE_REFUSE);
     if (message != NULL) {
-        message->u.refuse = (struct msg_refuse){.code = code, .text = arena_str(&node->arena, text),
-                                                .protocol_min = PROTOCOL_MIN, .protocol_max = PROTOCOL_MAX};
+        message->u.refuse = (struct msg_refuse){.code = code,
+                                                .text = arena_str(&node->arena, text),
+                                                .protocol_min = PROTOCOL_MIN,
+                                                .protocol_max = PROTOCOL_MAX};
         if (message->u.refuse.text == NULL) {
             message->u.refuse.text = "";
         }
@@ -84,7 +90,8 @@ static void refuse_link(struct node *node, struct link *link, enum refusal_code 
 }
 
 /* A refusal that is about the child's data is kept with it, so that status and tree show it. */
-static void refuse_child(struct node *node, struct link *link, enum refusal_code code, const char *text)
+static void refuse_child(struct node *node, struct link *link, enum refusal_code code,
+                         const char *text)
 {
     struct store_child child;
     enum err err = rows_set_state(node, link, LINK_REFUSED);
@@ -109,7 +116,8 @@ static struct link *link_of_unit(struct node *node, int64_t unit, const struct l
     return NULL;
 }
 
-void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id, const struct hash *key, const char *address)
+void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
+                      const struct hash *key, const char *address)
 {
     struct store_hosting hosting;
     struct cached_origin *origin;
@@ -125,12 +133,15 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id, 
     link->state = SESSION_HELLO;
     link->key = *key;
     enum err err = store_hosting_by_key(node->store, key, &hosting);
-    bool mine = err == ERR_OK && id_equal(&hosting.decider, &node->origin) && id_equal(&hosting.node, node_id);
+    bool mine = err == ERR_OK && id_equal(&hosting.decider, &node->origin) &&
+                id_equal(&hosting.node, node_id);
     if (!mine || hosting.revoked) {
         (void)address;
-        refuse_link(node, link, mine ? REFUSAL_REVOKED : REFUSAL_UNKNOWN,
-                    mine ? "the key of this node was revoked; ask the office above for a new invitation"
-                         : "this office has no node with that key below it; join with an invitation of this office");
+        refuse_link(
+            node, link, mine ? REFUSAL_REVOKED : REFUSAL_UNKNOWN,
+            mine ? "the key of this node was revoked; ask the office above for a new invitation"
+                 : "this office has no node with that key below it; join with an invitation of "
+                   "this office");
         return;
     }
     link->unit = hosting.unit;
@@ -152,7 +163,8 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id, 
 void downlink_down(struct node *node, struct link *link, const char *why)
 {
     /* A newer link of the same child may have taken over; then its state is the child's. */
-    if (link->unit != 0 && link->state == SESSION_LIVE && link_of_unit(node, link->unit, link) == NULL) {
+    if (link->unit != 0 && link->state == SESSION_LIVE &&
+        link_of_unit(node, link->unit, link) == NULL) {
         node_log(node, false, "link=%" PRIu64 " unit=%s down=\"%s\"", link->id, link->address, why);
         fail(node, rows_set_state(node, link, LINK_OFFLINE), "child state");
     }
@@ -199,9 +211,10 @@ static bool known_session(const struct msg_hello *hello, const struct id *sessio
     return false;
 }
 
-/* Holds the child's heads against the newest segment of its escrow: everything before is continued by it. */
-static enum refusal_code check_escrow(struct node *node, const struct link *link, const struct msg_hello *hello, char *text,
-                                      size_t size)
+/* Holds the child's heads against the newest segment of its escrow: everything before is continued
+ * by it. */
+static enum refusal_code check_escrow(struct node *node, const struct link *link,
+                                      const struct msg_hello *hello, char *text, size_t size)
 {
     struct store_segment frontier[CONTINUES_MAX];
     size_t n;
@@ -213,19 +226,24 @@ static enum refusal_code check_escrow(struct node *node, const struct link *link
     for (size_t i = 0; i < n; i++) {
         const struct head *stated = NULL;
         for (size_t j = 0; j < hello->head_count; j++) {
-            stated = id_equal(&hello->heads[j].segment, &frontier[i].name) ? &hello->heads[j] : stated;
+            stated =
+                id_equal(&hello->heads[j].segment, &frontier[i].name) ? &hello->heads[j] : stated;
         }
         int64_t length = stated == NULL ? 0 : (int64_t)stated->length;
         if (length < frontier[i].held || (stated == NULL && frontier[i].held > 0)) {
             (void)snprintf(text, size,
-                           "the ledger of unit %s is shorter than the copy kept here (%" PRId64 " entries where %" PRId64
-                           " are known): its machine lost data or was put back to an old state; nothing of it is taken in",
+                           "the ledger of unit %s is shorter than the copy kept here (%" PRId64
+                           " entries where %" PRId64
+                           " are known): its machine lost data or was put back to an old state; "
+                           "nothing of it is taken in",
                            link->address, length, frontier[i].held);
             return REFUSAL_LOST_TAIL;
         }
-        if (stated != NULL && length == frontier[i].held && !hash_equal(&stated->hash, &frontier[i].held_hash)) {
+        if (stated != NULL && length == frontier[i].held &&
+            !hash_equal(&stated->hash, &frontier[i].held_hash)) {
             (void)snprintf(text, size,
-                           "the ledger of unit %s differs from the copy kept here at the same length: a copy of its disk "
+                           "the ledger of unit %s differs from the copy kept here at the same "
+                           "length: a copy of its disk "
                            "may be running elsewhere; nothing of it is taken in",
                            link->address);
             return REFUSAL_FORK;
@@ -234,12 +252,16 @@ static enum refusal_code check_escrow(struct node *node, const struct link *link
     return 0;
 }
 
-static enum refusal_code check_hello(struct node *node, const struct link *link, const struct msg_hello *hello,
-                                     const struct store_child *child, char *text, size_t size)
+static enum refusal_code check_hello(struct node *node, const struct link *link,
+                                     const struct msg_hello *hello, const struct store_child *child,
+                                     char *text, size_t size)
 {
     if (hello->protocol_min > PROTOCOL_MAX || hello->protocol_max < PROTOCOL_MIN) {
-        (void)snprintf(text, size, "no common protocol version: unit %s speaks %u to %u, this office %u to %u; update the older one",
-                       link->address, hello->protocol_min, hello->protocol_max, PROTOCOL_MIN, PROTOCOL_MAX);
+        (void)snprintf(text, size,
+                       "no common protocol version: unit %s speaks %u to %u, this office %u to %u; "
+                       "update the older one",
+                       link->address, hello->protocol_min, hello->protocol_max, PROTOCOL_MIN,
+                       PROTOCOL_MAX);
         return REFUSAL_PROTOCOL;
     }
     if (!id_equal(&hello->tree, &node->identity.tree)) {
@@ -254,7 +276,8 @@ static enum refusal_code check_hello(struct node *node, const struct link *link,
     for (int i = 0; i < 2; i++) {
         if (!id_is_zero(seen[i]) && !known_session(hello, seen[i])) {
             (void)snprintf(text, size,
-                           "the node of unit %s does not know a session that this office has had with it: its data was put "
+                           "the node of unit %s does not know a session that this office has had "
+                           "with it: its data was put "
                            "back to an old state or copied; nothing of it is taken in",
                            link->address);
             return REFUSAL_SESSION;
@@ -263,7 +286,8 @@ static enum refusal_code check_hello(struct node *node, const struct link *link,
     return 0;
 }
 
-static enum err welcome_known(struct node *node, const struct link *link, struct msg_welcome *welcome)
+static enum err welcome_known(struct node *node, const struct link *link,
+                              struct msg_welcome *welcome)
 {
     struct store_origin *origins = arena_array(&node->arena, KNOWN_MAX, sizeof *origins);
     struct origin_heads *known = arena_array(&node->arena, KNOWN_MAX, sizeof *known);
@@ -285,7 +309,8 @@ static enum err welcome_known(struct node *node, const struct link *link, struct
     return ERR_OK;
 }
 
-static enum err welcome_escrow(struct node *node, const struct link *link, struct msg_welcome *welcome)
+static enum err welcome_escrow(struct node *node, const struct link *link,
+                               struct msg_welcome *welcome)
 {
     struct store_segment segments[CONTINUES_MAX];
     size_t n;
@@ -295,7 +320,8 @@ static enum err welcome_escrow(struct node *node, const struct link *link, struc
         return ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < n; i++) {
-        heads[i] = (struct head){segments[i].name, (uint64_t)segments[i].held, segments[i].held_hash};
+        heads[i] =
+            (struct head){segments[i].name, (uint64_t)segments[i].held, segments[i].held_hash};
     }
     welcome->escrow = heads;
     welcome->escrow_count = n;
@@ -316,7 +342,10 @@ static enum err welcome_ancestors(struct node *node, struct msg_welcome *welcome
     for (size_t i = 0; i < node->address_count; i++) {
         addresses[i] = node->addresses[i];
     }
-    *out = (struct ancestor){.unit = self->code, .node = node->identity.node, .key = own.key, .addresses = addresses,
+    *out = (struct ancestor){.unit = self->code,
+                             .node = node->identity.node,
+                             .key = own.key,
+                             .addresses = addresses,
                              .address_count = node->address_count};
     welcome->ancestors = out;
     welcome->ancestor_count = 1;
@@ -336,13 +365,15 @@ static enum err send_catalogue(struct node *node, struct link *link)
     TRY(store_fact_blob(node->store, "catalogue", &node->arena, &content));
     message->u.catalogue.version = node->view.catalogue.version;
     message->u.catalogue.content = content;
-    TRY(store_fact_fixed(node->store, "catalogue_signature", message->u.catalogue.signature.b, SIGNATURE_BYTES));
+    TRY(store_fact_fixed(node->store, "catalogue_signature", message->u.catalogue.signature.b,
+                         SIGNATURE_BYTES));
     link->catalogue_told = node->view.catalogue.version;
     node_send(node, link, message);
     return ERR_OK;
 }
 
-static enum err welcome_child(struct node *node, struct link *link, const struct msg_hello *hello, struct store_child *child)
+static enum err welcome_child(struct node *node, struct link *link, const struct msg_hello *hello,
+                              struct store_child *child)
 {
     struct message *message = node_message(node, MESSAGE_WELCOME);
     const struct unit *unit = &node->view.tree.units[view_unit(&node->view, link->unit)];
@@ -375,7 +406,8 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     TRY(store_alarm_delete(node->store, "child-refused", link->address));
     link->state = SESSION_LIVE;
     link->exact = false;
-    /* A place in our feed that this file never gave out is one of a file that is gone: from the start then. */
+    /* A place in our feed that this file never gave out is one of a file that is gone: from the
+     * start then. */
     struct feed_mark have = hello->have;
     bool ours;
     TRY(node_knows_session(node, &have.session, &ours));
@@ -410,7 +442,8 @@ static void on_hello(struct node *node, struct link *link, const struct msg_hell
     }
     struct link *older = link_of_unit(node, link->unit, link);
     if (older != NULL) {
-        node_log(node, false, "link=%" PRIu64 " unit=%s replaced_by=%" PRIu64, older->id, link->address, link->id);
+        node_log(node, false, "link=%" PRIu64 " unit=%s replaced_by=%" PRIu64, older->id,
+                 link->address, link->id);
         node_close_link(node, older, "replaced by a newer link of the same node");
     }
     fail(node, welcome_child(node, link, hello, &child), "welcome");
@@ -438,7 +471,8 @@ static void on_batch(struct node *node, struct link *link, const struct msg_batc
 }
 
 /* Compares one digest; true when the origin's cells are to be sent again. */
-static enum err compare_digest(struct node *node, struct link *link, const struct digest *digest, bool *again)
+static enum err compare_digest(struct node *node, struct link *link, const struct digest *digest,
+                               bool *again)
 {
     struct cached_origin *origin;
     int64_t rows;
@@ -461,9 +495,13 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     id_format(&digest->origin, name);
     if (id_equal(&sum, &digest->sum)) {
         if (map_get(&link->unequal, &origin->row.id) != NULL) {
-            struct store_alarm alarm = {.code = "digest", .subject = name, .since = node->now.wall, .mended = true,
-                                        .text = "the cells of this origin differed from its own at a mark; they were sent "
-                                                "again and are equal now"};
+            struct store_alarm alarm = {
+                .code = "digest",
+                .subject = name,
+                .since = node->now.wall,
+                .mended = true,
+                .text = "the cells of this origin differed from its own at a mark; they were sent "
+                        "again and are equal now"};
             map_clear(&link->unequal);
             TRY(store_alarm_put(node->store, &alarm));
         }
@@ -474,8 +512,10 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     }
     *again = link->repairs < REPAIRS_MAX;
     link->repairs++;
-    return node_alarm(node, "digest", name, "the cells of this origin, which come through unit %s, differ from its own; %s",
-                      link->address, *again ? "they are sent again" : "sending them again did not help");
+    return node_alarm(
+        node, "digest", name,
+        "the cells of this origin, which come through unit %s, differ from its own; %s",
+        link->address, *again ? "they are sent again" : "sending them again did not help");
 }
 
 static enum err settle_mark(struct node *node, struct link *link)
@@ -501,8 +541,10 @@ static enum err settle_mark(struct node *node, struct link *link)
     struct id hashes;
     TRY(store_refused_sum(node->store, link->origin, &rows, &counts, &hashes));
     if (rows == 0 && origin->row.cell_count != link->escrow_facts) {
-        TRY(node_alarm(node, "conserved", link->address, "the cells of unit %s stand for %" PRId64 " entries; its ledger has %"
-                       PRId64, link->address, origin->row.cell_count, link->escrow_facts));
+        TRY(node_alarm(node, "conserved", link->address,
+                       "the cells of unit %s stand for %" PRId64
+                       " entries; its ledger has %" PRId64,
+                       link->address, origin->row.cell_count, link->escrow_facts));
     }
     link->exact = link->unequal.count == 0 && link->ask_again_count == 0;
     link->exact_as_of = link->exact ? node->now.wall : link->exact_as_of;
@@ -545,11 +587,13 @@ static enum err acknowledge(struct node *node, struct link *link)
     return ERR_OK;
 }
 
-/* What the root is known to have of the child's feed follows from what it has of ours: one pair at a time is watched. */
+/* What the root is known to have of the child's feed follows from what it has of ours: one pair at
+ * a time is watched. */
 static void follow_probe(struct node *node, struct link *link)
 {
     if (link->probe_own != 0 && node->root_revision >= link->probe_own) {
-        link->root_revision = link->probe_child > link->root_revision ? link->probe_child : link->root_revision;
+        link->root_revision =
+            link->probe_child > link->root_revision ? link->probe_child : link->root_revision;
         link->probe_own = 0;
         if (link->received.revision > link->root_revision) {
             link->probe_child = link->received.revision;
@@ -559,7 +603,8 @@ static void follow_probe(struct node *node, struct link *link)
     if (link->root_revision > link->told_root_revision) {
         struct message *message = node_message(node, MESSAGE_PING);
         if (message != NULL) {
-            message->u.ping = (struct msg_ping){.answer = true, .now = node->now.wall, .root_revision = link->root_revision};
+            message->u.ping = (struct msg_ping){
+                .answer = true, .now = node->now.wall, .root_revision = link->root_revision};
             node_send(node, link, message);
             link->told_root_revision = link->root_revision;
         }
@@ -587,19 +632,23 @@ enum err downlink_settle(struct node *node, struct link *link)
 
 static void on_ping(struct node *node, struct link *link, const struct msg_ping *ping)
 {
-    bool same = ping->upto.revision == link->received.revision && id_equal(&ping->upto.session, &link->received.session);
+    bool same = ping->upto.revision == link->received.revision &&
+                id_equal(&ping->upto.session, &link->received.session);
     if (ping->at_head && link->exact && same) {
         link->exact_as_of = node->now.wall;
         fail(node, rows_set_state(node, link, LINK_EXACT), "child state");
     }
     if (ping->at_head && same && node->damage_count > 0) {
-        link->ack_due = true; /* an idle child is at a mark all the time: what the audit found is mended now */
+        link->ack_due =
+            true; /* an idle child is at a mark all the time: what the audit found is mended now */
         link->mark_due = true;
     }
     if (!ping->answer) {
         struct message *message = node_message(node, MESSAGE_PING);
         if (message != NULL) {
-            message->u.ping = (struct msg_ping){.answer = true, .nonce = ping->nonce, .now = node->now.wall,
+            message->u.ping = (struct msg_ping){.answer = true,
+                                                .nonce = ping->nonce,
+                                                .now = node->now.wall,
                                                 .root_revision = link->root_revision};
             node_send(node, link, message);
         }
@@ -628,7 +677,8 @@ void downlink_message(struct node *node, struct link *link, const struct message
     } else if (message->type == MESSAGE_PING) {
         on_ping(node, link, &message->u.ping);
     } else if (message->type == MESSAGE_REFUSE) {
-        node_log(node, true, "link=%" PRIu64 " unit=%s says=\"%s\"", link->id, link->address, message->u.refuse.text);
+        node_log(node, true, "link=%" PRIu64 " unit=%s says=\"%s\"", link->id, link->address,
+                 message->u.refuse.text);
         node_close_link(node, link, "the child ended the link");
     } else {
         refuse_link(node, link, REFUSAL_BROKEN, "a message that a child does not send");

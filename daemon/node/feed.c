@@ -1,15 +1,17 @@
-/* The feed going out: one batch at a time on each link, read from the store in short reads after the flush of a batch.
+/* The feed going out: one batch at a time on each link, read from the store in short reads after
+ * the flush of a batch.
  *
- * 1. Rows about places and chains (units, hostings, statuses, segment openings, signed heads) go ahead of everything, in
- *    order of revision, until none is left: cells never come to a parent that could not know their unit or origin.
+ * 1. Rows about places and chains (units, hostings, statuses, segment openings, signed heads) go
+ * ahead of everything, in order of revision, until none is left: cells never come to a parent that
+ * could not know their unit or origin.
  * 2. Upwards, own entries follow, in the order of the own ledger.
- * 3. Then cells in order of revision. An own cell waits until the entries that it counts were sent, and the cells behind
- *    it wait too; every batch brings those entries nearer.
+ * 3. Then cells in order of revision. An own cell waits until the entries that it counts were sent,
+ * and the cells behind it wait too; every batch brings those entries nearer.
  * 4. When all three have reached the end, the batch carries the mark.
  *
- * `upto` of a batch is the revision up to which the receiver has everything once it has applied this and the batches
- * before. It only moves when the rows of step 1 have been read to the end. A lost link loses nothing: the next session
- * starts from what the receiver says it has. */
+ * `upto` of a batch is the revision up to which the receiver has everything once it has applied
+ * this and the batches before. It only moves when the rows of step 1 have been read to the end. A
+ * lost link loses nothing: the next session starts from what the receiver says it has. */
 #include <string.h>
 
 #include "node/internal.h"
@@ -32,7 +34,9 @@ struct builder {
 
 void feed_start(struct node *node, struct sender *out, struct feed_mark have)
 {
-    *out = (struct sender){.acked = have, .rows_read = have.revision, .cells_read = have.revision,
+    *out = (struct sender){.acked = have,
+                           .rows_read = have.revision,
+                           .cells_read = have.revision,
                            .window_bytes = WINDOW_START_BYTES};
     (void)node;
 }
@@ -42,8 +46,8 @@ static bool room_left(const struct builder *b)
     return b->bytes < b->room;
 }
 
-/* Whether a row about this unit goes over the link. Up goes all that was not learned from above; down goes what was not
- * learned from below and lies at or under the child. */
+/* Whether a row about this unit goes over the link. Up goes all that was not learned from above;
+ * down goes what was not learned from below and lies at or under the child. */
 static bool wanted(const struct builder *b, int64_t unit_id, int64_t scope)
 {
     if (b->link->up) {
@@ -51,7 +55,8 @@ static bool wanted(const struct builder *b, int64_t unit_id, int64_t scope)
     }
     int unit = view_unit(&b->node->view, unit_id);
     int child = view_unit(&b->node->view, b->link->unit);
-    return scope != SCOPE_BELOW && unit != TREE_NONE && child != TREE_NONE && view_within(&b->node->view, unit, child);
+    return scope != SCOPE_BELOW && unit != TREE_NONE && child != TREE_NONE &&
+           view_within(&b->node->view, unit, child);
 }
 
 static enum err add_units(struct builder *b, int64_t *last)
@@ -68,7 +73,9 @@ static enum err add_units(struct builder *b, int64_t *last)
     for (size_t i = 0; i < n; i++) {
         if (wanted(b, rows[i].code, rows[i].scope)) {
             struct unit_row *row = &out[b->batch->unit_count++];
-            *row = (struct unit_row){.name = rows[i].name, .level = rows[i].level, .decider = rows[i].decider,
+            *row = (struct unit_row){.name = rows[i].name,
+                                     .level = rows[i].level,
+                                     .decider = rows[i].decider,
                                      .count = rows[i].count};
             TRY(node_text(node, rows[i].code, &row->code));
             TRY(edges_decode(rows[i].edges, &node->arena, &row->edges, &row->edge_count));
@@ -93,9 +100,13 @@ static enum err add_hostings(struct builder *b, int64_t *last)
     for (size_t i = 0; i < n; i++) {
         if (wanted(b, rows[i].unit, rows[i].scope)) {
             struct hosting_row *row = &out[b->batch->hosting_count++];
-            *row = (struct hosting_row){.node = rows[i].node, .origin = rows[i].origin, .key = rows[i].key,
-                                        .number = rows[i].number, .revoked = rows[i].revoked,
-                                        .decider = rows[i].decider, .count = rows[i].count};
+            *row = (struct hosting_row){.node = rows[i].node,
+                                        .origin = rows[i].origin,
+                                        .key = rows[i].key,
+                                        .number = rows[i].number,
+                                        .revoked = rows[i].revoked,
+                                        .decider = rows[i].decider,
+                                        .count = rows[i].count};
             TRY(node_text(node, rows[i].unit, &row->unit));
             b->bytes += 2 * ROW_ROOM_BYTES;
         }
@@ -117,8 +128,10 @@ static enum err add_statuses(struct builder *b, int64_t *last)
     b->batch->statuses = out;
     for (size_t i = 0; i < n && b->link->up; i++) {
         struct status_row *row = &out[b->batch->status_count++];
-        *row = (struct status_row){.node = rows[i].node, .state = (enum link_state)rows[i].state,
-                                   .exact_as_of = rows[i].exact_as_of, .held = rows[i].held};
+        *row = (struct status_row){.node = rows[i].node,
+                                   .state = (enum link_state)rows[i].state,
+                                   .exact_as_of = rows[i].exact_as_of,
+                                   .held = rows[i].held};
         TRY(node_text(node, rows[i].unit, &row->unit));
         b->bytes += ROW_ROOM_BYTES;
     }
@@ -142,7 +155,8 @@ static enum err add_openings(struct builder *b, int64_t *last)
         struct bytes continues;
         struct head *heads;
         TRY(node_origin(node, rows[i].origin, &origin));
-        bool goes = b->link->up ? origin->row.scope != SCOPE_ABOVE : origin->row.scope != SCOPE_BELOW;
+        bool goes =
+            b->link->up ? origin->row.scope != SCOPE_ABOVE : origin->row.scope != SCOPE_BELOW;
         if (!goes) {
             continue;
         }
@@ -173,7 +187,8 @@ static enum err add_signed_heads(struct builder *b, int64_t *last)
         struct bytes bytes;
         if (rows[i].scope != SCOPE_ABOVE &&
             store_origin_signed(node->store, rows[i].id, &node->arena, &bytes) == ERR_OK) {
-            TRY(signed_heads_decode(bytes, &node->arena, &rows[i].name, &out[b->batch->signed_heads_count]));
+            TRY(signed_heads_decode(bytes, &node->arena, &rows[i].name,
+                                    &out[b->batch->signed_heads_count]));
             b->batch->signed_heads_count++;
             b->bytes += 3 * ROW_ROOM_BYTES;
         }
@@ -182,12 +197,13 @@ static enum err add_signed_heads(struct builder *b, int64_t *last)
     return ERR_OK;
 }
 
-/* Step 1: reads all five kinds from where the last batch ended. The kind that was cut first says how far all got; the
- * others' rows beyond it are sent again, which changes nothing. */
+/* Step 1: reads all five kinds from where the last batch ended. The kind that was cut first says
+ * how far all got; the others' rows beyond it are sent again, which changes nothing. */
 static enum err add_rows(struct builder *b)
 {
     typedef enum err (*add_fn)(struct builder *, int64_t *);
-    static const add_fn KINDS[] = {add_units, add_hostings, add_statuses, add_openings, add_signed_heads};
+    static const add_fn KINDS[] = {add_units, add_hostings, add_statuses, add_openings,
+                                   add_signed_heads};
     int64_t least = INT64_MAX;
     if (b->link->out.rows_read >= b->node->head) {
         b->rows_done = true;
@@ -209,12 +225,14 @@ static size_t entry_bytes(const struct entry *entry)
 }
 
 /* One page of one segment; *stop when there is no room left. */
-static enum err add_segment_page(struct builder *b, const struct store_segment *segment, struct entry *out, bool *stop)
+static enum err add_segment_page(struct builder *b, const struct store_segment *segment,
+                                 struct entry *out, bool *stop)
 {
     struct node *node = b->node;
     struct sender *sender = &b->link->out;
     int64_t after = sender->entries_read - segment->base;
-    size_t page = segment->length - after < ENTRIES_PAGE ? (size_t)(segment->length - after) : ENTRIES_PAGE;
+    size_t page =
+        segment->length - after < ENTRIES_PAGE ? (size_t)(segment->length - after) : ENTRIES_PAGE;
     struct store_entry *rows = arena_array(&node->arena, page, sizeof *rows);
     size_t n;
     if (rows == NULL) {
@@ -228,10 +246,18 @@ static enum err add_segment_page(struct builder *b, const struct store_segment *
         }
         struct entry *entry = &out[b->batch->entry_count];
         const struct store_entry *row = &rows[i];
-        *entry = (struct entry){.segment = segment->name, .seq = (uint64_t)row->seq, .kind = (enum entry_kind)row->kind,
-                                .day = row->day, .value = row->value, .hosting = row->hosting,
-                                .refers_segment = row->refers_segment, .refers_seq = (uint64_t)row->refers_seq,
-                                .key = row->key, .note = row->note, .recorded_at = row->recorded_at, .act = row->act};
+        *entry = (struct entry){.segment = segment->name,
+                                .seq = (uint64_t)row->seq,
+                                .kind = (enum entry_kind)row->kind,
+                                .day = row->day,
+                                .value = row->value,
+                                .hosting = row->hosting,
+                                .refers_segment = row->refers_segment,
+                                .refers_seq = (uint64_t)row->refers_seq,
+                                .key = row->key,
+                                .note = row->note,
+                                .recorded_at = row->recorded_at,
+                                .act = row->act};
         TRY(node_text(node, row->unit, &entry->unit));
         TRY(node_text(node, row->measure, &entry->measure));
         TRY(node_text(node, row->category, &entry->category));
@@ -255,7 +281,8 @@ static enum err add_entries(struct builder *b)
         return ERR_OK;
     }
     int64_t pending = node->ledger_length - sender->entries_read;
-    struct entry *out = arena_array(&node->arena, pending < BATCH_ROWS_MAX ? (size_t)pending : BATCH_ROWS_MAX, sizeof *out);
+    struct entry *out = arena_array(
+        &node->arena, pending < BATCH_ROWS_MAX ? (size_t)pending : BATCH_ROWS_MAX, sizeof *out);
     struct store_segment segments[SEGMENTS];
     size_t n = SEGMENTS;
     if (out == NULL) {
@@ -324,7 +351,8 @@ static enum err take_cells(struct builder *b, const struct store_cell *rows, siz
     b->cells_done = n < CELLS_PAGE;
     for (size_t i = 0; i < n; i++) {
         bool goes = b->link->up || wanted(b, rows[i].key.unit, rows[i].scope);
-        bool waits = b->link->up && rows[i].scope == SCOPE_OWN && rows[i].last > sender->entries_read;
+        bool waits =
+            b->link->up && rows[i].scope == SCOPE_OWN && rows[i].last > sender->entries_read;
         if (!room_left(b) || waits) {
             b->cells_done = false;
             return ERR_OK;
@@ -372,7 +400,8 @@ static enum err sign_own_heads(struct node *node)
     heads.key = hosting.key;
     buf_clear(&node->scratch);
     signed_heads_bytes(&heads, &node->scratch);
-    TRY(node->env.sign(node->env.ctx, (struct bytes){node->scratch.data, node->scratch.len}, &heads.signature));
+    TRY(node->env.sign(node->env.ctx, (struct bytes){node->scratch.data, node->scratch.len},
+                       &heads.signature));
     TRY(node_write(node));
     buf_init(&bytes, 1 << 16);
     enum err err = heads_encode(frontier, heads.heads.head_count, &bytes);
@@ -384,7 +413,8 @@ static enum err sign_own_heads(struct node *node)
         err = node_origin(node, node->own_origin, &own);
         if (err == ERR_OK) {
             own->row.rev = node_next_revision(node);
-            err = store_origin_signed_set(node->store, node->own_origin, bytes.data, bytes.len, own->row.rev);
+            err = store_origin_signed_set(node->store, node->own_origin, bytes.data, bytes.len,
+                                          own->row.rev);
         }
     }
     buf_deinit(&bytes);
@@ -405,8 +435,10 @@ static enum err add_mark(struct builder *b)
     void *value;
     while (map_next(&node->origins, &at, &key, &value)) {
         struct cached_origin *origin = value;
-        if (origin->row.scope != SCOPE_ABOVE && !origin->marked && b->batch->digest_count < BATCH_ROWS_MAX) {
-            out[b->batch->digest_count++] = (struct digest){origin->row.name, origin->row.digest, origin->row.cell_count};
+        if (origin->row.scope != SCOPE_ABOVE && !origin->marked &&
+            b->batch->digest_count < BATCH_ROWS_MAX) {
+            out[b->batch->digest_count++] =
+                (struct digest){origin->row.name, origin->row.digest, origin->row.cell_count};
             origin->marked = true;
             TRY(note_origin(b, origin->row.id));
         }
@@ -421,8 +453,9 @@ static enum err add_mark(struct builder *b)
 static bool nothing_to_say(const struct builder *b)
 {
     const struct msg_batch *batch = b->batch;
-    bool empty = batch->unit_count + batch->hosting_count + batch->status_count + batch->opening_count +
-                     batch->signed_heads_count + batch->entry_count + batch->cell_count ==
+    bool empty = batch->unit_count + batch->hosting_count + batch->status_count +
+                     batch->opening_count + batch->signed_heads_count + batch->entry_count +
+                     batch->cell_count ==
                  0;
     bool moved = b->link->up ? false : batch->upto.revision > b->link->out.acked.revision;
     return empty && !moved && (!batch->mark || b->link->out.marked);
@@ -434,7 +467,8 @@ static enum err build(struct builder *b)
     struct sender *out = &b->link->out;
     bool up = b->link->up;
     b->entries_done = !up;
-    b->origins = arena_array(&node->arena, CELLS_PAGE + node->origins.count + 1, sizeof *b->origins);
+    b->origins =
+        arena_array(&node->arena, CELLS_PAGE + node->origins.count + 1, sizeof *b->origins);
     if (b->origins == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -462,14 +496,16 @@ enum err feed_pump(struct node *node, struct link *link)
     if (link->state != SESSION_LIVE || out->in_flight || (!behind && out->marked)) {
         return ERR_OK;
     }
-    if (link->up && node->signed_length != node->ledger_length && out->entries_read >= node->ledger_length) {
+    if (link->up && node->signed_length != node->ledger_length &&
+        out->entries_read >= node->ledger_length) {
         TRY(sign_own_heads(node));
     }
     struct message *message = node_message(node, MESSAGE_BATCH);
     if (message == NULL) {
         return ERR_NO_MEMORY;
     }
-    struct builder b = {.node = node, .link = link, .batch = &message->u.batch, .room = out->window_bytes};
+    struct builder b = {
+        .node = node, .link = link, .batch = &message->u.batch, .room = out->window_bytes};
     map_init(&b.origin_seen, sizeof(int64_t), 1);
     enum err err = build(&b);
     map_deinit(&b.origin_seen);

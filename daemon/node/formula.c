@@ -24,7 +24,8 @@ static void skip_space(struct parser *p)
 
 static enum err wrong(struct parser *p, const char *why)
 {
-    return err_fail(p->msg, ERR_REFUSED, "formula \"%s\", at character %d: %s", p->text, (int)(p->at - p->text) + 1, why);
+    return err_fail(p->msg, ERR_REFUSED, "formula \"%s\", at character %d: %s", p->text,
+                    (int)(p->at - p->text) + 1, why);
 }
 
 static enum err emit(struct parser *p, struct formula_step step)
@@ -57,7 +58,8 @@ static enum err parse_constant(struct parser *p)
 
 static bool is_code_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 128;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 128;
 }
 
 static enum err parse_measure(struct parser *p)
@@ -81,10 +83,12 @@ static enum err parse_measure(struct parser *p)
             nearest_offer(&nearest, p->catalogue->measures[i].code);
         }
         nearest_format(&nearest, hint, sizeof hint);
-        return err_fail(p->msg, ERR_REFUSED, "formula \"%s\": measure %s is not in the catalogue%s", p->text, code, hint);
+        return err_fail(p->msg, ERR_REFUSED, "formula \"%s\": measure %s is not in the catalogue%s",
+                        p->text, code, hint);
     }
     p->at += n;
-    return emit(p, (struct formula_step){.op = FORMULA_MEASURE, .measure = (size_t)(measure - p->catalogue->measures)});
+    return emit(p, (struct formula_step){.op = FORMULA_MEASURE,
+                                         .measure = (size_t)(measure - p->catalogue->measures)});
 }
 
 static enum err parse_factor(struct parser *p)
@@ -146,7 +150,8 @@ static enum err parse_sum(struct parser *p)
     }
 }
 
-enum err formula_parse(const char *text, const struct catalogue *catalogue, struct formula *out, struct errmsg *msg)
+enum err formula_parse(const char *text, const struct catalogue *catalogue, struct formula *out,
+                       struct errmsg *msg)
 {
     out->count = 0;
     struct parser p = {.text = text, .at = text, .catalogue = catalogue, .out = out, .msg = msg};
@@ -185,8 +190,10 @@ static bool add(struct fraction a, struct fraction b, struct fraction *out)
 {
     wide left;
     wide right;
-    bool over = wide_mul_overflows(a.over, b.under, &left) || wide_mul_overflows(b.over, a.under, &right) ||
-                wide_add_overflows(left, right, &out->over) || wide_mul_overflows(a.under, b.under, &out->under);
+    bool over = wide_mul_overflows(a.over, b.under, &left) ||
+                wide_mul_overflows(b.over, a.under, &right) ||
+                wide_add_overflows(left, right, &out->over) ||
+                wide_mul_overflows(a.under, b.under, &out->under);
     if (!over) {
         reduce(out);
     }
@@ -195,7 +202,8 @@ static bool add(struct fraction a, struct fraction b, struct fraction *out)
 
 static bool multiply(struct fraction a, struct fraction b, struct fraction *out)
 {
-    bool over = wide_mul_overflows(a.over, b.over, &out->over) || wide_mul_overflows(a.under, b.under, &out->under);
+    bool over = wide_mul_overflows(a.over, b.over, &out->over) ||
+                wide_mul_overflows(a.under, b.under, &out->under);
     if (!over && out->under != 0) {
         reduce(out);
     }
@@ -222,8 +230,8 @@ static bool apply(enum formula_op op, struct fraction a, struct fraction b, stru
     return false;
 }
 
-enum err formula_compute(const struct formula *formula, const struct catalogue *catalogue, formula_value_fn value, void *ctx,
-                         bool *there, struct fraction *out)
+enum err formula_compute(const struct formula *formula, const struct catalogue *catalogue,
+                         formula_value_fn value, void *ctx, bool *there, struct fraction *out)
 {
     struct fraction stack[FORMULA_STEPS_MAX];
     size_t n = 0;

@@ -1,5 +1,5 @@
-/* Indicator formulas: + - * / and parentheses over measures and constants, in units (not smallest steps), computed in
- * exact fractions and rounded once, half away from zero. */
+/* Indicator formulas: + - * / and parentheses over measures and constants, in units (not smallest
+ * steps), computed in exact fractions and rounded once, half away from zero. */
 #ifndef TALLY_NODE_FORMULA_H
 #define TALLY_NODE_FORMULA_H
 
@@ -13,7 +13,15 @@ struct fraction {
     wide under; /* > 0 */
 };
 
-enum formula_op { FORMULA_MEASURE, FORMULA_CONSTANT, FORMULA_ADD, FORMULA_SUB, FORMULA_MUL, FORMULA_DIV, FORMULA_NEGATE };
+enum formula_op {
+    FORMULA_MEASURE,
+    FORMULA_CONSTANT,
+    FORMULA_ADD,
+    FORMULA_SUB,
+    FORMULA_MUL,
+    FORMULA_DIV,
+    FORMULA_NEGATE
+};
 
 struct formula_step {
     enum formula_op op;
@@ -27,16 +35,18 @@ struct formula {
     size_t count;
 };
 
-/* ERR_REFUSED with the place in the text and the reason: an unknown measure (the nearest are named), a missing
- * parenthesis, too long. */
-enum err formula_parse(const char *text, const struct catalogue *catalogue, struct formula *out, struct errmsg *msg) MUST_CHECK;
+/* ERR_REFUSED with the place in the text and the reason: an unknown measure (the nearest are
+ * named), a missing parenthesis, too long. */
+enum err formula_parse(const char *text, const struct catalogue *catalogue, struct formula *out,
+                       struct errmsg *msg) MUST_CHECK;
 
 /* Gives the total of a measure in smallest steps. */
 typedef enum err (*formula_value_fn)(void *ctx, size_t measure, wide *value);
 
 /* *there false: no value (division by zero, or a number beyond 128 bits on the way). */
-enum err formula_compute(const struct formula *formula, const struct catalogue *catalogue, formula_value_fn value, void *ctx,
-                         bool *there, struct fraction *out) MUST_CHECK;
+enum err formula_compute(const struct formula *formula, const struct catalogue *catalogue,
+                         formula_value_fn value, void *ctx, bool *there, struct fraction *out)
+    MUST_CHECK;
 
 /* Decimal text with that many decimals, rounded half away from zero; false when it does not fit. */
 bool fraction_format(const struct fraction *fraction, int decimals, char out[FRACTION_TEXT_BYTES]);

@@ -1,6 +1,7 @@
-/* Inside the node: its state, and what its files ask of each other. Files from the bottom up: view (units, catalogue),
- * state (caches, effects, alarms), cells (roll-up), ledger (own entries), rows (rows of the feed), feed (batches out),
- * receive (batches in), uplink, downlink (sessions), record, admin, join (requests), audit, node (dispatch). */
+/* Inside the node: its state, and what its files ask of each other. Files from the bottom up: view
+ * (units, catalogue), state (caches, effects, alarms), cells (roll-up), ledger (own entries), rows
+ * (rows of the feed), feed (batches out), receive (batches in), uplink, downlink (sessions),
+ * record, admin, join (requests), audit, node (dispatch). */
 #ifndef TALLY_NODE_INTERNAL_H
 #define TALLY_NODE_INTERNAL_H
 
@@ -9,15 +10,15 @@
 #include "proto/act.h"
 
 enum {
-    LINKS_MAX = 20000,             /* live links of one node */
-    WAITERS_MAX = 4096,            /* clients that wait for a revision */
-    HELD_ROWS_MAX = 100000,        /* held cells of one node */
-    REFUSED_ROWS_KEPT = 100000,    /* refused rows remembered */
-    ALARMS_MAX = 200,              /* alarms shown */
+    LINKS_MAX = 20000,          /* live links of one node */
+    WAITERS_MAX = 4096,         /* clients that wait for a revision */
+    HELD_ROWS_MAX = 100000,     /* held cells of one node */
+    REFUSED_ROWS_KEPT = 100000, /* refused rows remembered */
+    ALARMS_MAX = 200,           /* alarms shown */
     EFFECTS_ARENA_BYTES = 256 << 20,
-    PING_EVERY_MS = 5000,          /* said when nothing else was */
-    SILENCE_MS = 20000,            /* a link that heard nothing for so long is closed */
-    WINDOW_MIN_BYTES = 4096,       /* of a batch; adapts between these */
+    PING_EVERY_MS = 5000,    /* said when nothing else was */
+    SILENCE_MS = 20000,      /* a link that heard nothing for so long is closed */
+    WINDOW_MIN_BYTES = 4096, /* of a batch; adapts between these */
     WINDOW_START_BYTES = 65536,
     WINDOW_MAX_BYTES = 512 * 1024,
     DAY_MS = 86400 * 1000,
@@ -39,28 +40,29 @@ enum session_state { SESSION_DOWN, SESSION_HELLO, SESSION_LIVE, SESSION_CLOSING 
 
 /* One direction of the feed on a link, seen by the sender. */
 struct sender {
-    struct feed_mark acked;  /* what the receiver has */
-    int64_t rows_read;       /* units, hostings, statuses, segments, signed heads sent up to this revision */
-    int64_t cells_read;      /* cells sent up to this revision */
-    int64_t entries_read;    /* place in the own ledger up to which entries were sent (upwards only) */
+    struct feed_mark acked; /* what the receiver has */
+    int64_t
+        rows_read; /* units, hostings, statuses, segments, signed heads sent up to this revision */
+    int64_t cells_read;   /* cells sent up to this revision */
+    int64_t entries_read; /* place in the own ledger up to which entries were sent (upwards only) */
     int64_t entries_acked;
-    bool in_flight;          /* one batch waits for its acknowledgement */
+    bool in_flight; /* one batch waits for its acknowledgement */
     bool in_flight_mark;
     struct mono sent_at;
     size_t window_bytes;
-    bool marked;             /* the receiver has had a mark since anything was sent */
+    bool marked; /* the receiver has had a mark since anything was sent */
 };
 
 struct link {
     uint64_t id;
-    bool up;                 /* to the parent; else to a child */
+    bool up; /* to the parent; else to a child */
     enum session_state state;
     struct mono heard_at;
     struct mono spoke_at;
     struct sender out;
     /* what came in and must be acknowledged once the batch is flushed */
     bool ack_due;
-    struct feed_mark received;   /* upto of what was applied */
+    struct feed_mark received; /* upto of what was applied */
     bool mark_due;
     struct wall marked_at;
     const struct digest *digests;
@@ -68,21 +70,21 @@ struct link {
     struct refused_row *refused; /* in the batch arena */
     size_t refused_count;
     int64_t refused_total;
-    struct head escrow_head;     /* of the child's segment that grew last; length 0: none grew */
-    int64_t escrow_facts;        /* entries of the child's own ledger in escrow that are no acts */
-    struct map unequal;          /* origins whose digests differed at the last mark that named them */
-    const struct id *ask_again;  /* of them, those to be sent again; in the batch arena */
+    struct head escrow_head; /* of the child's segment that grew last; length 0: none grew */
+    int64_t escrow_facts;    /* entries of the child's own ledger in escrow that are no acts */
+    struct map unequal;      /* origins whose digests differed at the last mark that named them */
+    const struct id *ask_again; /* of them, those to be sent again; in the batch arena */
     size_t ask_again_count;
-    size_t repairs;              /* asked for in this session */
+    size_t repairs; /* asked for in this session */
     /* the child, on a downlink */
-    int64_t unit;                /* symbol */
+    int64_t unit; /* symbol */
     struct id node;
     struct hash key;
-    int64_t origin;              /* its own origin's number */
-    const char *address;         /* allocated */
+    int64_t origin;      /* its own origin's number */
+    const char *address; /* allocated */
     struct wall exact_as_of;
     bool exact;
-    int64_t probe_child;         /* child's revision that is at the root once ours is */
+    int64_t probe_child; /* child's revision that is at the root once ours is */
     int64_t probe_own;
     int64_t root_revision;
     int64_t told_root_revision;
@@ -104,7 +106,7 @@ struct waiter {
 struct cached_origin {
     struct store_origin row;
     bool dirty;
-    bool marked;  /* nothing of it changed since the last mark went up */
+    bool marked; /* nothing of it changed since the last mark went up */
 };
 
 /* How the heads stated for an origin stand against those known. */
@@ -157,29 +159,29 @@ struct node {
 
     struct id origin;
     int64_t own_origin;
-    int64_t hosting;             /* own hosting number */
-    struct hash root_key;        /* of the root node: verifies the catalogue */
-    struct id session;           /* this process */
+    int64_t hosting;      /* own hosting number */
+    struct hash root_key; /* of the root node: verifies the catalogue */
+    struct id session;    /* this process */
 
     /* the feed */
-    int64_t head;                /* last revision given */
-    int64_t read;                /* highest revision that any sender has read */
-    int64_t down_head;           /* last revision of a row that may go down */
+    int64_t head;      /* last revision given */
+    int64_t read;      /* highest revision that any sender has read */
+    int64_t down_head; /* last revision of a row that may go down */
     int64_t stored_head;
-    int64_t saved_head;          /* at the savepoint */
+    int64_t saved_head; /* at the savepoint */
     int64_t saved_down_head;
 
     /* own ledger */
     struct store_segment segment; /* id 0: none begun by this process */
     bool segment_dirty;
-    int64_t ledger_length;       /* entries in all own segments */
-    int64_t signed_length;       /* at which the heads were last signed */
+    int64_t ledger_length; /* entries in all own segments */
+    int64_t signed_length; /* at which the heads were last signed */
     struct wall newest_recording;
-    int64_t parent_offset_ms;    /* the parent's clock minus ours */
+    int64_t parent_offset_ms; /* the parent's clock minus ours */
     bool parent_clock_known;
 
     /* the batch */
-    struct arena arena;          /* messages and effects of the batch */
+    struct arena arena; /* messages and effects of the batch */
     struct effect_node *effects;
     struct effect_node **effects_end;
     struct effect_node *effect_at;
@@ -192,31 +194,31 @@ struct node {
     bool recheck_held;
     struct buf scratch;
 
-    struct map cells;            /* store_cell_key -> pending_cell */
-    struct map totals;           /* total_key -> total_delta */
-    struct map origins;          /* number -> cached_origin */
-    struct map stated;           /* origin's number -> stated_heads: what this batch said of its heads */
-    int64_t held_rows;           /* held cells in the store and pending */
-    int64_t refused_rows;        /* refused rows remembered */
-    struct map symbols;          /* SHA-less: 64-bit hash of text -> number; checked by text */
-    struct map names;            /* number -> const char *, in names_arena */
+    struct map cells;     /* store_cell_key -> pending_cell */
+    struct map totals;    /* total_key -> total_delta */
+    struct map origins;   /* number -> cached_origin */
+    struct map stated;    /* origin's number -> stated_heads: what this batch said of its heads */
+    int64_t held_rows;    /* held cells in the store and pending */
+    int64_t refused_rows; /* refused rows remembered */
+    struct map symbols;   /* SHA-less: 64-bit hash of text -> number; checked by text */
+    struct map names;     /* number -> const char *, in names_arena */
     struct arena names_arena;
 
     /* links */
     struct link **links;
     size_t link_count;
     size_t link_cap;
-    struct link *uplink;         /* one of them, or NULL */
-    struct feed_mark acked;      /* what the parent was last known to have */
+    struct link *uplink;          /* one of them, or NULL */
+    struct feed_mark acked;       /* what the parent was last known to have */
     struct feed_mark parent_have; /* what this file has of the parent's feed */
-    uint64_t uplink_said;        /* hash of what status says of the link up; 0: not known */
-    int64_t root_revision;       /* own revisions up to here are at the root */
-    int64_t entries_acked;       /* place in the own ledger up to which the escrow holds it */
+    uint64_t uplink_said;         /* hash of what status says of the link up; 0: not known */
+    int64_t root_revision;        /* own revisions up to here are at the root */
+    int64_t entries_acked;        /* place in the own ledger up to which the escrow holds it */
 
     struct waiter *waiters;
     size_t waiter_count;
 
-    struct audit *audit;         /* the recomputation under way, or NULL */
+    struct audit *audit; /* the recomputation under way, or NULL */
     struct mono audit_due;
     struct damage *damages;
     size_t damage_count;
@@ -228,7 +230,8 @@ void node_fail(struct node *node, enum err err, const char *what);
 struct effect *node_emit(struct node *node, enum effect_type type, uint64_t link);
 struct message *node_message(struct node *node, enum message_type type);
 void node_send(struct node *node, struct link *link, struct message *message);
-void node_log(struct node *node, bool warn, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void node_log(struct node *node, bool warn, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void node_close_link(struct node *node, struct link *link, const char *why);
 enum err node_write(struct node *node) MUST_CHECK; /* opens the transaction when it is not open */
 int64_t node_next_revision(struct node *node);
@@ -237,7 +240,8 @@ int64_t node_revision(struct node *node, int64_t current);
 enum err node_symbol(struct node *node, const char *text, int64_t *id) MUST_CHECK;
 enum err node_text(struct node *node, int64_t id, const char **text) MUST_CHECK;
 enum err node_origin(struct node *node, int64_t id, struct cached_origin **out) MUST_CHECK;
-enum err node_origin_named(struct node *node, const struct id *name, struct cached_origin **out) MUST_CHECK;
+enum err node_origin_named(struct node *node, const struct id *name, struct cached_origin **out)
+    MUST_CHECK;
 enum err node_origin_ensure(struct node *node, const struct id *name, int64_t via, int64_t scope,
                             struct cached_origin **out) MUST_CHECK;
 enum err node_alarm(struct node *node, const char *code, const char *subject, const char *fmt, ...)
@@ -250,15 +254,18 @@ struct link *node_link(struct node *node, uint64_t id);
 enum err node_knows_session(struct node *node, const struct id *session, bool *known) MUST_CHECK;
 
 /* ---- cells.c ---- */
-enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out) MUST_CHECK;
+enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
+    MUST_CHECK;
 enum err cells_flush(struct node *node) MUST_CHECK;
-enum err cells_message(struct node *node, const struct store_cell *cell, struct cell *out) MUST_CHECK;
+enum err cells_message(struct node *node, const struct store_cell *cell, struct cell *out)
+    MUST_CHECK;
 enum err cells_hash(struct node *node, const struct store_cell *cell, struct id *out) MUST_CHECK;
 /* The standing cell among those of one period, or NULL. */
 const struct store_cell *cells_standing(const struct store_cell *cells, size_t count);
 /* Takes held cells in whose reason is gone. */
 enum err cells_recheck_held(struct node *node) MUST_CHECK;
-enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell, const struct store_origin *origin);
+enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell,
+                                   const struct store_origin *origin);
 
 /* ---- ledger.c ---- */
 struct ledger_texts {
@@ -267,15 +274,18 @@ struct ledger_texts {
     const char *category;
     const char *author;
 };
-enum err ledger_append(struct node *node, struct store_entry *entry, const struct ledger_texts *texts,
-                       int64_t *place) MUST_CHECK;
+enum err ledger_append(struct node *node, struct store_entry *entry,
+                       const struct ledger_texts *texts, int64_t *place) MUST_CHECK;
 enum err ledger_act(struct node *node, const struct act *act, const char *author) MUST_CHECK;
 enum err ledger_flush(struct node *node) MUST_CHECK;
-enum err ledger_frontier(struct node *node, int64_t origin, struct head **heads, size_t *count) MUST_CHECK;
-enum err ledger_entry_message(struct store *store, struct arena *arena, const struct store_entry *row,
-                              const struct id *segment, struct entry *out) MUST_CHECK;
+enum err ledger_frontier(struct node *node, int64_t origin, struct head **heads, size_t *count)
+    MUST_CHECK;
+enum err ledger_entry_message(struct store *store, struct arena *arena,
+                              const struct store_entry *row, const struct id *segment,
+                              struct entry *out) MUST_CHECK;
 enum err heads_encode(const struct head *heads, size_t count, struct buf *out) MUST_CHECK;
-enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **heads, size_t *count) MUST_CHECK;
+enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **heads, size_t *count)
+    MUST_CHECK;
 enum err signed_heads_decode(struct bytes bytes, struct arena *arena, const struct id *origin,
                              struct signed_heads *out) MUST_CHECK;
 
@@ -291,7 +301,8 @@ enum err feed_pump(struct node *node, struct link *link) MUST_CHECK;
 void feed_start(struct node *node, struct sender *out, struct feed_mark have);
 
 /* ---- receive.c ---- */
-enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch) MUST_CHECK;
+enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch)
+    MUST_CHECK;
 
 /* ---- uplink.c, downlink.c ---- */
 void uplink_message(struct node *node, struct link *link, const struct message *message);
@@ -318,15 +329,16 @@ void apply_request(struct node *node, const struct request *request);
 void units_request(struct node *node, const struct request *request);
 void invite_request(struct node *node, const struct request *request);
 struct msg_reply *request_reply(struct node *node, const struct request *request);
-void request_refuse(struct node *node, const struct request *request, enum err err, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+void request_refuse(struct node *node, const struct request *request, enum err err, const char *fmt,
+                    ...) __attribute__((format(printf, 4, 5)));
 
 /* Takes a catalogue as the current one: stores it, loads it, looks at held rows again. */
 enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes content,
                                const struct signature *signature) MUST_CHECK;
 
 /* Checks formulas and what the published catalogue allows; lists the changes. */
-enum err admin_check_catalogue(struct node *node, const struct catalogue *next, struct errmsg *msg) MUST_CHECK;
+enum err admin_check_catalogue(struct node *node, const struct catalogue *next, struct errmsg *msg)
+    MUST_CHECK;
 
 /* ---- audit.c ---- */
 enum err audit_step(struct node *node) MUST_CHECK;
@@ -334,6 +346,7 @@ void audit_stop(struct node *node);
 /* At a mark: what was found damaged and can be computed here is mended. */
 enum err audit_mend(struct node *node) MUST_CHECK;
 /* Adds the origins of damaged cells that come over this link to those that are asked for again. */
-enum err audit_ask_again(struct node *node, const struct link *link, struct id *again, size_t *count) MUST_CHECK;
+enum err audit_ask_again(struct node *node, const struct link *link, struct id *again,
+                         size_t *count) MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
-/* Joining, at the parent: a stranger shows that it knows the secret of an invitation, bound to its TLS session, and is
- * given a place: a node id, an origin, a hosting act that raises the unit's hosting number. The network side certifies its
- * keys after the commit. The same key with the same invitation again gets the same answer, so that a lost reply costs
- * nothing; another key finds the invitation used. */
+/* Joining, at the parent: a stranger shows that it knows the secret of an invitation, bound to its
+ * TLS session, and is given a place: a node id, an origin, a hosting act that raises the unit's
+ * hosting number. The network side certifies its keys after the commit. The same key with the same
+ * invitation again gets the same answer, so that a lost reply costs nothing; another key finds the
+ * invitation used. */
 #include <string.h>
 
 #include "base/sha256.h"
@@ -12,14 +13,16 @@ static void refuse_join(struct node *node, uint64_t link, const char *text)
     struct message *message = node_message(node, MESSAGE_JOINED);
     struct effect *effect = message == NULL ? NULL : node_emit(node, EFFECT_SEND, link);
     if (effect != NULL) {
-        message->u.joined = (struct msg_joined){.err = ERR_REFUSED, .text = text, .unit = "", .unit_name = "", .unit_level = ""};
+        message->u.joined = (struct msg_joined){
+            .err = ERR_REFUSED, .text = text, .unit = "", .unit_name = "", .unit_level = ""};
         effect->message = message;
         node_log(node, true, "join=refused text=\"%s\"", text);
     }
 }
 
 /* The proof: HMAC(secret, exporter ‖ node request ‖ ca request). */
-static bool proves(const struct store_invite *invite, const struct msg_join *join, const struct node_joiner *joiner)
+static bool proves(const struct store_invite *invite, const struct msg_join *join,
+                   const struct node_joiner *joiner)
 {
     struct buf said;
     buf_init(&said, FRAME_MAX_BYTES);
@@ -32,7 +35,8 @@ static bool proves(const struct store_invite *invite, const struct msg_join *joi
     return good;
 }
 
-static const char *why_not(const struct node *node, const struct store_invite *invite, const struct node_joiner *joiner)
+static const char *why_not(const struct node *node, const struct store_invite *invite,
+                           const struct node_joiner *joiner)
 {
     if (invite->used && !hash_equal(&invite->key, &joiner->node_key)) {
         return "this invitation was used already; ask for a new one with tally invite";
@@ -44,8 +48,8 @@ static const char *why_not(const struct node *node, const struct store_invite *i
 }
 
 /* The hosting row of the unit after this join. */
-static enum err host(struct node *node, struct store_invite *invite, const struct node_joiner *joiner,
-                     struct store_hosting *hosting)
+static enum err host(struct node *node, struct store_invite *invite,
+                     const struct node_joiner *joiner, struct store_hosting *hosting)
 {
     struct cached_origin *origin;
     const char *code;
@@ -54,7 +58,8 @@ static enum err host(struct node *node, struct store_invite *invite, const struc
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
-    struct store_hosting next = {.unit = invite->unit, .key = joiner->node_key, .decider = node->origin, .scope = SCOPE_OWN};
+    struct store_hosting next = {
+        .unit = invite->unit, .key = joiner->node_key, .decider = node->origin, .scope = SCOPE_OWN};
     next.count = (had ? hosting->count : 0) + 1;
     next.number = (had && hosting->number > node->hosting ? hosting->number : node->hosting) + 1;
     node->env.random(node->env.ctx, next.node.b, sizeof next.node.b);
@@ -64,14 +69,23 @@ static enum err host(struct node *node, struct store_invite *invite, const struc
         node->env.random(node->env.ctx, next.origin.b, sizeof next.origin.b);
     }
     TRY(node_text(node, invite->unit, &code));
-    struct act act = {.kind = ACT_HOST, .unit = code, .name = "", .level = "", .parent = "", .day = DAY_NONE, .node = next.node,
-                      .origin = next.origin, .key = next.key, .number = (uint64_t)next.number};
+    struct act act = {.kind = ACT_HOST,
+                      .unit = code,
+                      .name = "",
+                      .level = "",
+                      .parent = "",
+                      .day = DAY_NONE,
+                      .node = next.node,
+                      .origin = next.origin,
+                      .key = next.key,
+                      .number = (uint64_t)next.number};
     TRY(ledger_act(node, &act, "join"));
     TRY(rows_put_hosting(node, &next));
     TRY(node_origin_ensure(node, &next.origin, invite->unit, SCOPE_BELOW, &origin));
     origin->row.unit = invite->unit;
     origin->dirty = true;
-    struct store_status status = {.unit = invite->unit, .node = next.node, .state = LINK_NEVER, .direct = true};
+    struct store_status status = {
+        .unit = invite->unit, .node = next.node, .state = LINK_NEVER, .direct = true};
     TRY(rows_put_status(node, &status));
     invite->used = true;
     invite->key = joiner->node_key;
@@ -95,24 +109,37 @@ static enum err answer(struct node *node, uint64_t link, const struct store_host
     for (size_t i = 0; i < node->address_count; i++) {
         addresses[i] = node->addresses[i];
     }
-    *parent = (struct ancestor){.unit = self->code, .node = node->identity.node, .key = own.key, .addresses = addresses,
+    *parent = (struct ancestor){.unit = self->code,
+                                .node = node->identity.node,
+                                .key = own.key,
+                                .addresses = addresses,
                                 .address_count = node->address_count};
-    *joined = (struct msg_joined){.text = "", .tree = node->identity.tree, .node = hosting->node, .origin = hosting->origin,
-                                  .unit = unit->code, .unit_name = unit->name, .unit_level = unit->level,
-                                  .hosting = hosting->number, .root_key = node->root_key, .ancestors = parent,
+    *joined = (struct msg_joined){.text = "",
+                                  .tree = node->identity.tree,
+                                  .node = hosting->node,
+                                  .origin = hosting->origin,
+                                  .unit = unit->code,
+                                  .unit_name = unit->name,
+                                  .unit_level = unit->level,
+                                  .hosting = hosting->number,
+                                  .root_key = node->root_key,
+                                  .ancestors = parent,
                                   .ancestor_count = 1};
     effect->joined = joined;
     node_log(node, false, "join=accepted unit=%s", unit->code);
     return ERR_OK;
 }
 
-void node_on_join(struct node *node, uint64_t link, const struct msg_join *join, const struct node_joiner *joiner)
+void node_on_join(struct node *node, uint64_t link, const struct msg_join *join,
+                  const struct node_joiner *joiner)
 {
     struct store_invite invite;
     struct store_hosting hosting;
     enum err err = store_invite_get(node->store, &join->invite, &invite);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && !proves(&invite, join, joiner))) {
-        refuse_join(node, link, "this office gave out no such invitation; check the token, or ask for a new one");
+        refuse_join(
+            node, link,
+            "this office gave out no such invitation; check the token, or ask for a new one");
         return;
     }
     const char *no = err == ERR_OK ? why_not(node, &invite, joiner) : NULL;

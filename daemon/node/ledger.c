@@ -1,4 +1,5 @@
-/* The own ledger: entries are appended to one segment per process, which is begun with the first entry. */
+/* The own ledger: entries are appended to one segment per process, which is begun with the first
+ * entry. */
 #include <string.h>
 
 #include "node/internal.h"
@@ -43,7 +44,8 @@ enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **hea
     return cur_done(&cur) ? ERR_OK : ERR_CORRUPT;
 }
 
-enum err signed_heads_decode(struct bytes bytes, struct arena *arena, const struct id *origin, struct signed_heads *out)
+enum err signed_heads_decode(struct bytes bytes, struct arena *arena, const struct id *origin,
+                             struct signed_heads *out)
 {
     struct cur cur = cur_over(bytes.data, bytes.len);
     struct head *heads;
@@ -88,7 +90,10 @@ static enum err begin_segment(struct node *node)
     TRY(ledger_frontier(node, node->own_origin, &heads, &count));
     struct store_segment segment = {.origin = node->own_origin, .base = node->ledger_length};
     node->env.random(node->env.ctx, segment.name.b, sizeof segment.name.b);
-    struct opening opening = {.origin = node->origin, .segment = segment.name, .continues = heads, .continue_count = count};
+    struct opening opening = {.origin = node->origin,
+                              .segment = segment.name,
+                              .continues = heads,
+                              .continue_count = count};
     segment.hash = opening_hash(&opening, &node->scratch);
     segment.held_hash = segment.hash;
     segment.rev = node_next_revision(node);
@@ -101,7 +106,8 @@ static enum err begin_segment(struct node *node)
     buf_init(&continues, HEADS_BLOB_MAX_BYTES);
     enum err err = heads_encode(heads, count, &continues);
     if (err == ERR_OK) {
-        err = store_segment_add(node->store, &segment, (struct bytes){continues.data, continues.len});
+        err =
+            store_segment_add(node->store, &segment, (struct bytes){continues.data, continues.len});
     }
     buf_deinit(&continues);
     if (err == ERR_OK) {
@@ -110,7 +116,8 @@ static enum err begin_segment(struct node *node)
     return err;
 }
 
-enum err ledger_append(struct node *node, struct store_entry *entry, const struct ledger_texts *texts, int64_t *place)
+enum err ledger_append(struct node *node, struct store_entry *entry,
+                       const struct ledger_texts *texts, int64_t *place)
 {
     TRY(node_write(node));
     if (node->segment.id == 0) {
@@ -160,8 +167,10 @@ enum err ledger_act(struct node *node, const struct act *act, const char *author
     struct buf bytes;
     buf_init(&bytes, CATALOGUE_MAX_BYTES);
     act_encode(act, &bytes);
-    struct store_entry entry = {.kind = ENTRY_ACT, .key = "", .note = "", .act = {bytes.data, bytes.len}};
-    struct ledger_texts texts = {.unit = act->unit, .measure = "", .category = "", .author = author};
+    struct store_entry entry = {
+        .kind = ENTRY_ACT, .key = "", .note = "", .act = {bytes.data, bytes.len}};
+    struct ledger_texts texts = {
+        .unit = act->unit, .measure = "", .category = "", .author = author};
     int64_t place;
     enum err err = bytes.failed ? ERR_NO_MEMORY : node_symbol(node, act->unit, &entry.unit);
     err = err == ERR_OK ? node_symbol(node, "", &entry.measure) : err;
@@ -180,8 +189,9 @@ enum err ledger_flush(struct node *node)
     return ERR_OK;
 }
 
-enum err ledger_entry_message(struct store *store, struct arena *arena, const struct store_entry *row,
-                              const struct id *segment, struct entry *out)
+enum err ledger_entry_message(struct store *store, struct arena *arena,
+                              const struct store_entry *row, const struct id *segment,
+                              struct entry *out)
 {
     *out = (struct entry){
         .segment = *segment,

@@ -2,19 +2,24 @@
  *
  * 1. node_begin takes the time and clears what the last batch left.
  * 2. Events change state in memory and rows in the open transaction, and line up effects.
- * 3. node_commit flushes cells and totals, then lets every link that has something to say or to acknowledge do so (reads of
- *    what was flushed), commits, and only then gives the effects out.
+ * 3. node_commit flushes cells and totals, then lets every link that has something to say or to
+ * acknowledge do so (reads of what was flushed), commits, and only then gives the effects out.
  *
- * When anything in a batch fails, all of it is rolled back: every link is closed (they come again and resume from what is
- * on disk), every request of the batch is answered with the reason, and what is cached is read anew. So memory never
- * differs from the file. */
+ * When anything in a batch fails, all of it is rolled back: every link is closed (they come again
+ * and resume from what is on disk), every request of the batch is answered with the reason, and
+ * what is cached is read anew. So memory never differs from the file. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "node/internal.h"
 
-enum { AUDIT_EVERY_MS = DAY_MS, AUDIT_FIRST_MS = 1500, NAMES_ARENA_BYTES = 64 << 20, ORIGINS_PAGE = 256 };
+enum {
+    AUDIT_EVERY_MS = DAY_MS,
+    AUDIT_FIRST_MS = 1500,
+    NAMES_ARENA_BYTES = 64 << 20,
+    ORIGINS_PAGE = 256
+};
 
 static enum err load_own_segment_state(struct node *node)
 {
@@ -47,7 +52,8 @@ static enum err load_feed_state(struct node *node)
     TRY(store_fact_int(node->store, "parent_have_revision", 0, &node->parent_have.revision));
     enum err err = store_fact_fixed(node->store, "acked_session", node->acked.session.b, ID_BYTES);
     err = err == ERR_OK || err == ERR_NOT_FOUND
-              ? store_fact_fixed(node->store, "parent_have_session", node->parent_have.session.b, ID_BYTES)
+              ? store_fact_fixed(node->store, "parent_have_session", node->parent_have.session.b,
+                                 ID_BYTES)
               : err;
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
@@ -163,7 +169,8 @@ static enum err first_batch(struct node *node, struct now now, struct errmsg *ms
     return node_commit(node, msg);
 }
 
-enum err node_open(struct store *store, const struct node_env *env, struct now now, struct node **out, struct errmsg *msg)
+enum err node_open(struct store *store, const struct node_env *env, struct now now,
+                   struct node **out, struct errmsg *msg)
 {
     struct node *node = calloc(1, sizeof *node);
     if (node == NULL) {
@@ -189,7 +196,8 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
     enum err err = load_state(node, &why);
     err = err == ERR_OK ? load_parent(node) : err;
     if (err != ERR_OK) {
-        (void)err_fail(msg, err, "the node's state cannot be read: %s", why.text[0] != '\0' ? why.text : store_error(store));
+        (void)err_fail(msg, err, "the node's state cannot be read: %s",
+                       why.text[0] != '\0' ? why.text : store_error(store));
     } else {
         node->identity.unit = node->view.tree.units[node->view.self].code;
         err = first_batch(node, now, msg);
@@ -233,7 +241,8 @@ void node_close(struct node *node)
     free(node);
 }
 
-void node_set_addresses(struct node *node, const char *const *addresses, size_t count, const struct hash *root)
+void node_set_addresses(struct node *node, const char *const *addresses, size_t count,
+                        const struct hash *root)
 {
     for (size_t i = 0; i < node->address_count; i++) {
         free(node->addresses[i]);
@@ -308,7 +317,8 @@ enum err node_savepoint_end(struct node *node, bool undo)
     return view_load(&node->view, NULL);
 }
 
-static void remember_request(struct node *node, const struct node_client *client, const struct msg_request *request)
+static void remember_request(struct node *node, const struct node_client *client,
+                             const struct msg_request *request)
 {
     struct effect_node *made = arena_alloc(&node->arena, sizeof *made);
     struct message *message = node_message(node, MESSAGE_REPLY);
@@ -321,7 +331,8 @@ static void remember_request(struct node *node, const struct node_client *client
     node->requests = made;
 }
 
-void node_on_request(struct node *node, const struct node_client *client, const struct msg_request *request)
+void node_on_request(struct node *node, const struct node_client *client,
+                     const struct msg_request *request)
 {
     struct request both = {client, request};
     remember_request(node, client, request);
@@ -382,9 +393,12 @@ static void tick_link(struct node *node, struct link *link)
     if (link->state == SESSION_LIVE && now - link->spoke_at.ms >= PING_EVERY_MS) {
         struct message *message = node_message(node, MESSAGE_PING);
         if (message != NULL) {
-            message->u.ping = (struct msg_ping){.nonce = (uint64_t)now, .now = node->now.wall,
-                                                .at_head = link->up && link->out.marked && !link->out.in_flight,
-                                                .upto = link->out.acked, .root_revision = link->root_revision};
+            message->u.ping =
+                (struct msg_ping){.nonce = (uint64_t)now,
+                                  .now = node->now.wall,
+                                  .at_head = link->up && link->out.marked && !link->out.in_flight,
+                                  .upto = link->out.acked,
+                                  .root_revision = link->root_revision};
             node_send(node, link, message);
         }
     }
@@ -455,8 +469,10 @@ static void finish_replies(struct node *node)
 {
     for (struct effect_node *at = node->effects; at != NULL; at = at->next) {
         if (at->effect.type == EFFECT_REPLY) {
-            struct msg_reply *reply = (struct msg_reply *)&((struct message *)at->effect.message)->u.reply;
-            bool recorded = reply->type == REQUEST_RECORD || reply->type == REQUEST_CORRECT || reply->type == REQUEST_UNITS;
+            struct msg_reply *reply =
+                (struct msg_reply *)&((struct message *)at->effect.message)->u.reply;
+            bool recorded = reply->type == REQUEST_RECORD || reply->type == REQUEST_CORRECT ||
+                            reply->type == REQUEST_UNITS;
             if (recorded && reply->u.recorded.revision == INT64_MAX) {
                 reply->u.recorded.revision = node->head;
             }
@@ -466,8 +482,9 @@ static void finish_replies(struct node *node)
 
 static const char *failure_text(const struct node *node)
 {
-    return node->failed == ERR_DISK_FULL ? "the disk is full; nothing of this was recorded; free some room and try again"
-                                         : node->failure.text;
+    return node->failed == ERR_DISK_FULL
+               ? "the disk is full; nothing of this was recorded; free some room and try again"
+               : node->failure.text;
 }
 
 /* Nothing of the batch has happened. */

@@ -1,12 +1,14 @@
-/* The node as a state machine: events in, effects out. It knows no socket, thread, clock, random source, file or log;
- * time comes in with every batch, randomness and signatures through struct node_env, and everything it wants done comes
- * out as effects. It runs on one thread, a batch at a time:
+/* The node as a state machine: events in, effects out. It knows no socket, thread, clock, random
+ * source, file or log; time comes in with every batch, randomness and signatures through struct
+ * node_env, and everything it wants done comes out as effects. It runs on one thread, a batch at a
+ * time:
  *
  *     node_begin(now); any number of node_on_...(); node_commit(); every node_effect()
  *
- * Effects are only handed out after the commit is durable, so nothing can be acknowledged before. When the commit fails,
- * nothing of the batch has happened: the effects then are error replies to its requests and the closing of its links.
- * All pointers passed in need to live until node_commit returns; those in effects live until the next node_begin. */
+ * Effects are only handed out after the commit is durable, so nothing can be acknowledged before.
+ * When the commit fails, nothing of the batch has happened: the effects then are error replies to
+ * its requests and the closing of its links. All pointers passed in need to live until node_commit
+ * returns; those in effects live until the next node_begin. */
 #ifndef TALLY_NODE_H
 #define TALLY_NODE_H
 
@@ -17,12 +19,14 @@ struct store;
 
 struct node;
 
-/* What the node asks of the world. `sign` uses the node's own key. `root_verify` is not needed: `verify` takes any key. */
+/* What the node asks of the world. `sign` uses the node's own key. `root_verify` is not needed:
+ * `verify` takes any key. */
 struct node_env {
     void *ctx;
     void (*random)(void *ctx, void *out, size_t len);
     enum err (*sign)(void *ctx, struct bytes data, struct signature *out);
-    bool (*verify)(void *ctx, const struct hash *key, struct bytes data, const struct signature *signature);
+    bool (*verify)(void *ctx, const struct hash *key, struct bytes data,
+                   const struct signature *signature);
 };
 
 /* Who recorded, and what that person may do. */
@@ -44,10 +48,10 @@ enum effect_type {
 struct effect {
     enum effect_type type;
     uint64_t link;
-    const struct message *message;  /* send, reply */
+    const struct message *message;   /* send, reply */
     const struct msg_joined *joined; /* issue */
-    const char *text;               /* close, log */
-    bool warn;                      /* log */
+    const char *text;                /* close, log */
+    bool warn;                       /* log */
 };
 
 /* ---- making a node; both leave a database that node_open takes ---- */
@@ -59,33 +63,36 @@ struct node_root {
     struct id tree;
     struct id node;
     struct id origin;
-    struct hash key;                    /* of the node */
-    const struct catalogue *catalogue;  /* or NULL */
+    struct hash key;                   /* of the node */
+    const struct catalogue *catalogue; /* or NULL */
     struct node_env env;
     struct now now;
     const char *author;
 };
 
-enum err node_make_root(struct store *store, const struct node_root *root, struct errmsg *msg) MUST_CHECK;
-enum err node_make_child(struct store *store, const struct msg_joined *joined, const struct hash *key,
-                         struct errmsg *msg) MUST_CHECK;
+enum err node_make_root(struct store *store, const struct node_root *root, struct errmsg *msg)
+    MUST_CHECK;
+enum err node_make_child(struct store *store, const struct msg_joined *joined,
+                         const struct hash *key, struct errmsg *msg) MUST_CHECK;
 
 /* ---- running ---- */
 
 /* Takes the store but does not own it. Stores a new session name, so it writes. */
-enum err node_open(struct store *store, const struct node_env *env, struct now now, struct node **out,
-                   struct errmsg *msg) MUST_CHECK;
+enum err node_open(struct store *store, const struct node_env *env, struct now now,
+                   struct node **out, struct errmsg *msg) MUST_CHECK;
 void node_close(struct node *node);
 
-/* Addresses that invitations name, copied; at most ADDRESSES_MAX. And the root certificate's SHA-256 for them. */
-void node_set_addresses(struct node *node, const char *const *addresses, size_t count, const struct hash *root);
+/* Addresses that invitations name, copied; at most ADDRESSES_MAX. And the root certificate's
+ * SHA-256 for them. */
+void node_set_addresses(struct node *node, const char *const *addresses, size_t count,
+                        const struct hash *root);
 
 struct node_identity {
     struct id tree;
     struct id node;
     const char *unit;
     bool is_root;
-    struct hash parent_key;     /* unless root */
+    struct hash parent_key; /* unless root */
     const char *const *parent_addresses;
     size_t parent_address_count;
 };
@@ -94,27 +101,31 @@ const struct node_identity *node_identity(const struct node *node);
 
 void node_begin(struct node *node, struct now now);
 
-/* The link to the parent is up, its certificate verified against the root and its key equal to the identity's. */
+/* The link to the parent is up, its certificate verified against the root and its key equal to the
+ * identity's. */
 void node_on_uplink(struct node *node, uint64_t link);
 /* No link could be made; `why` is shown until there is one. */
 void node_on_uplink_failed(struct node *node, const char *why);
 /* A child's link is up; `key` is from its verified certificate, `node_id` from the name in it. */
-void node_on_downlink(struct node *node, uint64_t link, const struct id *node_id, const struct hash *key,
-                      const char *address);
+void node_on_downlink(struct node *node, uint64_t link, const struct id *node_id,
+                      const struct hash *key, const char *address);
 void node_on_link_down(struct node *node, uint64_t link, const char *why);
 void node_on_message(struct node *node, uint64_t link, const struct message *message);
 
-/* A stranger asks to join; the exporter value of its TLS session, and the keys of its two requests (already checked). */
+/* A stranger asks to join; the exporter value of its TLS session, and the keys of its two requests
+ * (already checked). */
 struct node_joiner {
     struct hash exporter;
     struct hash node_key;
     struct hash ca_key;
     const char *address;
 };
-void node_on_join(struct node *node, uint64_t link, const struct msg_join *join, const struct node_joiner *joiner);
+void node_on_join(struct node *node, uint64_t link, const struct msg_join *join,
+                  const struct node_joiner *joiner);
 
 /* A request that writes, waits, or asks for the node's own state. Queries go to node_query. */
-void node_on_request(struct node *node, const struct node_client *client, const struct msg_request *request);
+void node_on_request(struct node *node, const struct node_client *client,
+                     const struct msg_request *request);
 void node_on_client_gone(struct node *node, uint64_t client);
 
 /* Somebody was shown the result of a verify: alarms whose cause is mended have been seen. */
@@ -123,7 +134,8 @@ void node_on_verified(struct node *node);
 /* At least once a second. */
 void node_on_tick(struct node *node);
 
-/* ERR_OK, or why nothing of the batch has happened. ERR_IO: the process must stop, the disk cannot be trusted. */
+/* ERR_OK, or why nothing of the batch has happened. ERR_IO: the process must stop, the disk cannot
+ * be trusted. */
 enum err node_commit(struct node *node, struct errmsg *msg) MUST_CHECK;
 
 /* The effects one after the other; NULL at the end. */
@@ -132,7 +144,8 @@ const struct effect *node_effect(struct node *node);
 /* Whether a tick would find work now: the audit after the start has slices left. */
 bool node_wants_tick(const struct node *node);
 
-/* ---- queries: on a reader, in any thread; several may run at the same time, each with its own reader ---- */
+/* ---- queries: on a reader, in any thread; several may run at the same time, each with its own
+ * reader ---- */
 
 struct query;
 struct query *query_new(struct store *reader);
@@ -141,9 +154,10 @@ void query_free(struct query *query);
 /* Whether the request is a query. */
 bool query_wants(enum request_type type);
 
-/* Runs one and gives its replies, one or more, in order. `sink` returning false ends it early. Replies live until it
- * returns. */
+/* Runs one and gives its replies, one or more, in order. `sink` returning false ends it early.
+ * Replies live until it returns. */
 typedef bool (*query_sink_fn)(void *ctx, const struct message *reply);
-void query_run(struct query *query, const struct msg_request *request, struct now now, query_sink_fn sink, void *ctx);
+void query_run(struct query *query, const struct msg_request *request, struct now now,
+               query_sink_fn sink, void *ctx);
 
 #endif

@@ -1,5 +1,5 @@
-/* Queries on a reader: the view of this reader is brought up to date, then each kind of question has its function. Rows go
- * out in replies of at most REPLY_ROWS_MAX rows. */
+/* Queries on a reader: the view of this reader is brought up to date, then each kind of question
+ * has its function. Rows go out in replies of at most REPLY_ROWS_MAX rows. */
 #include "node/query_internal.h"
 
 #include <inttypes.h>
@@ -36,8 +36,8 @@ void query_free(struct query *q)
 
 bool query_wants(enum request_type type)
 {
-    return type == REQUEST_TOTAL || type == REQUEST_LOG || type == REQUEST_STATUS || type == REQUEST_TREE ||
-           type == REQUEST_VERIFY || type == REQUEST_UNIT_LIST;
+    return type == REQUEST_TOTAL || type == REQUEST_LOG || type == REQUEST_STATUS ||
+           type == REQUEST_TREE || type == REQUEST_VERIFY || type == REQUEST_UNIT_LIST;
 }
 
 bool query_send(struct query *q, struct message *reply, bool more)
@@ -90,7 +90,8 @@ enum err query_statuses(struct query *q)
         for (size_t i = 0; i < n; i++) {
             int unit = view_unit(&q->view, rows[i].unit);
             if (unit != TREE_NONE) {
-                q->states[unit] = (struct unit_state){(enum link_state)rows[i].state, rows[i].exact_as_of, rows[i].held};
+                q->states[unit] = (struct unit_state){(enum link_state)rows[i].state,
+                                                      rows[i].exact_as_of, rows[i].held};
             }
         }
         if (n == 0) {
@@ -105,7 +106,8 @@ bool query_exact(const struct query *q, int unit, struct wall *as_of)
     const struct view *view = &q->view;
     bool exact = true;
     *as_of = q->now.wall;
-    for (int at = unit, depth = 0; at != TREE_NONE && at != view->self && depth <= TREE_DEPTH_MAX; depth++) {
+    for (int at = unit, depth = 0; at != TREE_NONE && at != view->self && depth <= TREE_DEPTH_MAX;
+         depth++) {
         if (view->tree.units[at].hosting) {
             bool linked = q->states[at].state == LINK_EXACT;
             struct wall here = linked ? q->now.wall : q->states[at].exact_as_of;
@@ -119,7 +121,8 @@ bool query_exact(const struct query *q, int unit, struct wall *as_of)
 
 /* ---- log ---- */
 
-static enum err log_row(struct query *q, const struct store_entry *row, const struct id *segment, struct log_row *out)
+static enum err log_row(struct query *q, const struct store_entry *row, const struct id *segment,
+                        struct log_row *out)
 {
     const struct measure *measure = view_measure(&q->view, row->measure);
     out->live = row->kind == ENTRY_RECORD && row->live;
@@ -161,7 +164,8 @@ static enum err log_segment(struct log_walk *walk, const struct store_segment *s
             after = page[i].seq;
         }
         if (walk->count + PAGE > REPLY_ROWS_MAX / 2) {
-            struct message reply = {.u.reply.u.log = {.rows = walk->rows, .row_count = walk->count}};
+            struct message reply = {
+                .u.reply.u.log = {.rows = walk->rows, .row_count = walk->count}};
             (void)query_send(q, &reply, true);
             arena_reset(&q->arena);
             walk->count = 0;
@@ -207,9 +211,14 @@ static void fill_tree_row(struct query *q, int place, struct tree_row *out)
 {
     const struct unit *unit = &q->view.tree.units[place];
     const struct unit_edge *edge = unit->edge_count > 0 ? &unit->edges[unit->edge_count - 1] : NULL;
-    *out = (struct tree_row){.unit = unit->code, .name = unit->name, .level = unit->level,
-                             .parent = edge == NULL ? "" : edge->parent, .node = unit->hosting, .self = place == q->view.self,
-                             .from = edge == NULL ? DAY_NONE : unit->edges[0].from, .to = edge == NULL ? DAY_NONE : edge->to};
+    *out = (struct tree_row){.unit = unit->code,
+                             .name = unit->name,
+                             .level = unit->level,
+                             .parent = edge == NULL ? "" : edge->parent,
+                             .node = unit->hosting,
+                             .self = place == q->view.self,
+                             .from = edge == NULL ? DAY_NONE : unit->edges[0].from,
+                             .to = edge == NULL ? DAY_NONE : edge->to};
     if (!unit->hosting) {
         return;
     }
@@ -260,9 +269,12 @@ static enum err status_children(struct query *q, struct rep_status *status)
             struct store_child child = {.text = ""};
             if (rows[i].direct && status->child_count < q->view.tree.count) {
                 enum err err = store_child_get(q->store, rows[i].unit, &q->arena, &child);
-                children[status->child_count++] = (struct child_status){
-                    .unit = query_symbol(q, rows[i].unit), .state = (enum link_state)rows[i].state,
-                    .exact_as_of = rows[i].exact_as_of, .held = rows[i].held, .text = err == ERR_OK ? child.text : ""};
+                children[status->child_count++] =
+                    (struct child_status){.unit = query_symbol(q, rows[i].unit),
+                                          .state = (enum link_state)rows[i].state,
+                                          .exact_as_of = rows[i].exact_as_of,
+                                          .held = rows[i].held,
+                                          .text = err == ERR_OK ? child.text : ""};
             }
         }
         if (n == 0) {
@@ -308,10 +320,12 @@ static enum err status_uplink(struct query *q, struct rep_status *status)
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
-    status->uplink_text = text.len == 0 ? "" : arena_strn(&q->arena, (const char *)text.data, text.len);
+    status->uplink_text =
+        text.len == 0 ? "" : arena_strn(&q->arena, (const char *)text.data, text.len);
     status->uplink = (enum uplink_state)state;
     status->unescrowed_entries = status->ledger_entries - entries_acked;
-    return status->uplink_text == NULL ? ERR_NO_MEMORY : store_feed_pending(q->store, acked, &status->pending_rows);
+    return status->uplink_text == NULL ? ERR_NO_MEMORY
+                                       : store_feed_pending(q->store, acked, &status->pending_rows);
 }
 
 static enum err run_status(struct query *q)
@@ -388,16 +402,19 @@ static enum err run_verify(struct query *q)
 {
     struct message reply = {.u.reply.u.verify = {.ok = true}};
     struct rep_verify *rep = &reply.u.reply.u.verify;
-    struct verify verify = {.q = q, .faults = arena_array(&q->arena, REFUSED_ROWS_MAX + 1, sizeof(char *))};
+    struct verify verify = {.q = q,
+                            .faults = arena_array(&q->arena, REFUSED_ROWS_MAX + 1, sizeof(char *))};
     struct verify_count *counts = arena_array(&q->arena, AUDIT_COUNT, sizeof *counts);
     struct auditor *auditor = auditor_new(q->store, &q->view, on_fault, &verify);
-    enum err err = auditor == NULL || verify.faults == NULL || counts == NULL ? ERR_NO_MEMORY : add_mended(&verify);
+    enum err err = auditor == NULL || verify.faults == NULL || counts == NULL ? ERR_NO_MEMORY
+                                                                              : add_mended(&verify);
     q->in_transaction = false;
     enum err ended = store_commit(q->store); /* the slices have their own */
     err = err == ERR_OK ? ended : err;
     err = err == ERR_OK ? run_slices(q, auditor) : err;
     for (int i = 0; err == ERR_OK && i < AUDIT_COUNT; i++) {
-        counts[i] = (struct verify_count){audit_check_name((enum audit_check)i), auditor_examined(auditor, (enum audit_check)i)};
+        counts[i] = (struct verify_count){audit_check_name((enum audit_check)i),
+                                          auditor_examined(auditor, (enum audit_check)i)};
     }
     auditor_free(auditor);
     if (err == ERR_OK) {
@@ -444,7 +461,8 @@ static enum err dispatch(struct query *q, struct errmsg *msg)
     return run_tree(q);
 }
 
-void query_run(struct query *q, const struct msg_request *request, struct now now, query_sink_fn sink, void *ctx)
+void query_run(struct query *q, const struct msg_request *request, struct now now,
+               query_sink_fn sink, void *ctx)
 {
     struct errmsg msg = {{0}};
     q->request = request;
@@ -461,7 +479,9 @@ void query_run(struct query *q, const struct msg_request *request, struct now no
         (void)ignored;
     }
     if (err != ERR_OK) {
-        struct message reply = {.u.reply = {.err = err, .text = msg.text[0] != '\0' ? msg.text : store_error(q->store)}};
+        struct message reply = {
+            .u.reply = {.err = err,
+                        .text = msg.text[0] != '\0' ? msg.text : store_error(q->store)}};
         if (reply.u.reply.text[0] == '\0') {
             reply.u.reply.text = err_name(err);
         }

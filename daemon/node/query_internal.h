@@ -30,7 +30,8 @@ struct query {
 
 bool query_send(struct query *q, struct message *reply, bool more);
 const char *query_symbol(struct query *q, int64_t id);
-enum err query_find_unit(struct query *q, const char *code, int *unit, struct errmsg *msg) MUST_CHECK;
+enum err query_find_unit(struct query *q, const char *code, int *unit, struct errmsg *msg)
+    MUST_CHECK;
 enum err query_statuses(struct query *q) MUST_CHECK;
 /* Whether every link from that unit's node up to here is exact; as_of is the oldest on the way. */
 bool query_exact(const struct query *q, int unit, struct wall *as_of);

@@ -1,4 +1,5 @@
-/* `total`: sums of totals over units, periods, categories; coverage; indicators; the state of the sources. */
+/* `total`: sums of totals over units, periods, categories; coverage; indicators; the state of the
+ * sources. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +62,8 @@ struct spot {
     struct period period;
 };
 
-static enum err coverage(struct asking *a, const struct spot *spot, size_t measure, struct total_row *row)
+static enum err coverage(struct asking *a, const struct spot *spot, size_t measure,
+                         struct total_row *row)
 {
     struct query *q = a->q;
     const struct view *view = &q->view;
@@ -77,20 +79,24 @@ static enum err coverage(struct asking *a, const struct spot *spot, size_t measu
             continue;
         }
         bool reported;
-        TRY(store_unit_reported(q->store, unit->id, view->measure_ids[measure], first, last, &reported));
+        TRY(store_unit_reported(q->store, unit->id, view->measure_ids[measure], first, last,
+                                &reported));
         row->reported += reported ? 1 : 0;
         row->expected += view_open(unit, last_day) ? 1 : 0;
     }
     return ERR_OK;
 }
 
-/* The sums by category of the spot: of the whole subtree, or of the unit's own cells (its total less its children's). */
-static enum err sums_at(struct asking *a, const struct spot *spot, size_t measure, struct store_total *out, size_t *count)
+/* The sums by category of the spot: of the whole subtree, or of the unit's own cells (its total
+ * less its children's). */
+static enum err sums_at(struct asking *a, const struct spot *spot, size_t measure,
+                        struct store_total *out, size_t *count)
 {
     struct query *q = a->q;
     const struct view *view = &q->view;
     const struct measure *m = &view->catalogue.measures[measure];
-    struct store_span span = {.unit = view->tree.units[spot->unit].id, .measure = view->measure_ids[measure],
+    struct store_span span = {.unit = view->tree.units[spot->unit].id,
+                              .measure = view->measure_ids[measure],
                               .standing = m->kind == MEASURE_STOCK};
     int32_t first;
     int32_t last;
@@ -120,11 +126,18 @@ static enum err sums_at(struct asking *a, const struct spot *spot, size_t measur
     return ERR_OK;
 }
 
-static struct total_row blank_row(struct asking *a, const struct spot *spot, const char *code, const char *name, int decimals)
+static struct total_row blank_row(struct asking *a, const struct spot *spot, const char *code,
+                                  const char *name, int decimals)
 {
-    return (struct total_row){.unit = a->q->view.tree.units[spot->unit].code, .measure = code, .name = name,
-                              .period = period_name(a->q, spot->period), .category = "", .category_null = true,
-                              .own = spot->own_only, .indicator_value = "", .decimals = decimals};
+    return (struct total_row){.unit = a->q->view.tree.units[spot->unit].code,
+                              .measure = code,
+                              .name = name,
+                              .period = period_name(a->q, spot->period),
+                              .category = "",
+                              .category_null = true,
+                              .own = spot->own_only,
+                              .indicator_value = "",
+                              .decimals = decimals};
 }
 
 static enum err measure_rows(struct asking *a, const struct spot *spot, size_t measure)
@@ -187,15 +200,16 @@ static enum frequency formula_frequency(const struct view *view, const struct fo
     return coarsest;
 }
 
-static enum err indicator_row(struct asking *a, const struct spot *spot, const struct indicator *indicator,
-                              const struct formula *formula)
+static enum err indicator_row(struct asking *a, const struct spot *spot,
+                              const struct indicator *indicator, const struct formula *formula)
 {
     struct value_at at = {a, spot};
     struct fraction result;
     char text[FRACTION_TEXT_BYTES];
     bool there;
     TRY(formula_compute(formula, &a->q->view.catalogue, measure_value, &at, &there, &result));
-    struct total_row row = blank_row(a, spot, indicator->code, indicator->name, indicator->decimals);
+    struct total_row row =
+        blank_row(a, spot, indicator->code, indicator->name, indicator->decimals);
     row.indicator = true;
     if (there && fraction_format(&result, indicator->decimals, text)) {
         row.indicator_value = arena_str(&a->q->arena, text);
@@ -219,8 +233,9 @@ static bool named(const struct req_total *req, const char *code)
 }
 
 /* The periods of a row group: the span itself, or each period of the frequency in it. */
-static enum err each_period(struct asking *a, const struct spot *spot, enum frequency frequency, size_t measure,
-                            const struct indicator *indicator, const struct formula *formula)
+static enum err each_period(struct asking *a, const struct spot *spot, enum frequency frequency,
+                            size_t measure, const struct indicator *indicator,
+                            const struct formula *formula)
 {
     int32_t first = spot->period.index;
     int32_t last = first;
@@ -231,7 +246,8 @@ static enum err each_period(struct asking *a, const struct spot *spot, enum freq
     }
     for (int32_t p = first; p <= last && p - first < PERIODS_MAX; p++) {
         at.period.index = p;
-        TRY(indicator == NULL ? measure_rows(a, &at, measure) : indicator_row(a, &at, indicator, formula));
+        TRY(indicator == NULL ? measure_rows(a, &at, measure)
+                              : indicator_row(a, &at, indicator, formula));
     }
     return ERR_OK;
 }
@@ -248,7 +264,8 @@ static enum err spot_rows(struct asking *a, const struct spot *spot)
     }
     for (size_t i = 0; i < catalogue->indicator_count && a->req->by != BY_CATEGORY; i++) {
         const struct indicator *indicator = &catalogue->indicators[i];
-        if (!named(a->req, indicator->code) || formula_parse(indicator->formula, catalogue, &formula, NULL) != ERR_OK) {
+        if (!named(a->req, indicator->code) ||
+            formula_parse(indicator->formula, catalogue, &formula, NULL) != ERR_OK) {
             continue;
         }
         enum frequency frequency = formula_frequency(&a->q->view, &formula);
@@ -282,7 +299,8 @@ static enum err each_unit(struct asking *a, int top)
     for (size_t i = 0; i < view->tree.count; i++) {
         bool wanted = a->req->by == BY_CHILD
                           ? view->tree.units[i].parent == top
-                          : view_within(view, (int)i, top) && strcmp(view->tree.units[i].level, a->req->level) == 0;
+                          : view_within(view, (int)i, top) &&
+                                strcmp(view->tree.units[i].level, a->req->level) == 0;
         if (wanted) {
             places[n++] = (int)i;
         }
@@ -325,17 +343,22 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
         if (m != NULL && m->frequency < a->period.frequency) {
             char period[PERIOD_TEXT_BYTES];
             period_format(a->period, period);
-            return err_fail(msg, ERR_REFUSED, "measure %s is kept by the %s; period %s is finer than that", code,
+            return err_fail(msg, ERR_REFUSED,
+                            "measure %s is kept by the %s; period %s is finer than that", code,
                             frequency_name(m->frequency), period);
         }
         struct formula formula;
         const struct indicator *indicator = m == NULL ? catalogue_indicator(catalogue, code) : NULL;
-        if (indicator != NULL && formula_parse(indicator->formula, catalogue, &formula, NULL) == ERR_OK &&
+        if (indicator != NULL &&
+            formula_parse(indicator->formula, catalogue, &formula, NULL) == ERR_OK &&
             formula_frequency(&a->q->view, &formula) < a->period.frequency) {
-            return err_fail(msg, ERR_REFUSED, "indicator %s has measures that are not kept for so short a period", code);
+            return err_fail(msg, ERR_REFUSED,
+                            "indicator %s has measures that are not kept for so short a period",
+                            code);
         }
     }
-    if (req->by == BY_LEVEL && catalogue->version != 0 && catalogue_level(catalogue, req->level) < 0) {
+    if (req->by == BY_LEVEL && catalogue->version != 0 &&
+        catalogue_level(catalogue, req->level) < 0) {
         struct nearest nearest;
         char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
         nearest_init(&nearest, req->level);
@@ -362,7 +385,8 @@ static enum err held_under(struct query *q, int top, int64_t *out)
         TRY(store_cells_held(q->store, &after, rows, PAGE, &n));
         for (size_t i = 0; i < n; i++) {
             int unit = view_unit(&q->view, rows[i].key.unit);
-            /* A unit that is not known may lie anywhere: it counts at the top of what this node knows. */
+            /* A unit that is not known may lie anywhere: it counts at the top of what this node
+             * knows. */
             *out += unit == TREE_NONE ? top == q->view.self : view_within(&q->view, unit, top);
             after = rows[i].key;
         }
@@ -383,7 +407,8 @@ static enum err sources(struct asking *a, int top)
     a->head.exact = 1;
     for (size_t i = 0; i < view->tree.count; i++) {
         struct wall as_of;
-        if (!view->tree.units[i].hosting || (int)i == view->self || !view_within(view, (int)i, top)) {
+        if (!view->tree.units[i].hosting || (int)i == view->self ||
+            !view_within(view, (int)i, top)) {
             continue;
         }
         a->head.nodes++;

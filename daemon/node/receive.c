@@ -1,11 +1,12 @@
-/* A batch coming in, in the order of its fields: places, chains, escrow, heads, cells. Everything lands in one transaction
- * with the revision that the batch ends at.
+/* A batch coming in, in the order of its fields: places, chains, escrow, heads, cells. Everything
+ * lands in one transaction with the revision that the batch ends at.
  *
- * Admission. From a child: a unit, hosting, chain or cell only when its origin (or decider) comes through this child and
- * the unit lies under it, and a cell only when an act gave its origin the unit or one above. From the parent: what lies in
- * the own subtree and was not made at or below this node. A row that is not admitted is refused: counted, remembered with
- * its hash (so that digests still compare), told back. A row that cannot be judged yet is held: kept with its reason, part
- * of the digest, not of any total. Neither stops the rows behind it. */
+ * Admission. From a child: a unit, hosting, chain or cell only when its origin (or decider) comes
+ * through this child and the unit lies under it, and a cell only when an act gave its origin the
+ * unit or one above. From the parent: what lies in the own subtree and was not made at or below
+ * this node. A row that is not admitted is refused: counted, remembered with its hash (so that
+ * digests still compare), told back. A row that cannot be judged yet is held: kept with its reason,
+ * part of the digest, not of any total. Neither stops the rows behind it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,20 +42,26 @@ static enum err refuse(struct receiver *r, enum refuse_reason reason, const stru
         return ERR_OK;
     }
     return node_alarm(node, "refused-rows", link->address == NULL ? "parent" : link->address,
-                      "refused a row of unit %s, measure %s, that came over this link: %s", row->unit, row->measure,
-                      refuse_reason_text(reason));
+                      "refused a row of unit %s, measure %s, that came over this link: %s",
+                      row->unit, row->measure, refuse_reason_text(reason));
 }
 
-static enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell, int64_t origin)
+static enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell,
+                            int64_t origin)
 {
     struct node *node = r->node;
-    struct refused_row row = {.origin = cell->origin, .unit = cell->unit, .measure = cell->measure,
-                              .category = cell->category, .period = cell->period, .count = cell->count};
+    struct refused_row row = {.origin = cell->origin,
+                              .unit = cell->unit,
+                              .measure = cell->measure,
+                              .category = cell->category,
+                              .period = cell->period,
+                              .count = cell->count};
     TRY(refuse(r, reason, &row));
     if (origin == 0 || node->refused_rows >= REFUSED_ROWS_KEPT) {
         return ERR_OK;
     }
-    struct store_refused kept = {.key = {.period = cell->period, .origin = origin}, .reason = reason, .count = cell->count};
+    struct store_refused kept = {
+        .key = {.period = cell->period, .origin = origin}, .reason = reason, .count = cell->count};
     buf_clear(&node->scratch);
     kept.hash = cell_hash(cell, &node->scratch);
     TRY(node_symbol(node, cell->unit, &kept.key.unit));
@@ -65,7 +72,8 @@ static enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const
     return store_refused_put(node->store, &kept);
 }
 
-static enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const char *unit, const struct id *decider)
+static enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const char *unit,
+                            const struct id *decider)
 {
     struct refused_row row = {.origin = *decider, .unit = unit, .measure = "", .category = ""};
     return refuse(r, reason, &row);
@@ -98,8 +106,8 @@ static bool admit_place(const struct receiver *r, int unit)
 
 static bool unit_row_sound(const struct unit_row *row)
 {
-    return text_is_code(row->code, CODE_MAX_BYTES) && row->edge_count > 0 && row->edge_count <= EDGES_MAX &&
-           row->count >= 0 && row->count <= COUNT_MAX;
+    return text_is_code(row->code, CODE_MAX_BYTES) && row->edge_count > 0 &&
+           row->edge_count <= EDGES_MAX && row->count >= 0 && row->count <= COUNT_MAX;
 }
 
 static enum err store_unit_row(struct receiver *r, const struct unit_row *row, int64_t id)
@@ -108,8 +116,12 @@ static enum err store_unit_row(struct receiver *r, const struct unit_row *row, i
     struct buf edges;
     buf_init(&edges, 1 << 16);
     edges_encode(row->edges, row->edge_count, &edges);
-    struct store_unit unit = {.code = id, .name = row->name, .level = row->level, .edges = {edges.data, edges.len},
-                              .decider = row->decider, .count = row->count,
+    struct store_unit unit = {.code = id,
+                              .name = row->name,
+                              .level = row->level,
+                              .edges = {edges.data, edges.len},
+                              .decider = row->decider,
+                              .count = row->count,
                               .scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW};
     enum err err = edges.failed ? ERR_NO_MEMORY : rows_put_unit(node, &unit, row->code);
     buf_deinit(&edges);
@@ -138,7 +150,8 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
     int parent = view_unit_by_code(&node->view, row->edges[row->edge_count - 1].parent);
     int self = view_unit(&node->view, id);
     bool is_own = self != TREE_NONE && self == node->view.self;
-    bool placed = r->link->up ? is_own || admit_place(r, parent) : admit_place(r, parent) && self != r->child;
+    bool placed =
+        r->link->up ? is_own || admit_place(r, parent) : admit_place(r, parent) && self != r->child;
     if (!placed) {
         return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
     }
@@ -157,7 +170,8 @@ static enum err receive_hosting(struct receiver *r, const struct hosting_row *ro
     int unit = view_unit_by_code(&node->view, row->unit);
     TRY(admit_origin(r, &row->decider, &decider));
     if (decider == NULL || !admit_place(r, unit) || (!r->link->up && unit == r->child)) {
-        return refuse_unit(r, decider == NULL ? REFUSE_NOT_ROUTED : REFUSE_NOT_ITS_UNIT, row->unit, &row->decider);
+        return refuse_unit(r, decider == NULL ? REFUSE_NOT_ROUTED : REFUSE_NOT_ITS_UNIT, row->unit,
+                           &row->decider);
     }
     if (row->count <= 0 || row->count > COUNT_MAX || row->number <= 0 || row->number > COUNT_MAX) {
         return refuse_unit(r, REFUSE_RANGE, row->unit, &row->decider);
@@ -182,9 +196,15 @@ static enum err receive_hosting(struct receiver *r, const struct hosting_row *ro
         origin->row.unit = id;
         origin->dirty = true;
     }
-    struct store_hosting hosting = {.unit = id, .node = row->node, .origin = row->origin, .key = row->key,
-                                    .number = row->number, .revoked = row->revoked, .decider = row->decider,
-                                    .count = row->count, .scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW};
+    struct store_hosting hosting = {.unit = id,
+                                    .node = row->node,
+                                    .origin = row->origin,
+                                    .key = row->key,
+                                    .number = row->number,
+                                    .revoked = row->revoked,
+                                    .decider = row->decider,
+                                    .count = row->count,
+                                    .scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW};
     return rows_put_hosting(node, &hosting);
 }
 
@@ -194,8 +214,11 @@ static enum err receive_status(struct receiver *r, const struct status_row *row)
     if (r->link->up || unit == TREE_NONE || unit == r->child || !admit_place(r, unit)) {
         return ERR_OK; /* says nothing about figures; what cannot be placed is not shown */
     }
-    struct store_status status = {.unit = r->node->view.tree.units[unit].id, .node = row->node, .state = row->state,
-                                  .exact_as_of = row->exact_as_of, .held = row->held};
+    struct store_status status = {.unit = r->node->view.tree.units[unit].id,
+                                  .node = row->node,
+                                  .state = row->state,
+                                  .exact_as_of = row->exact_as_of,
+                                  .held = row->held};
     return rows_put_status(r->node, &status);
 }
 
@@ -232,7 +255,9 @@ static enum err receive_opening(struct receiver *r, const struct opening *openin
     int64_t origin_id = origin->row.id;
     enum err err = store_segment_find(node->store, &opening->segment, &segment);
     if (err != ERR_NOT_FOUND) {
-        return err == ERR_OK && segment.origin != origin_id ? refuse_unit(r, REFUSE_CONFLICT, "", &opening->origin) : err;
+        return err == ERR_OK && segment.origin != origin_id
+                   ? refuse_unit(r, REFUSE_CONFLICT, "", &opening->origin)
+                   : err;
     }
     for (size_t i = 0; i < opening->continue_count; i++) {
         if (opening->continues[i].length > (uint64_t)COUNT_MAX) {
@@ -248,7 +273,9 @@ static enum err receive_opening(struct receiver *r, const struct opening *openin
     TRY(continue_segments(node, opening, origin_id));
     buf_init(&continues, 1 << 16);
     err = heads_encode(opening->continues, opening->continue_count, &continues);
-    err = err == ERR_OK ? store_segment_add(node->store, &segment, (struct bytes){continues.data, continues.len}) : err;
+    err = err == ERR_OK ? store_segment_add(node->store, &segment,
+                                            (struct bytes){continues.data, continues.len})
+                        : err;
     buf_deinit(&continues);
     return err;
 }
@@ -266,11 +293,13 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
     enum err err = store_hosting_get(node->store, origin->row.unit, &hosting);
     buf_clear(&node->scratch);
     signed_heads_bytes(heads, &node->scratch);
-    bool good = err == ERR_OK && hash_equal(&hosting.key, &heads->key) &&
-                node->env.verify(node->env.ctx, &heads->key, (struct bytes){node->scratch.data, node->scratch.len},
-                                 &heads->signature);
+    bool good =
+        err == ERR_OK && hash_equal(&hosting.key, &heads->key) &&
+        node->env.verify(node->env.ctx, &heads->key,
+                         (struct bytes){node->scratch.data, node->scratch.len}, &heads->signature);
     if (!good) {
-        return node_alarm(node, "bad-signature", r->link->address, "heads that came over this link are not signed by the "
+        return node_alarm(node, "bad-signature", r->link->address,
+                          "heads that came over this link are not signed by the "
                           "key of the node that they belong to");
     }
     buf_init(&bytes, 1 << 16);
@@ -281,7 +310,8 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
     if (err == ERR_OK) {
         origin->row.rev = node_next_revision(node);
         err = node_write(node);
-        err = err == ERR_OK ? store_origin_signed_set(node->store, origin->row.id, bytes.data, bytes.len, origin->row.rev)
+        err = err == ERR_OK ? store_origin_signed_set(node->store, origin->row.id, bytes.data,
+                                                      bytes.len, origin->row.rev)
                             : err;
     }
     buf_deinit(&bytes);
@@ -290,14 +320,24 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
 
 /* ---- escrow ---- */
 
-static enum err append_escrow(struct receiver *r, struct store_segment *segment, const struct entry *entry)
+static enum err append_escrow(struct receiver *r, struct store_segment *segment,
+                              const struct entry *entry)
 {
     struct node *node = r->node;
     struct hash hash = entry_hash(&segment->held_hash, entry, &node->scratch);
-    struct store_entry row = {.segment = segment->id, .seq = (int64_t)entry->seq, .kind = entry->kind, .day = entry->day,
-                              .value = entry->value, .hosting = entry->hosting, .refers_segment = entry->refers_segment,
-                              .refers_seq = (int64_t)entry->refers_seq, .key = entry->key, .note = entry->note,
-                              .recorded_at = entry->recorded_at, .act = entry->act, .hash = hash};
+    struct store_entry row = {.segment = segment->id,
+                              .seq = (int64_t)entry->seq,
+                              .kind = entry->kind,
+                              .day = entry->day,
+                              .value = entry->value,
+                              .hosting = entry->hosting,
+                              .refers_segment = entry->refers_segment,
+                              .refers_seq = (int64_t)entry->refers_seq,
+                              .key = entry->key,
+                              .note = entry->note,
+                              .recorded_at = entry->recorded_at,
+                              .act = entry->act,
+                              .hash = hash};
     TRY(node_symbol(node, entry->unit, &row.unit));
     TRY(node_symbol(node, entry->measure, &row.measure));
     TRY(node_symbol(node, entry->category, &row.category));
@@ -314,7 +354,8 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
     return ERR_OK;
 }
 
-/* The entries are a run of one or more segments, each from the escrow's end on. What the escrow has already is skipped. */
+/* The entries are a run of one or more segments, each from the escrow's end on. What the escrow has
+ * already is skipped. */
 static enum err receive_entries(struct receiver *r)
 {
     struct node *node = r->node;
@@ -349,7 +390,8 @@ static enum err receive_entries(struct receiver *r)
 /* ---- heads ---- */
 
 /* Takes one stated head in; says how it stands against what is known of that segment. */
-static enum err take_head(struct receiver *r, const struct head *head, int64_t origin, enum heads_standing *standing)
+static enum err take_head(struct receiver *r, const struct head *head, int64_t origin,
+                          enum heads_standing *standing)
 {
     struct node *node = r->node;
     struct store_segment segment;
@@ -378,7 +420,8 @@ static enum err take_head(struct receiver *r, const struct head *head, int64_t o
 }
 
 /* The known frontier must be among the stated heads or continued by them. */
-static enum err frontier_covered(struct node *node, int64_t origin, const struct origin_heads *stated, bool *covered)
+static enum err frontier_covered(struct node *node, int64_t origin,
+                                 const struct origin_heads *stated, bool *covered)
 {
     struct head *known;
     size_t n;
@@ -425,8 +468,11 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
     if (stated.standing == HEADS_FORK) {
         char name[ID_HEX_BYTES];
         id_format(&heads->origin, name);
-        return node_alarm(node, "fork", name, "the ledger that came over the link from %s differs from the one known of this "
-                          "origin; its cells are not taken in", r->link->address == NULL ? "above" : r->link->address);
+        return node_alarm(
+            node, "fork", name,
+            "the ledger that came over the link from %s differs from the one known of this "
+            "origin; its cells are not taken in",
+            r->link->address == NULL ? "above" : r->link->address);
     }
     return ERR_OK;
 }
@@ -435,20 +481,24 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
 
 static bool cell_sound(const struct cell *cell)
 {
-    bool counts = cell->count > 0 && cell->count <= COUNT_MAX && cell->live >= 0 && cell->live <= cell->count;
+    bool counts =
+        cell->count > 0 && cell->count <= COUNT_MAX && cell->live >= 0 && cell->live <= cell->count;
     wide bound = counts ? (wide)cell->count * VALUE_MAX : 0;
     bool value = cell->value <= bound && cell->value >= -bound;
-    return counts && value && cell->hosting >= 0 && cell->hosting <= COUNT_MAX && cell->day >= DAY_MIN &&
-           cell->day <= DAY_MAX && text_is_code(cell->unit, CODE_MAX_BYTES) && text_is_code(cell->measure, CODE_MAX_BYTES);
+    return counts && value && cell->hosting >= 0 && cell->hosting <= COUNT_MAX &&
+           cell->day >= DAY_MIN && cell->day <= DAY_MAX &&
+           text_is_code(cell->unit, CODE_MAX_BYTES) && text_is_code(cell->measure, CODE_MAX_BYTES);
 }
 
 /* The reason to refuse the cell, or 0. */
-static int cell_refusal(const struct receiver *r, const struct cell *cell, const struct cached_origin *origin, int unit)
+static int cell_refusal(const struct receiver *r, const struct cell *cell,
+                        const struct cached_origin *origin, int unit)
 {
     const struct node *node = r->node;
     if (unit != TREE_NONE) {
         int given = origin->row.unit == 0 ? TREE_NONE : view_unit(&node->view, origin->row.unit);
-        bool given_it = r->link->up || origin->row.unit == 0 || (given != TREE_NONE && view_within(&node->view, unit, given));
+        bool given_it = r->link->up || origin->row.unit == 0 ||
+                        (given != TREE_NONE && view_within(&node->view, unit, given));
         if (!admit_place(r, unit) || !given_it) {
             return REFUSE_NOT_ITS_UNIT;
         }
@@ -462,7 +512,8 @@ static int cell_refusal(const struct receiver *r, const struct cell *cell, const
 
 static bool same_content(const struct store_cell *a, const struct cell *b)
 {
-    return a->value == b->value && a->live == b->live && a->hosting == b->hosting && a->day == b->day;
+    return a->value == b->value && a->live == b->live && a->hosting == b->hosting &&
+           a->day == b->day;
 }
 
 static void take_content(struct store_cell *cell, const struct cell *from)
@@ -474,9 +525,10 @@ static void take_content(struct store_cell *cell, const struct cell *from)
     cell->day = from->day;
 }
 
-/* Same count, other content: when the row here is not what was once written (its hash tells), it is damaged and the
- * origin's word mends it; else somebody changed history. */
-static enum err settle_equal_count(struct receiver *r, const struct cell *cell, struct pending_cell *pending)
+/* Same count, other content: when the row here is not what was once written (its hash tells), it is
+ * damaged and the origin's word mends it; else somebody changed history. */
+static enum err settle_equal_count(struct receiver *r, const struct cell *cell,
+                                   struct pending_cell *pending)
 {
     struct node *node = r->node;
     struct id hash;
@@ -528,8 +580,10 @@ static enum err receive_cell(struct receiver *r, const struct cell *cell)
     struct store_cell next = pending->now;
     take_content(&next, cell);
     next.held = cells_hold_reason(node, &next, &origin_row);
-    if (stated->standing == HEADS_BEHIND || (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX)) {
-        return refuse_cell(r, stated->standing == HEADS_BEHIND ? REFUSE_BEHIND : REFUSE_LIMIT, cell, key.origin);
+    if (stated->standing == HEADS_BEHIND ||
+        (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX)) {
+        return refuse_cell(r, stated->standing == HEADS_BEHIND ? REFUSE_BEHIND : REFUSE_LIMIT, cell,
+                           key.origin);
     }
     node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
     pending->now = next;

@@ -1,7 +1,8 @@
-/* Requests that add entries: record and import, amend and void; and waiting until they are further up.
+/* Requests that add entries: record and import, amend and void; and waiting until they are further
+ * up.
  *
- * A row is judged completely before anything of it is written. Without `partial`, the rows of a request are all judged
- * first, and one bad row means that none is recorded. */
+ * A row is judged completely before anything of it is written. Without `partial`, the rows of a
+ * request are all judged first, and one bad row means that none is recorded. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ struct judged {
 struct msg_reply *request_reply(struct node *node, const struct request *request)
 {
     struct message *message = node_message(node, MESSAGE_REPLY);
-    struct effect *effect = message == NULL ? NULL : node_emit(node, EFFECT_REPLY, request->client->id);
+    struct effect *effect =
+        message == NULL ? NULL : node_emit(node, EFFECT_REPLY, request->client->id);
     if (effect == NULL) {
         return NULL;
     }
@@ -41,7 +43,8 @@ struct msg_reply *request_reply(struct node *node, const struct request *request
     return &message->u.reply;
 }
 
-void request_refuse(struct node *node, const struct request *request, enum err err, const char *fmt, ...)
+void request_refuse(struct node *node, const struct request *request, enum err err, const char *fmt,
+                    ...)
 {
     char text[TEXT_MAX_BYTES];
     va_list args;
@@ -80,7 +83,9 @@ static enum err unknown_measure(const struct node *node, const char *code, struc
         nearest_offer(&nearest, node->view.catalogue.measures[i].code);
     }
     nearest_format(&nearest, hint, sizeof hint);
-    const char *none = node->view.catalogue.version == 0 ? "; this node has no catalogue yet: it comes from the root" : "";
+    const char *none = node->view.catalogue.version == 0
+                           ? "; this node has no catalogue yet: it comes from the root"
+                           : "";
     return err_fail(msg, ERR_REFUSED, "measure %s is not in the catalogue%s%s", code, hint, none);
 }
 
@@ -90,17 +95,21 @@ static enum err judge_unit(const struct node *node, struct judged *judged, struc
     const struct unit *unit = &view->tree.units[judged->unit];
     int host = view_host(view, judged->unit);
     if (!view_within(view, judged->unit, view->self)) {
-        return err_fail(msg, ERR_REFUSED, "unit %s does not lie under unit %s of this node; record it at its own office",
-                        unit->code, view->tree.units[view->self].code);
+        return err_fail(
+            msg, ERR_REFUSED,
+            "unit %s does not lie under unit %s of this node; record it at its own office",
+            unit->code, view->tree.units[view->self].code);
     }
     if (judged->measure->kind == MEASURE_STOCK && host != view->self) {
         return err_fail(msg, ERR_REFUSED,
-                        "%s is a stock, and stocks of unit %s are recorded at the node that hosts it, that of unit %s",
-                        judged->measure->code, unit->code, host == TREE_NONE ? "?" : view->tree.units[host].code);
+                        "%s is a stock, and stocks of unit %s are recorded at the node that hosts "
+                        "it, that of unit %s",
+                        judged->measure->code, unit->code,
+                        host == TREE_NONE ? "?" : view->tree.units[host].code);
     }
     if (judged->measure->strict && strcmp(judged->measure->level, unit->level) != 0) {
-        return err_fail(msg, ERR_REFUSED, "%s is recorded for units of level %s only; %s is a %s", judged->measure->code,
-                        judged->measure->level, unit->code, unit->level);
+        return err_fail(msg, ERR_REFUSED, "%s is recorded for units of level %s only; %s is a %s",
+                        judged->measure->code, judged->measure->level, unit->code, unit->level);
     }
     if (!view_open(unit, judged->day)) {
         char day[DAY_TEXT_BYTES];
@@ -110,7 +119,8 @@ static enum err judge_unit(const struct node *node, struct judged *judged, struc
     return ERR_OK;
 }
 
-/* A clock that is over a day behind what it once was, or over a day off the parent's, does not date entries. */
+/* A clock that is over a day behind what it once was, or over a day off the parent's, does not date
+ * entries. */
 static enum err judge_clock(const struct node *node, struct errmsg *msg)
 {
     char now[WALL_TEXT_BYTES];
@@ -119,19 +129,24 @@ static enum err judge_clock(const struct node *node, struct errmsg *msg)
         char newest[WALL_TEXT_BYTES];
         wall_format(node->newest_recording, newest);
         return err_fail(msg, ERR_REFUSED,
-                        "this machine's clock says %s, over a day before its newest entry (%s); set the clock, or name the "
-                        "day with --date", now, newest);
+                        "this machine's clock says %s, over a day before its newest entry (%s); "
+                        "set the clock, or name the "
+                        "day with --date",
+                        now, newest);
     }
     bool off = node->parent_offset_ms > DAY_MS || node->parent_offset_ms < -(int64_t)DAY_MS;
     if (node->parent_clock_known && off) {
         return err_fail(msg, ERR_REFUSED,
-                        "this machine's clock says %s, over a day off the parent's; set the clock, or name the day with "
-                        "--date", now);
+                        "this machine's clock says %s, over a day off the parent's; set the clock, "
+                        "or name the day with "
+                        "--date",
+                        now);
     }
     return ERR_OK;
 }
 
-static enum err judge(struct node *node, const struct record_row *row, struct judged *out, struct errmsg *msg)
+static enum err judge(struct node *node, const struct record_row *row, struct judged *out,
+                      struct errmsg *msg)
 {
     out->unit = view_unit_by_code(&node->view, row->unit);
     if (out->unit == TREE_NONE) {
@@ -152,18 +167,21 @@ static enum err judge(struct node *node, const struct record_row *row, struct ju
         TRY(judge_clock(node, msg));
         out->day = node->now.today;
     }
-    bool texts = text_is_clean(row->key, strlen(row->key), false) && text_is_clean(row->note, strlen(row->note), true);
+    bool texts = text_is_clean(row->key, strlen(row->key), false) &&
+                 text_is_clean(row->note, strlen(row->note), true);
     if (!texts) {
-        return err_fail(msg, ERR_REFUSED, "the key or the note has control characters or is not UTF-8");
+        return err_fail(msg, ERR_REFUSED,
+                        "the key or the note has control characters or is not UTF-8");
     }
     return judge_unit(node, out, msg);
 }
 
 /* ---- keys ---- */
 
-/* Looks for an entry with this key. ERR_NOT_FOUND: new. ERR_OK: the same fact was recorded. ERR_REFUSED: another was. */
-static enum err find_key(struct node *node, const struct record_row *row, const struct judged *judged,
-                         struct store_entry *found, struct errmsg *msg)
+/* Looks for an entry with this key. ERR_NOT_FOUND: new. ERR_OK: the same fact was recorded.
+ * ERR_REFUSED: another was. */
+static enum err find_key(struct node *node, const struct record_row *row,
+                         const struct judged *judged, struct store_entry *found, struct errmsg *msg)
 {
     if (row->key[0] == '\0') {
         return ERR_NOT_FOUND;
@@ -171,14 +189,17 @@ static enum err find_key(struct node *node, const struct record_row *row, const 
     TRY(store_entry_by_key(node->store, row->key, &node->arena, found));
     const char *category;
     TRY(node_text(node, found->category, &category));
-    bool same = found->kind == ENTRY_RECORD && found->unit == node->view.tree.units[judged->unit].id &&
+    bool same = found->kind == ENTRY_RECORD &&
+                found->unit == node->view.tree.units[judged->unit].id &&
                 found->measure == judged->measure_id && strcmp(category, judged->category) == 0 &&
                 found->value == judged->value && strcmp(found->note, row->note) == 0 &&
                 (row->day == DAY_NONE || found->day == judged->day);
     if (same) {
         return ERR_OK;
     }
-    return err_fail(msg, ERR_REFUSED, "key %s was used before for another entry; keys name one entry for ever", row->key);
+    return err_fail(msg, ERR_REFUSED,
+                    "key %s was used before for another entry; keys name one entry for ever",
+                    row->key);
 }
 
 /* ---- writing ---- */
@@ -189,25 +210,36 @@ static bool fits_cell(const struct store_cell *cell, int64_t delta)
     return cell->count < COUNT_MAX && !__builtin_add_overflow(cell->value, delta, &sum);
 }
 
-static enum err write_record(struct node *node, const struct request *request, const struct record_row *row,
-                             const struct judged *judged, struct recorded_row *out, struct errmsg *msg)
+static enum err write_record(struct node *node, const struct request *request,
+                             const struct record_row *row, const struct judged *judged,
+                             struct recorded_row *out, struct errmsg *msg)
 {
     const struct unit *unit = &node->view.tree.units[judged->unit];
     bool stock = judged->measure->kind == MEASURE_STOCK;
     struct pending_cell *pending;
-    struct store_cell_key key = {.unit = unit->id, .measure = judged->measure_id, .origin = node->own_origin};
+    struct store_cell_key key = {
+        .unit = unit->id, .measure = judged->measure_id, .origin = node->own_origin};
     key.period = period_of_day(judged->measure->frequency, judged->day).index;
     TRY(node_symbol(node, judged->category, &key.category));
     TRY(cells_touch(node, &key, &pending));
     if (!fits_cell(&pending->now, stock ? 0 : judged->value)) {
-        return err_fail(msg, ERR_REFUSED, "unit %s, measure %s: the sum of this period would pass 64 bits", row->unit,
+        return err_fail(msg, ERR_REFUSED,
+                        "unit %s, measure %s: the sum of this period would pass 64 bits", row->unit,
                         row->measure);
     }
-    struct store_entry entry = {.kind = ENTRY_RECORD, .unit = unit->id, .measure = judged->measure_id,
-                                .category = key.category, .day = judged->day, .value = judged->value,
-                                .hosting = stock ? node->hosting : 0, .key = row->key, .note = row->note, .live = true,
+    struct store_entry entry = {.kind = ENTRY_RECORD,
+                                .unit = unit->id,
+                                .measure = judged->measure_id,
+                                .category = key.category,
+                                .day = judged->day,
+                                .value = judged->value,
+                                .hosting = stock ? node->hosting : 0,
+                                .key = row->key,
+                                .note = row->note,
+                                .live = true,
                                 .now_value = judged->value};
-    struct ledger_texts texts = {unit->code, judged->measure->code, judged->category, request->client->author};
+    struct ledger_texts texts = {unit->code, judged->measure->code, judged->category,
+                                 request->client->author};
     int64_t place;
     TRY(ledger_append(node, &entry, &texts, &place));
     struct store_cell *cell = &pending->now;
@@ -236,8 +268,8 @@ static enum err segment_name(struct node *node, int64_t id, struct id *out)
 }
 
 /* One row, after it was judged: known by its key, or written. ERR_REFUSED with the reason. */
-static enum err take_row(struct node *node, const struct request *request, const struct record_row *row,
-                         struct recorded_row *out, struct errmsg *msg)
+static enum err take_row(struct node *node, const struct request *request,
+                         const struct record_row *row, struct recorded_row *out, struct errmsg *msg)
 {
     struct judged judged;
     struct store_entry found;
@@ -251,7 +283,8 @@ static enum err take_row(struct node *node, const struct request *request, const
     if (err != ERR_NOT_FOUND) {
         return err;
     }
-    return request->msg->u.record.check_only ? ERR_OK : write_record(node, request, row, &judged, out, msg);
+    return request->msg->u.record.check_only ? ERR_OK
+                                             : write_record(node, request, row, &judged, out, msg);
 }
 
 static bool is_refusal(enum err err)
@@ -265,17 +298,19 @@ struct outcome {
     struct recorded_row first;
 };
 
-static void note_refusal(struct node *node, struct outcome *out, const struct record_row *row, const struct errmsg *msg)
+static void note_refusal(struct node *node, struct outcome *out, const struct record_row *row,
+                         const struct errmsg *msg)
 {
     out->rep->refused_total++;
     if (out->rep->refused_count < REFUSED_ROWS_MAX) {
         const char *reason = arena_str(&node->arena, msg->text);
-        out->refused[out->rep->refused_count++] = (struct refused_line){row->line, reason == NULL ? "" : reason};
+        out->refused[out->rep->refused_count++] =
+            (struct refused_line){row->line, reason == NULL ? "" : reason};
     }
 }
 
-/* All rows judged and none written: true when all are good. Two rows of one request with the same key are caught when the
- * second is taken; so the keys of the request are compared here too. */
+/* All rows judged and none written: true when all are good. Two rows of one request with the same
+ * key are caught when the second is taken; so the keys of the request are compared here too. */
 static bool judge_all(struct node *node, const struct req_record *record, struct outcome *out)
 {
     struct map keys;
@@ -295,11 +330,15 @@ static bool judge_all(struct node *node, const struct req_record *record, struct
             if (slot != NULL && made) {
                 *slot = (uint32_t)i;
             }
-            bool other = twin != NULL && strcmp(twin->key, row->key) == 0 &&
-                         (strcmp(twin->unit, row->unit) != 0 || strcmp(twin->measure, row->measure) != 0 ||
-                          strcmp(twin->value, row->value) != 0 || strcmp(twin->category, row->category) != 0 ||
-                          strcmp(twin->note, row->note) != 0 || twin->day != row->day);
-            err = other ? err_fail(&msg, ERR_REFUSED, "key %s stands on line %u too, with other content", row->key, twin->line)
+            bool other =
+                twin != NULL && strcmp(twin->key, row->key) == 0 &&
+                (strcmp(twin->unit, row->unit) != 0 || strcmp(twin->measure, row->measure) != 0 ||
+                 strcmp(twin->value, row->value) != 0 ||
+                 strcmp(twin->category, row->category) != 0 || strcmp(twin->note, row->note) != 0 ||
+                 twin->day != row->day);
+            err = other ? err_fail(&msg, ERR_REFUSED,
+                                   "key %s stands on line %u too, with other content", row->key,
+                                   twin->line)
                         : err;
         }
         if (is_refusal(err)) {
@@ -336,7 +375,8 @@ static bool may(struct node *node, const struct request *request, enum node_role
     if (request->client->role >= role) {
         return true;
     }
-    request_refuse(node, request, ERR_REFUSED, "this needs the role %s", role == NODE_ROLE_ADMIN ? "admin" : "recorder");
+    request_refuse(node, request, ERR_REFUSED, "this needs the role %s",
+                   role == NODE_ROLE_ADMIN ? "admin" : "recorder");
     return false;
 }
 
@@ -348,7 +388,8 @@ void record_request(struct node *node, const struct request *request)
     }
     struct msg_reply *reply = request_reply(node, request);
     struct recorded_row *rows = arena_array(&node->arena, 1, sizeof *rows);
-    struct outcome out = {.refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof(struct refused_line))};
+    struct outcome out = {
+        .refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof(struct refused_line))};
     if (reply == NULL || rows == NULL || out.refused == NULL) {
         node_fail(node, ERR_NO_MEMORY, "record");
         return;
@@ -372,8 +413,8 @@ void record_request(struct node *node, const struct request *request)
 
 /* ---- amend, void ---- */
 
-static enum err find_entry(struct node *node, const char *text, struct store_segment *segment, struct store_entry *entry,
-                           struct errmsg *msg)
+static enum err find_entry(struct node *node, const char *text, struct store_segment *segment,
+                           struct store_entry *entry, struct errmsg *msg)
 {
     struct id low;
     uint64_t seq;
@@ -384,9 +425,13 @@ static enum err find_entry(struct node *node, const char *text, struct store_seg
     high.b[7] |= 0x0f;
     memset(high.b + 8, 0xff, 8);
     TRY(store_segments_between(node->store, &low, &high, found, SEGMENTS_FOUND_MAX, &n));
-    enum err err = n == 1 ? store_entry_get(node->store, found[0].id, (int64_t)seq, &node->arena, entry) : ERR_NOT_FOUND;
+    enum err err =
+        n == 1 ? store_entry_get(node->store, found[0].id, (int64_t)seq, &node->arena, entry)
+               : ERR_NOT_FOUND;
     if (err == ERR_NOT_FOUND) {
-        return err_fail(msg, ERR_REFUSED, "entry %s is not in the ledger of this node; tally log lists what is", text);
+        return err_fail(msg, ERR_REFUSED,
+                        "entry %s is not in the ledger of this node; tally log lists what is",
+                        text);
     }
     TRY(err);
     *segment = found[0];
@@ -394,7 +439,8 @@ static enum err find_entry(struct node *node, const char *text, struct store_seg
 }
 
 /* The record that a chain of corrections is about. */
-static enum err original_of(struct node *node, struct store_segment *segment, struct store_entry *entry, struct errmsg *msg)
+static enum err original_of(struct node *node, struct store_segment *segment,
+                            struct store_entry *entry, struct errmsg *msg)
 {
     if (entry->kind == ENTRY_AMEND || entry->kind == ENTRY_VOID) {
         struct id name = entry->refers_segment;
@@ -403,10 +449,13 @@ static enum err original_of(struct node *node, struct store_segment *segment, st
         TRY(store_entry_get(node->store, segment->id, seq, &node->arena, entry));
     }
     if (entry->kind != ENTRY_RECORD) {
-        return err_fail(msg, ERR_REFUSED, "this entry is an act of administration; only recorded facts are amended or voided");
+        return err_fail(
+            msg, ERR_REFUSED,
+            "this entry is an act of administration; only recorded facts are amended or voided");
     }
     if (!entry->own) {
-        return err_fail(msg, ERR_REFUSED, "this entry was recorded at another node; correct it there");
+        return err_fail(msg, ERR_REFUSED,
+                        "this entry was recorded at another node; correct it there");
     }
     return ERR_OK;
 }
@@ -418,8 +467,8 @@ struct correction {
     int64_t value;
 };
 
-static enum err judge_correction(struct node *node, const struct req_correct *correct, struct correction *out,
-                                 struct errmsg *msg)
+static enum err judge_correction(struct node *node, const struct req_correct *correct,
+                                 struct correction *out, struct errmsg *msg)
 {
     TRY(find_entry(node, correct->entry, &out->segment, &out->record, msg));
     TRY(original_of(node, &out->segment, &out->record, msg));
@@ -434,18 +483,21 @@ static enum err judge_correction(struct node *node, const struct req_correct *co
 }
 
 /* A correction whose key was seen: the same one, or a clash. */
-static enum err find_correction(struct node *node, const struct req_correct *correct, const struct correction *judged,
-                                struct store_entry *found, struct errmsg *msg)
+static enum err find_correction(struct node *node, const struct req_correct *correct,
+                                const struct correction *judged, struct store_entry *found,
+                                struct errmsg *msg)
 {
     if (correct->key[0] == '\0') {
         return ERR_NOT_FOUND;
     }
     TRY(store_entry_by_key(node->store, correct->key, &node->arena, found));
     bool same = found->kind == (correct->is_void ? ENTRY_VOID : ENTRY_AMEND) &&
-                id_equal(&found->refers_segment, &judged->segment.name) && found->refers_seq == judged->record.seq &&
-                found->value == judged->value && strcmp(found->note, correct->note) == 0;
+                id_equal(&found->refers_segment, &judged->segment.name) &&
+                found->refers_seq == judged->record.seq && found->value == judged->value &&
+                strcmp(found->note, correct->note) == 0;
     return same ? ERR_OK
-                : err_fail(msg, ERR_REFUSED, "key %s was used before for another entry; keys name one entry for ever",
+                : err_fail(msg, ERR_REFUSED,
+                           "key %s was used before for another entry; keys name one entry for ever",
                            correct->key);
 }
 
@@ -454,8 +506,9 @@ static enum err restand(struct node *node, const struct correction *judged, stru
 {
     struct period period = period_of_day(judged->measure->frequency, judged->record.day);
     struct store_entry standing;
-    enum err err = store_entry_standing(node->store, judged->record.unit, judged->record.measure, judged->record.category,
-                                        period_first_day(period), period_last_day(period), &standing);
+    enum err err = store_entry_standing(node->store, judged->record.unit, judged->record.measure,
+                                        judged->record.category, period_first_day(period),
+                                        period_last_day(period), &standing);
     if (err == ERR_NOT_FOUND) {
         cell->value = 0;
         cell->hosting = 0;
@@ -469,12 +522,15 @@ static enum err restand(struct node *node, const struct correction *judged, stru
     return ERR_OK;
 }
 
-static enum err write_correction(struct node *node, const struct request *request, const struct correction *judged,
-                                 struct recorded_row *out, struct errmsg *msg)
+static enum err write_correction(struct node *node, const struct request *request,
+                                 const struct correction *judged, struct recorded_row *out,
+                                 struct errmsg *msg)
 {
     const struct req_correct *correct = &request->msg->u.correct;
     const struct store_entry *record = &judged->record;
-    struct store_cell_key key = {.unit = record->unit, .measure = record->measure, .category = record->category,
+    struct store_cell_key key = {.unit = record->unit,
+                                 .measure = record->measure,
+                                 .category = record->category,
                                  .origin = node->own_origin};
     key.period = period_of_day(judged->measure->frequency, record->day).index;
     struct pending_cell *pending;
@@ -489,10 +545,16 @@ static enum err write_correction(struct node *node, const struct request *reques
     TRY(node_text(node, record->unit, &texts.unit));
     TRY(node_text(node, record->measure, &texts.measure));
     TRY(node_text(node, record->category, &texts.category));
-    struct store_entry entry = {.kind = correct->is_void ? ENTRY_VOID : ENTRY_AMEND, .unit = record->unit,
-                                .measure = record->measure, .category = record->category, .day = record->day,
-                                .value = correct->is_void ? 0 : judged->value, .hosting = record->hosting,
-                                .refers_segment = judged->segment.name, .refers_seq = record->seq, .key = correct->key,
+    struct store_entry entry = {.kind = correct->is_void ? ENTRY_VOID : ENTRY_AMEND,
+                                .unit = record->unit,
+                                .measure = record->measure,
+                                .category = record->category,
+                                .day = record->day,
+                                .value = correct->is_void ? 0 : judged->value,
+                                .hosting = record->hosting,
+                                .refers_segment = judged->segment.name,
+                                .refers_seq = record->seq,
+                                .key = correct->key,
                                 .note = correct->note};
     int64_t place;
     TRY(ledger_append(node, &entry, &texts, &place));
@@ -524,7 +586,8 @@ void correct_request(struct node *node, const struct request *request)
         err = segment_name(node, found.segment, &row->segment);
     } else if (err == ERR_NOT_FOUND) {
         err = judged.record.live ? write_correction(node, request, &judged, row, &msg)
-                                 : err_fail(&msg, ERR_REFUSED, "entry %s was voided, and a void is final; record anew",
+                                 : err_fail(&msg, ERR_REFUSED,
+                                            "entry %s was voided, and a void is final; record anew",
                                             correct->entry);
     }
     if (is_refusal(err)) {
@@ -537,8 +600,11 @@ void correct_request(struct node *node, const struct request *request)
     }
     struct msg_reply *reply = request_reply(node, request);
     if (reply != NULL) {
-        reply->u.recorded = (struct rep_recorded){.rows = row, .row_count = 1, .recorded = row->known ? 0 : 1,
-                                                  .known = row->known ? 1 : 0, .revision = INT64_MAX};
+        reply->u.recorded = (struct rep_recorded){.rows = row,
+                                                  .row_count = 1,
+                                                  .recorded = row->known ? 0 : 1,
+                                                  .known = row->known ? 1 : 0,
+                                                  .revision = INT64_MAX};
     }
 }
 
@@ -578,12 +644,15 @@ void wait_request(struct node *node, const struct request *request)
         return;
     }
     node->waiters = waiters;
-    int64_t timeout = wait->timeout_ms < 0 ? 0 : wait->timeout_ms > DAY_MS ? DAY_MS : wait->timeout_ms;
+    int64_t timeout = wait->timeout_ms < 0        ? 0
+                      : wait->timeout_ms > DAY_MS ? DAY_MS
+                                                  : wait->timeout_ms;
     waiters[node->waiter_count++] = (struct waiter){
         .client = request->client->id,
         .request = request->msg->id,
         .level = wait->level,
-        .revision = wait->revision > 0 && wait->revision <= node->head ? wait->revision : node->head,
+        .revision =
+            wait->revision > 0 && wait->revision <= node->head ? wait->revision : node->head,
         .entries = node->ledger_length,
         .deadline = {node->now.mono.ms + timeout},
     };
@@ -599,8 +668,10 @@ void waiters_wake(struct node *node)
             answer(node, &waiter, ERR_OK, "");
         } else if (late) {
             answer(node, &waiter, ERR_TIMEOUT,
-                   waiter.level == WAIT_ROOT ? "not known to be at the root in that time; the entry is kept and goes up when it can"
-                                             : "not known to be at the parent in that time; the entry is kept and goes up when it can");
+                   waiter.level == WAIT_ROOT ? "not known to be at the root in that time; the "
+                                               "entry is kept and goes up when it can"
+                                             : "not known to be at the parent in that time; the "
+                                               "entry is kept and goes up when it can");
         } else {
             node->waiters[kept++] = waiter;
         }

@@ -1,5 +1,5 @@
-/* Units, hostings, statuses: rows that this node decides or learns, kept in the store, in the tree in memory, and given
- * their place in the feed. */
+/* Units, hostings, statuses: rows that this node decides or learns, kept in the store, in the tree
+ * in memory, and given their place in the feed. */
 #include "node/internal.h"
 
 enum err rows_put_unit(struct node *node, struct store_unit *row, const char *code)
@@ -52,12 +52,15 @@ enum err rows_set_state(struct node *node, struct link *link, enum link_state st
     row.node = link->node;
     row.direct = true;
     row.state = state;
-    row.exact_as_of = link->exact_as_of.ms > row.exact_as_of.ms ? link->exact_as_of : row.exact_as_of;
+    row.exact_as_of =
+        link->exact_as_of.ms > row.exact_as_of.ms ? link->exact_as_of : row.exact_as_of;
     if (same) {
-        /* Only the time moved on, which those above work out from their own links: nothing to send. */
+        /* Only the time moved on, which those above work out from their own links: nothing to send.
+         */
         TRY(node_write(node));
         return store_status_put(node->store, &row);
     }
-    node_log(node, false, "link=%llu unit=%s state=%s", (unsigned long long)link->id, link->address, link_state_name(state));
+    node_log(node, false, "link=%llu unit=%s state=%s", (unsigned long long)link->id, link->address,
+             link_state_name(state));
     return rows_put_status(node, &row);
 }

@@ -128,7 +128,8 @@ enum err node_text(struct node *node, int64_t id, const char **text)
     return ERR_OK;
 }
 
-/* Text to number through a table keyed by the text's hash; a hit is proved by comparing the texts. */
+/* Text to number through a table keyed by the text's hash; a hit is proved by comparing the texts.
+ */
 enum err node_symbol(struct node *node, const char *text, int64_t *id)
 {
     uint64_t hash = map_hash(text, strlen(text));
@@ -152,7 +153,8 @@ enum err node_symbol(struct node *node, const char *text, int64_t *id)
     return ERR_OK;
 }
 
-static enum err cache_origin(struct node *node, const struct store_origin *row, struct cached_origin **out)
+static enum err cache_origin(struct node *node, const struct store_origin *row,
+                             struct cached_origin **out)
 {
     struct cached_origin *cached = map_put(&node->origins, &row->id, NULL);
     if (cached == NULL) {
@@ -203,7 +205,8 @@ enum err node_alarm(struct node *node, const char *code, const char *subject, co
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     node_log(node, true, "alarm=%s subject=%s text=\"%s\"", code, subject, text);
-    struct store_alarm alarm = {.code = code, .subject = subject, .text = text, .since = node->now.wall};
+    struct store_alarm alarm = {
+        .code = code, .subject = subject, .text = text, .since = node->now.wall};
     TRY(node_write(node));
     return store_alarm_put(node->store, &alarm);
 }

@@ -1,13 +1,16 @@
 /* The child's side of the link to the parent.
  *
- * 1. The link is up: the hello says who this is, the names of the sessions of this file, the heads of the own ledger.
- * 2. The welcome says what the parent's file has. Less than remembered: the parent was put back, and everything from there
- *    on is sent again, which changes nothing above. The escrow's head is held against the own chain.
- * 3. Batches go up one at a time (feed.c), each after the acknowledgement of the one before; the size adapts so that an
- *    acknowledgement takes well under a second.
+ * 1. The link is up: the hello says who this is, the names of the sessions of this file, the heads
+ * of the own ledger.
+ * 2. The welcome says what the parent's file has. Less than remembered: the parent was put back,
+ * and everything from there on is sent again, which changes nothing above. The escrow's head is
+ * held against the own chain.
+ * 3. Batches go up one at a time (feed.c), each after the acknowledgement of the one before; the
+ * size adapts so that an acknowledgement takes well under a second.
  * 4. What the parent sends down is applied like a batch from a child and acknowledged.
  *
- * Ends: link down, silence for too long, or a refusal, whose reason is kept and shown; the network side tries again. */
+ * Ends: link down, silence for too long, or a refusal, whose reason is kept and shown; the network
+ * side tries again. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -42,7 +45,8 @@ void sender_acked(struct node *node, struct sender *out, struct feed_mark upto)
     }
 }
 
-/* What `status` says of the link up. A parent that stays away is dialled again and again: only changes are written. */
+/* What `status` says of the link up. A parent that stays away is dialled again and again: only
+ * changes are written. */
 void uplink_refused_state(struct node *node, enum uplink_state state, const char *text)
 {
     uint64_t said = map_hash(text, strlen(text)) + (uint64_t)state;
@@ -74,10 +78,17 @@ static enum err say_hello(struct node *node, struct link *link)
         return ERR_NO_MEMORY;
     }
     struct msg_hello *hello = &message->u.hello;
-    *hello = (struct msg_hello){.protocol_min = PROTOCOL_MIN, .protocol_max = PROTOCOL_MAX, .software = TALLY_VERSION,
-                                .tree = node->identity.tree, .node = node->identity.node, .origin = node->origin,
-                                .catalogue_version = node->view.catalogue.version, .sessions = sessions, .heads = heads,
-                                .remembered = node->acked, .have = node->parent_have};
+    *hello = (struct msg_hello){.protocol_min = PROTOCOL_MIN,
+                                .protocol_max = PROTOCOL_MAX,
+                                .software = TALLY_VERSION,
+                                .tree = node->identity.tree,
+                                .node = node->identity.node,
+                                .origin = node->origin,
+                                .catalogue_version = node->view.catalogue.version,
+                                .sessions = sessions,
+                                .heads = heads,
+                                .remembered = node->acked,
+                                .have = node->parent_have};
     TRY(store_sessions(node->store, sessions, SESSIONS_MAX, &hello->session_count));
     size_t n = SEGMENTS;
     for (int64_t after = 0; n == SEGMENTS; after = segments[n - 1].number) {
@@ -90,7 +101,8 @@ static enum err say_hello(struct node *node, struct link *link)
                 memmove(heads, heads + 1, (HEADS_MAX - 1) * sizeof *heads);
                 hello->head_count--;
             }
-            heads[hello->head_count++] = (struct head){segment->name, (uint64_t)segment->length, segment->hash};
+            heads[hello->head_count++] =
+                (struct head){segment->name, (uint64_t)segment->length, segment->hash};
         }
         if (n == 0) {
             break;
@@ -120,8 +132,8 @@ static void give_up(struct node *node, struct link *link, enum refusal_code code
 {
     struct message *message = node_message(node, MESSAGE_REFUSE);
     if (message != NULL) {
-        message->u.refuse = (struct msg_refuse){.code = code, .text = text, .protocol_min = PROTOCOL_MIN,
-                                                .protocol_max = PROTOCOL_MAX};
+        message->u.refuse = (struct msg_refuse){
+            .code = code, .text = text, .protocol_min = PROTOCOL_MIN, .protocol_max = PROTOCOL_MAX};
         node_send(node, link, message);
     }
     uplink_refused_state(node, code == REFUSAL_FORK ? UPLINK_FENCED : UPLINK_REFUSED, text);
@@ -129,8 +141,10 @@ static void give_up(struct node *node, struct link *link, enum refusal_code code
     node_close_link(node, link, "refused");
 }
 
-/* Finds the place in the own ledger up to which the escrow goes, and checks that it is this ledger. */
-static enum err place_of_escrow(struct node *node, const struct msg_welcome *welcome, int64_t *place, bool *ours)
+/* Finds the place in the own ledger up to which the escrow goes, and checks that it is this ledger.
+ */
+static enum err place_of_escrow(struct node *node, const struct msg_welcome *welcome,
+                                int64_t *place, bool *ours)
 {
     *place = 0;
     *ours = true;
@@ -143,7 +157,8 @@ static enum err place_of_escrow(struct node *node, const struct msg_welcome *wel
         }
         enum err err = store_segment_find(node->store, &head->segment, &segment);
         if (err == ERR_OK) {
-            err = store_entry_get(node->store, segment.id, (int64_t)head->length, &node->arena, &entry);
+            err = store_entry_get(node->store, segment.id, (int64_t)head->length, &node->arena,
+                                  &entry);
         }
         if (err == ERR_NOT_FOUND || (err == ERR_OK && !hash_equal(&entry.hash, &head->hash))) {
             *ours = false;
@@ -168,24 +183,31 @@ static enum err adopt_addresses(struct node *node, const struct msg_welcome *wel
         buf_put_str(&list, welcome->ancestors[0].addresses[i]);
     }
     enum err err = list.failed ? ERR_NO_MEMORY : node_write(node);
-    err = err == ERR_OK ? store_fact_set_blob(node->store, "parent_addresses", list.data, list.len) : err;
+    err = err == ERR_OK ? store_fact_set_blob(node->store, "parent_addresses", list.data, list.len)
+                        : err;
     buf_deinit(&list);
     return err;
 }
 
-static enum err go_live(struct node *node, struct link *link, const struct msg_welcome *welcome, int64_t place)
+static enum err go_live(struct node *node, struct link *link, const struct msg_welcome *welcome,
+                        int64_t place)
 {
     bool behind = welcome->have.revision < node->acked.revision;
-    node_log(node, false, "uplink=live unit=%s parent_has=%" PRId64 " remembered=%" PRId64 " escrow=%" PRId64 "%s", welcome->unit,
-             welcome->have.revision, node->acked.revision, place,
-             behind ? " note=\"the parent has less than remembered: it was put back, and is sent the rest again\"" : "");
+    node_log(node, false,
+             "uplink=live unit=%s parent_has=%" PRId64 " remembered=%" PRId64 " escrow=%" PRId64
+             "%s",
+             welcome->unit, welcome->have.revision, node->acked.revision, place,
+             behind ? " note=\"the parent has less than remembered: it was put back, and is sent "
+                      "the rest again\""
+                    : "");
     feed_start(node, &link->out, welcome->have);
     link->out.entries_read = place;
     link->out.entries_acked = place;
     link->state = SESSION_LIVE;
     node->acked = welcome->have;
     node->entries_acked = place;
-    node->root_revision = welcome->root_revision > node->root_revision ? welcome->root_revision : node->root_revision;
+    node->root_revision =
+        welcome->root_revision > node->root_revision ? welcome->root_revision : node->root_revision;
     node->root_revision = behind ? welcome->root_revision : node->root_revision;
     node->parent_offset_ms = welcome->now.ms - node->now.wall.ms;
     node->parent_clock_known = true;
@@ -217,14 +239,17 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
     TRY(place_of_escrow(node, welcome, &place, &ours));
     if (!ours) {
         give_up(node, link, REFUSAL_FORK,
-                "the copy of this ledger at the parent has entries that are not here, or others: this machine's data was "
-                "put back to an old state or copied; what is here is kept, nothing is sent; ask the office above");
+                "the copy of this ledger at the parent has entries that are not here, or others: "
+                "this machine's data was "
+                "put back to an old state or copied; what is here is kept, nothing is sent; ask "
+                "the office above");
         return ERR_OK;
     }
     TRY(node_knows_session(node, &welcome->have.session, &known));
     if (!known || welcome->have.revision > node->head) {
         give_up(node, link, REFUSAL_SESSION,
-                "the parent has had changes of this node that this file does not know: its data was put back to an old "
+                "the parent has had changes of this node that this file does not know: its data "
+                "was put back to an old "
                 "state; what is here is kept, nothing is sent; ask the office above");
         return ERR_OK;
     }
@@ -239,7 +264,8 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     sender_acked(node, &link->out, ack->upto);
     node->acked = ack->upto;
     node->entries_acked = link->out.entries_acked;
-    node->root_revision = ack->root_revision > node->root_revision ? ack->root_revision : node->root_revision;
+    node->root_revision =
+        ack->root_revision > node->root_revision ? ack->root_revision : node->root_revision;
     TRY(node_write(node));
     TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
     TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
@@ -250,9 +276,11 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     }
     if (ack->refused_total > 0) {
         const struct refused_row *row = ack->refused_count > 0 ? &ack->refused[0] : NULL;
-        TRY(node_alarm(node, "refused-above", "parent", "the office above refused %" PRId64 " rows; the first: unit %s, measure %s: %s",
-                       ack->refused_total, row == NULL ? "?" : row->unit, row == NULL ? "?" : row->measure,
-                       row == NULL ? "?" : refuse_reason_text(row->reason)));
+        TRY(node_alarm(
+            node, "refused-above", "parent",
+            "the office above refused %" PRId64 " rows; the first: unit %s, measure %s: %s",
+            ack->refused_total, row == NULL ? "?" : row->unit, row == NULL ? "?" : row->measure,
+            row == NULL ? "?" : refuse_reason_text(row->reason)));
     }
     for (size_t i = 0; i < ack->unequal_count; i++) {
         struct cached_origin *origin;
@@ -277,17 +305,21 @@ static enum err on_catalogue(struct node *node, const struct msg_catalogue *cata
     buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
     buf_put_u64(&bytes, catalogue->version);
     buf_put(&bytes, catalogue->content.data, catalogue->content.len);
-    bool good = !bytes.failed && node->env.verify(node->env.ctx, &node->root_key, (struct bytes){bytes.data, bytes.len},
-                                                  &catalogue->signature);
+    bool good = !bytes.failed &&
+                node->env.verify(node->env.ctx, &node->root_key,
+                                 (struct bytes){bytes.data, bytes.len}, &catalogue->signature);
     buf_deinit(&bytes);
     if (!good) {
-        return node_alarm(node, "bad-signature", "catalogue", "a catalogue came that the root did not sign; the old one stays");
+        return node_alarm(node, "bad-signature", "catalogue",
+                          "a catalogue came that the root did not sign; the old one stays");
     }
     if (catalogue_decode(catalogue->content, &node->arena, &decoded, &msg) != ERR_OK) {
-        return node_alarm(node, "bad-catalogue", "catalogue", "version %" PRIu64 " of the catalogue cannot be read: %s",
+        return node_alarm(node, "bad-catalogue", "catalogue",
+                          "version %" PRIu64 " of the catalogue cannot be read: %s",
                           catalogue->version, msg.text);
     }
-    return admin_adopt_catalogue(node, catalogue->version, catalogue->content, &catalogue->signature);
+    return admin_adopt_catalogue(node, catalogue->version, catalogue->content,
+                                 &catalogue->signature);
 }
 
 static enum err on_batch(struct node *node, struct link *link, const struct msg_batch *batch)
@@ -303,11 +335,13 @@ static enum err on_batch(struct node *node, struct link *link, const struct msg_
 static enum err on_ping(struct node *node, struct link *link, const struct msg_ping *ping)
 {
     node->parent_offset_ms = ping->now.ms - node->now.wall.ms;
-    node->root_revision = ping->root_revision > node->root_revision ? ping->root_revision : node->root_revision;
+    node->root_revision =
+        ping->root_revision > node->root_revision ? ping->root_revision : node->root_revision;
     if (!ping->answer) {
         struct message *message = node_message(node, MESSAGE_PING);
         if (message != NULL) {
-            message->u.ping = (struct msg_ping){.answer = true, .nonce = ping->nonce, .now = node->now.wall};
+            message->u.ping =
+                (struct msg_ping){.answer = true, .nonce = ping->nonce, .now = node->now.wall};
             node_send(node, link, message);
         }
     }
@@ -319,8 +353,9 @@ static void on_refuse(struct node *node, struct link *link, const struct msg_ref
     if (refuse->code == REFUSAL_SHUTDOWN || refuse->code == REFUSAL_BUSY) {
         uplink_refused_state(node, UPLINK_CONNECTING, refuse->text);
     } else {
-        const char *text = arena_printf(&node->arena, "%s (protocol here %u to %u, there %u to %u)", refuse->text, PROTOCOL_MIN,
-                                        PROTOCOL_MAX, refuse->protocol_min, refuse->protocol_max);
+        const char *text =
+            arena_printf(&node->arena, "%s (protocol here %u to %u, there %u to %u)", refuse->text,
+                         PROTOCOL_MIN, PROTOCOL_MAX, refuse->protocol_min, refuse->protocol_max);
         text = refuse->code == REFUSAL_PROTOCOL && text != NULL ? text : refuse->text;
         uplink_refused_state(node, UPLINK_REFUSED, text);
         fail(node, node_alarm(node, "uplink-refused", "parent", "%s", text), "alarm");

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-
 enum { PAGE = 256 };
 
 void view_init(struct view *view, struct store *store)
@@ -40,7 +39,8 @@ void edges_encode(const struct unit_edge *edges, size_t count, struct buf *out)
     }
 }
 
-enum err edges_decode(struct bytes bytes, struct arena *arena, const struct unit_edge **out, size_t *count)
+enum err edges_decode(struct bytes bytes, struct arena *arena, const struct unit_edge **out,
+                      size_t *count)
 {
     struct cur cur = cur_over(bytes.data, bytes.len);
     size_t n = cur_u32(&cur);
@@ -53,7 +53,8 @@ enum err edges_decode(struct bytes bytes, struct arena *arena, const struct unit
     }
     for (size_t i = 0; i < n; i++) {
         struct bytes parent = cur_blob(&cur);
-        edges[i].parent = parent.data == NULL ? "" : arena_strn(arena, (const char *)parent.data, parent.len);
+        edges[i].parent =
+            parent.data == NULL ? "" : arena_strn(arena, (const char *)parent.data, parent.len);
         edges[i].from = (int32_t)cur_i64(&cur);
         edges[i].to = (int32_t)cur_i64(&cur);
         if (edges[i].parent == NULL) {
@@ -207,13 +208,15 @@ static enum err load_tree(struct view *view, int64_t version)
     return view->self == TREE_NONE ? ERR_CORRUPT : ERR_OK;
 }
 
-enum err view_set_catalogue(struct view *view, uint64_t version, struct bytes content, struct errmsg *msg)
+enum err view_set_catalogue(struct view *view, uint64_t version, struct bytes content,
+                            struct errmsg *msg)
 {
     struct arena arena;
     struct catalogue catalogue;
     arena_init(&arena, (size_t)16 << 20);
     enum err err = catalogue_decode(content, &arena, &catalogue, msg);
-    int64_t *ids = err == ERR_OK ? arena_array(&arena, catalogue.measure_count + 1, sizeof *ids) : NULL;
+    int64_t *ids =
+        err == ERR_OK ? arena_array(&arena, catalogue.measure_count + 1, sizeof *ids) : NULL;
     if (err == ERR_OK && ids == NULL) {
         err = ERR_NO_MEMORY;
     }
@@ -261,7 +264,8 @@ enum err view_load(struct view *view, struct errmsg *msg)
         enum err err = load_tree(view, tree_version);
         if (err != ERR_OK) {
             view->tree_version = -1;
-            return err_fail(msg, err, "the units in the database cannot be read: %s", store_error(view->store));
+            return err_fail(msg, err, "the units in the database cannot be read: %s",
+                            store_error(view->store));
         }
     }
     if (catalogue_version != 0 && (uint64_t)catalogue_version != view->catalogue.version) {
@@ -296,7 +300,8 @@ bool view_open(const struct unit *unit, int32_t day)
 {
     for (size_t i = 0; i < unit->edge_count; i++) {
         const struct unit_edge *edge = &unit->edges[i];
-        if ((edge->from == DAY_NONE || day >= edge->from) && (edge->to == DAY_NONE || day <= edge->to)) {
+        if ((edge->from == DAY_NONE || day >= edge->from) &&
+            (edge->to == DAY_NONE || day <= edge->to)) {
             return true;
         }
     }

@@ -1,6 +1,7 @@
-/* What a node knows of the tree and the catalogue, in memory, read from a store: units with their edges and hosting, the
- * catalogue with the symbol of every measure. The node has one that it keeps up to date; every query reader has its own,
- * loaded again when the store says that something changed. */
+/* What a node knows of the tree and the catalogue, in memory, read from a store: units with their
+ * edges and hosting, the catalogue with the symbol of every measure. The node has one that it keeps
+ * up to date; every query reader has its own, loaded again when the store says that something
+ * changed. */
 #ifndef TALLY_NODE_VIEW_H
 #define TALLY_NODE_VIEW_H
 
@@ -17,8 +18,8 @@ struct unit {
     const char *level;
     const struct unit_edge *edges;
     size_t edge_count;
-    int parent;    /* place in the tree, or TREE_NONE */
-    bool hosting;  /* has a node of its own */
+    int parent;     /* place in the tree, or TREE_NONE */
+    bool hosting;   /* has a node of its own */
     int64_t number; /* its hosting number, when it has one */
     struct id node;
     struct id origin;
@@ -39,7 +40,7 @@ struct view {
     int64_t tree_version;
     struct catalogue catalogue;
     struct arena catalogue_arena;
-    int64_t *measure_ids; /* symbols, in the catalogue's order */
+    int64_t *measure_ids;     /* symbols, in the catalogue's order */
     struct map measure_by_id; /* symbol -> place in catalogue.measures */
 };
 
@@ -50,10 +51,12 @@ void view_deinit(struct view *view);
 enum err view_load(struct view *view, struct errmsg *msg) MUST_CHECK;
 
 /* Takes a catalogue's canonical bytes as the current one. */
-enum err view_set_catalogue(struct view *view, uint64_t version, struct bytes content, struct errmsg *msg) MUST_CHECK;
+enum err view_set_catalogue(struct view *view, uint64_t version, struct bytes content,
+                            struct errmsg *msg) MUST_CHECK;
 
 /* Puts a unit or its hosting into the tree. ERR_LIMIT, ERR_NO_MEMORY. */
-enum err view_put_unit(struct view *view, const struct store_unit *row, const char *code) MUST_CHECK;
+enum err view_put_unit(struct view *view, const struct store_unit *row, const char *code)
+    MUST_CHECK;
 void view_put_hosting(struct view *view, const struct store_hosting *row);
 
 /* Places, or TREE_NONE. */
@@ -71,7 +74,8 @@ bool view_open(const struct unit *unit, int32_t day);
 
 /* Edges as canonical bytes, and back. */
 void edges_encode(const struct unit_edge *edges, size_t count, struct buf *out);
-enum err edges_decode(struct bytes bytes, struct arena *arena, const struct unit_edge **out, size_t *count) MUST_CHECK;
+enum err edges_decode(struct bytes bytes, struct arena *arena, const struct unit_edge **out,
+                      size_t *count) MUST_CHECK;
 
 const struct measure *view_measure(const struct view *view, int64_t id);
 

@@ -11,7 +11,14 @@
 #include "base/file.h"
 #include "base/sha256.h"
 
-enum { SAYS_BYTES = 160, DAY_S = 86400, LEAF_DAYS = 825, CA_DAYS = 30 * 365 + 7, CHAIN_MAX = 34, NAME_BYTES = 192 };
+enum {
+    SAYS_BYTES = 160,
+    DAY_S = 86400,
+    LEAF_DAYS = 825,
+    CA_DAYS = 30 * 365 + 7,
+    CHAIN_MAX = 34,
+    NAME_BYTES = 192
+};
 
 /* The library's last error behind `what`; its queue is cleared. */
 static enum err library_failed(struct errmsg *msg, enum err err, const char *what)
@@ -33,7 +40,8 @@ struct pki_key {
 
 static enum err wrap_key(EVP_PKEY *pkey, struct pki_key **out, struct errmsg *msg)
 {
-    struct pki_key *key = pkey == NULL || EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519 ? NULL : malloc(sizeof *key);
+    struct pki_key *key =
+        pkey == NULL || EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519 ? NULL : malloc(sizeof *key);
     if (key == NULL) {
         EVP_PKEY_free(pkey);
         return library_failed(msg, ERR_INVALID, "this is no Ed25519 private key");
@@ -82,7 +90,8 @@ enum err pki_key_load(const char *path, struct pki_key **out, struct errmsg *msg
     ERR_clear_error();
     BIO *bio = err == ERR_OK ? BIO_new_mem_buf(pem.data, (int)pem.len) : NULL;
     if (err == ERR_OK) {
-        err = wrap_key(bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL), out, msg);
+        err =
+            wrap_key(bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL), out, msg);
         err = err == ERR_OK ? ERR_OK : err_prefix(msg, err, "%s", path);
     }
     BIO_free(bio);
@@ -96,9 +105,10 @@ enum err pki_key_save(const struct pki_key *key, const char *path, struct errmsg
     ERR_clear_error();
     buf_init(&pem, PKI_FILE_MAX_BYTES);
     BIO *bio = BIO_new(BIO_s_mem());
-    enum err err = bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1
-                       ? take_bio(bio, &pem, msg)
-                       : library_failed(msg, ERR_NO_MEMORY, "the key cannot be written");
+    enum err err =
+        bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1
+            ? take_bio(bio, &pem, msg)
+            : library_failed(msg, ERR_NO_MEMORY, "the key cannot be written");
     err = err == ERR_OK ? file_write(path, (struct bytes){pem.data, pem.len}, 0600, msg) : err;
     BIO_free(bio);
     buf_deinit(&pem);
@@ -116,12 +126,14 @@ enum err pki_sign(const struct pki_key *key, const void *data, size_t len, struc
     return good ? ERR_OK : ERR_NO_MEMORY;
 }
 
-bool pki_verify(const struct hash *public_key, const void *data, size_t len, const struct signature *signature)
+bool pki_verify(const struct hash *public_key, const void *data, size_t len,
+                const struct signature *signature)
 {
     ERR_clear_error();
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key->b, HASH_BYTES);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good = key != NULL && ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
+    bool good = key != NULL && ctx != NULL &&
+                EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
                 EVP_DigestVerify(ctx, signature->b, SIGNATURE_BYTES, data, len) == 1;
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);
@@ -133,7 +145,8 @@ bool pki_verify(const struct hash *public_key, const void *data, size_t len, con
 
 static bool add_name(X509_NAME *name, const char *field, const char *text)
 {
-    return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)text, -1, -1, 0) == 1;
+    return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)text, -1,
+                                      -1, 0) == 1;
 }
 
 static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -171,21 +184,29 @@ struct shape {
 };
 
 /* Makes and signs; `issuer` NULL: by itself. The caller frees the result. */
-static X509 *make_certificate(const struct shape *shape, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, struct wall now)
+static X509 *make_certificate(const struct shape *shape, EVP_PKEY *key, X509 *issuer,
+                              EVP_PKEY *issuer_key, struct wall now)
 {
     X509 *cert = X509_new();
     X509_NAME *name = cert == NULL ? NULL : X509_get_subject_name(cert);
     X509 *above = issuer == NULL ? cert : issuer;
-    bool good = cert != NULL && X509_set_version(cert, X509_VERSION_3) == 1 && set_serial_and_times(cert, now, shape->days) &&
-                add_name(name, "O", shape->organisation) && (shape->role == NULL || add_name(name, "OU", shape->role)) &&
-                add_name(name, "CN", shape->common_name) && X509_set_issuer_name(cert, X509_get_subject_name(above)) == 1 &&
+    bool good = cert != NULL && X509_set_version(cert, X509_VERSION_3) == 1 &&
+                set_serial_and_times(cert, now, shape->days) &&
+                add_name(name, "O", shape->organisation) &&
+                (shape->role == NULL || add_name(name, "OU", shape->role)) &&
+                add_name(name, "CN", shape->common_name) &&
+                X509_set_issuer_name(cert, X509_get_subject_name(above)) == 1 &&
                 X509_set_pubkey(cert, key) == 1;
-    good = good && add_extension(cert, above, NID_basic_constraints, shape->ca ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
-           add_extension(cert, above, NID_key_usage, shape->ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature") &&
-           (shape->ca || add_extension(cert, above, NID_ext_key_usage, "serverAuth,clientAuth")) &&
-           add_extension(cert, above, NID_subject_key_identifier, "hash") &&
-           add_extension(cert, above, NID_authority_key_identifier, "keyid:always") &&
-           X509_sign(cert, issuer_key, NULL) > 0;
+    good =
+        good &&
+        add_extension(cert, above, NID_basic_constraints,
+                      shape->ca ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
+        add_extension(cert, above, NID_key_usage,
+                      shape->ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature") &&
+        (shape->ca || add_extension(cert, above, NID_ext_key_usage, "serverAuth,clientAuth")) &&
+        add_extension(cert, above, NID_subject_key_identifier, "hash") &&
+        add_extension(cert, above, NID_authority_key_identifier, "keyid:always") &&
+        X509_sign(cert, issuer_key, NULL) > 0;
     if (!good) {
         X509_free(cert);
         return NULL;
@@ -203,12 +224,13 @@ static enum err write_certificate(X509 *cert, struct buf *out, struct errmsg *ms
     return err;
 }
 
-enum err pki_root_certificate(const struct pki_key *ca, const struct id *tree, struct wall now, struct buf *out,
-                              struct errmsg *msg)
+enum err pki_root_certificate(const struct pki_key *ca, const struct id *tree, struct wall now,
+                              struct buf *out, struct errmsg *msg)
 {
     char organisation[ID_HEX_BYTES];
     id_format(tree, organisation);
-    struct shape shape = {.common_name = "root", .organisation = organisation, .ca = true, .days = CA_DAYS};
+    struct shape shape = {
+        .common_name = "root", .organisation = organisation, .ca = true, .days = CA_DAYS};
     ERR_clear_error();
     X509 *cert = make_certificate(&shape, ca->pkey, NULL, ca->pkey, now);
     if (cert == NULL) {
@@ -237,8 +259,9 @@ static X509 *chain_certificate(struct bytes chain, bool last)
     return found;
 }
 
-enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain, const struct pki_subject *subject, struct wall now,
-                   struct buf *out, struct errmsg *msg)
+enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain,
+                   const struct pki_subject *subject, struct wall now, struct buf *out,
+                   struct errmsg *msg)
 {
     char organisation[ID_HEX_BYTES];
     char node[ID_HEX_BYTES];
@@ -246,16 +269,23 @@ enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain, const struct
     id_format(&subject->tree, organisation);
     id_format(&subject->node, node);
     bool client = subject->role == PKI_CLIENT;
-    (void)snprintf(name, sizeof name, "%s:%s", client ? "client" : subject->role == PKI_NODE_CA ? "ca" : "node",
+    (void)snprintf(name, sizeof name, "%s:%s",
+                   client                         ? "client"
+                   : subject->role == PKI_NODE_CA ? "ca"
+                                                  : "node",
                    client ? subject->client_name : node);
-    struct shape shape = {.common_name = name, .organisation = organisation, .role = client ? subject->client_role : NULL,
+    struct shape shape = {.common_name = name,
+                          .organisation = organisation,
+                          .role = client ? subject->client_role : NULL,
                           .ca = subject->role == PKI_NODE_CA,
                           .days = subject->role == PKI_NODE_CA ? CA_DAYS : LEAF_DAYS};
     ERR_clear_error();
     X509 *issuer = chain_certificate(ca_chain, false);
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, subject->key.b, HASH_BYTES);
-    X509 *cert = issuer == NULL || key == NULL ? NULL : make_certificate(&shape, key, issuer, ca->pkey, now);
-    enum err err = cert == NULL ? library_failed(msg, ERR_INVALID, "the certificate cannot be made") : write_certificate(cert, out, msg);
+    X509 *cert =
+        issuer == NULL || key == NULL ? NULL : make_certificate(&shape, key, issuer, ca->pkey, now);
+    enum err err = cert == NULL ? library_failed(msg, ERR_INVALID, "the certificate cannot be made")
+                                : write_certificate(cert, out, msg);
     if (err == ERR_OK) {
         buf_put(out, ca_chain.data, ca_chain.len);
         err = out->failed ? err_fail(msg, ERR_NO_MEMORY, "no memory") : ERR_OK;
@@ -266,7 +296,8 @@ enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain, const struct
     return err;
 }
 
-enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf *out, struct errmsg *msg)
+enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf *out,
+                        struct errmsg *msg)
 {
     X509 *root = chain_certificate(chain, true);
     unsigned int len = HASH_BYTES;
@@ -285,7 +316,8 @@ enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf
 static bool raw_key(EVP_PKEY *key, struct hash *out)
 {
     size_t len = HASH_BYTES;
-    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 && EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1;
+    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
+           EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1;
 }
 
 enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg)
@@ -309,8 +341,8 @@ enum err pki_request(const struct pki_key *key, struct buf *out, struct errmsg *
     X509_REQ *req = X509_REQ_new();
     unsigned char *der = NULL;
     int len = -1;
-    if (req != NULL && X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 && X509_REQ_set_pubkey(req, key->pkey) == 1 &&
-        X509_REQ_sign(req, key->pkey, NULL) > 0) {
+    if (req != NULL && X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 &&
+        X509_REQ_set_pubkey(req, key->pkey) == 1 && X509_REQ_sign(req, key->pkey, NULL) > 0) {
         len = i2d_X509_REQ(req, &der);
     }
     if (len > 0) {
@@ -318,7 +350,9 @@ enum err pki_request(const struct pki_key *key, struct buf *out, struct errmsg *
     }
     OPENSSL_free(der);
     X509_REQ_free(req);
-    return len > 0 && !out->failed ? ERR_OK : library_failed(msg, ERR_NO_MEMORY, "the certificate request cannot be made");
+    return len > 0 && !out->failed
+               ? ERR_OK
+               : library_failed(msg, ERR_NO_MEMORY, "the certificate request cannot be made");
 }
 
 enum err pki_request_key(struct bytes request, struct hash *key, struct errmsg *msg)
@@ -326,12 +360,15 @@ enum err pki_request_key(struct bytes request, struct hash *key, struct errmsg *
     const unsigned char *at = request.data;
     struct hash found;
     ERR_clear_error();
-    X509_REQ *req = request.len > PKI_FILE_MAX_BYTES ? NULL : d2i_X509_REQ(NULL, &at, (long)request.len);
+    X509_REQ *req =
+        request.len > PKI_FILE_MAX_BYTES ? NULL : d2i_X509_REQ(NULL, &at, (long)request.len);
     EVP_PKEY *pkey = req == NULL ? NULL : X509_REQ_get0_pubkey(req);
     bool good = raw_key(pkey, &found) && X509_REQ_verify(req, pkey) == 1;
     X509_REQ_free(req);
     if (!good) {
-        return library_failed(msg, ERR_INVALID, "the certificate request is not one, or not signed by its own Ed25519 key");
+        return library_failed(
+            msg, ERR_INVALID,
+            "the certificate request is not one, or not signed by its own Ed25519 key");
     }
     *key = found;
     return ERR_OK;

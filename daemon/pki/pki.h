@@ -1,6 +1,7 @@
-/* Keys and certificates: Ed25519 keys, the tree's root CA, requests, certificates for nodes, their CAs and clients, and
- * signatures over bytes. Certificates name tree and node, never a place. All material goes in and out as PEM or DER in
- * buffers; private keys also as files with mode 0600. Nothing here decides who may join. */
+/* Keys and certificates: Ed25519 keys, the tree's root CA, requests, certificates for nodes, their
+ * CAs and clients, and signatures over bytes. Certificates name tree and node, never a place. All
+ * material goes in and out as PEM or DER in buffers; private keys also as files with mode 0600.
+ * Nothing here decides who may join. */
 #ifndef TALLY_PKI_H
 #define TALLY_PKI_H
 
@@ -27,17 +28,21 @@ enum err pki_key_save(const struct pki_key *key, const char *path, struct errmsg
 void pki_key_free(struct pki_key *key);
 struct hash pki_key_public(const struct pki_key *key);
 
-enum err pki_sign(const struct pki_key *key, const void *data, size_t len, struct signature *out) MUST_CHECK;
-bool pki_verify(const struct hash *public_key, const void *data, size_t len, const struct signature *signature);
+enum err pki_sign(const struct pki_key *key, const void *data, size_t len, struct signature *out)
+    MUST_CHECK;
+bool pki_verify(const struct hash *public_key, const void *data, size_t len,
+                const struct signature *signature);
 
-/* The root CA's own certificate (PEM into `out`), valid from a day before `now` (clocks are wrong) for 30 years. */
-enum err pki_root_certificate(const struct pki_key *ca, const struct id *tree, struct wall now, struct buf *out,
-                              struct errmsg *msg) MUST_CHECK;
+/* The root CA's own certificate (PEM into `out`), valid from a day before `now` (clocks are wrong)
+ * for 30 years. */
+enum err pki_root_certificate(const struct pki_key *ca, const struct id *tree, struct wall now,
+                              struct buf *out, struct errmsg *msg) MUST_CHECK;
 
 /* A PKCS#10 request (DER into `out`), which proves possession of the key. */
 enum err pki_request(const struct pki_key *key, struct buf *out, struct errmsg *msg) MUST_CHECK;
 
-/* Checks a request's own signature and that its key is Ed25519; gives the key. ERR_INVALID otherwise. */
+/* Checks a request's own signature and that its key is Ed25519; gives the key. ERR_INVALID
+ * otherwise. */
 enum err pki_request_key(struct bytes request, struct hash *key, struct errmsg *msg) MUST_CHECK;
 
 enum pki_role { PKI_NODE, PKI_NODE_CA, PKI_CLIENT };
@@ -51,16 +56,19 @@ struct pki_subject {
     struct hash key;         /* the public key to certify */
 };
 
-/* A certificate signed by the CA whose key and PEM chain (own certificate first, root last) are given; the result (PEM
- * into `out`) is the new certificate followed by that chain. Node: CN "node:<hex>", O "<tree hex>", client and server
- * authentication. Node CA: CN "ca:<hex>", CA:TRUE, keyCertSign. Nodes and clients are valid for 825 days, CAs for 30
- * years, from a day before `now`. Serial numbers are random. */
-enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain, const struct pki_subject *subject, struct wall now,
-                   struct buf *out, struct errmsg *msg) MUST_CHECK;
+/* A certificate signed by the CA whose key and PEM chain (own certificate first, root last) are
+ * given; the result (PEM into `out`) is the new certificate followed by that chain. Node: CN
+ * "node:<hex>", O "<tree hex>", client and server authentication. Node CA: CN "ca:<hex>", CA:TRUE,
+ * keyCertSign. Nodes and clients are valid for 825 days, CAs for 30 years, from a day before `now`.
+ * Serial numbers are random. */
+enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain,
+                   const struct pki_subject *subject, struct wall now, struct buf *out,
+                   struct errmsg *msg) MUST_CHECK;
 
-/* Of the last certificate of a PEM chain (the root): SHA-256 of its DER form, and its PEM text into `out` (may be NULL).
- * Of the first: its public key. */
-enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf *out, struct errmsg *msg) MUST_CHECK;
+/* Of the last certificate of a PEM chain (the root): SHA-256 of its DER form, and its PEM text into
+ * `out` (may be NULL). Of the first: its public key. */
+enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf *out,
+                        struct errmsg *msg) MUST_CHECK;
 enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg) MUST_CHECK;
 
 #endif

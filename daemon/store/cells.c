@@ -7,9 +7,11 @@ static enum err read_cell(sqlite3_stmt *stmt, struct arena *arena, void *element
 {
     (void)arena;
     struct store_cell *cell = element;
-    int64_t *const fields[] = {&cell->key.unit, &cell->key.measure, &cell->key.category, &cell->key.period,
-                               &cell->key.origin, &cell->value, &cell->count, &cell->live, &cell->hosting, &cell->day,
-                               &cell->held, &cell->scope, &cell->last, &cell->rev};
+    int64_t *const fields[] = {&cell->key.unit,   &cell->key.measure, &cell->key.category,
+                               &cell->key.period, &cell->key.origin,  &cell->value,
+                               &cell->count,      &cell->live,        &cell->hosting,
+                               &cell->day,        &cell->held,        &cell->scope,
+                               &cell->last,       &cell->rev};
     for (int i = 0; i < 14; i++) {
         *fields[i] = sqlite3_column_int64(stmt, i);
     }
@@ -17,47 +19,50 @@ static enum err read_cell(sqlite3_stmt *stmt, struct arena *arena, void *element
     return ERR_OK;
 }
 
-enum err store_cell_get(struct store *store, const struct store_cell_key *key, struct store_cell *out)
+enum err store_cell_get(struct store *store, const struct store_cell_key *key,
+                        struct store_cell *out)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_CELL_GET, "iiiii", key->unit, key->measure, key->category, key->period,
-                                    key->origin);
+    sqlite3_stmt *stmt = store_bind(store, STMT_CELL_GET, "iiiii", key->unit, key->measure,
+                                    key->category, key->period, key->origin);
     return store_read_one(store, stmt, read_cell, NULL, out);
 }
 
 enum err store_cell_put(struct store *store, const struct store_cell *cell)
 {
     const struct store_cell_key *key = &cell->key;
-    return store_run(store, store_bind(store, STMT_CELL_PUT, "iiiiiiiiiiiiiib", key->unit, key->measure, key->category,
-                                       key->period, key->origin, cell->value, cell->count, cell->live, cell->hosting,
-                                       cell->day, cell->held, cell->scope, cell->last, cell->rev, cell->hash.b,
-                                       sizeof cell->hash.b));
+    return store_run(store,
+                     store_bind(store, STMT_CELL_PUT, "iiiiiiiiiiiiiib", key->unit, key->measure,
+                                key->category, key->period, key->origin, cell->value, cell->count,
+                                cell->live, cell->hosting, cell->day, cell->held, cell->scope,
+                                cell->last, cell->rev, cell->hash.b, sizeof cell->hash.b));
 }
 
-static enum err list_after(struct store *store, enum store_stmt which, const struct store_cell_key *after,
-                           struct store_cell *out, size_t cap, size_t *count)
+static enum err list_after(struct store *store, enum store_stmt which,
+                           const struct store_cell_key *after, struct store_cell *out, size_t cap,
+                           size_t *count)
 {
-    sqlite3_stmt *stmt = store_bind(store, which, "iiiiii", after->unit, after->measure, after->category, after->period,
-                                    after->origin, (int64_t)cap);
+    sqlite3_stmt *stmt = store_bind(store, which, "iiiiii", after->unit, after->measure,
+                                    after->category, after->period, after->origin, (int64_t)cap);
     return store_list(store, stmt, read_cell, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_cells(struct store *store, const struct store_cell_key *after, struct store_cell *out, size_t cap,
-                     size_t *count)
+enum err store_cells(struct store *store, const struct store_cell_key *after,
+                     struct store_cell *out, size_t cap, size_t *count)
 {
     return list_after(store, STMT_CELLS, after, out, cap, count);
 }
 
-enum err store_cells_held(struct store *store, const struct store_cell_key *after, struct store_cell *out, size_t cap,
-                          size_t *count)
+enum err store_cells_held(struct store *store, const struct store_cell_key *after,
+                          struct store_cell *out, size_t cap, size_t *count)
 {
     return list_after(store, STMT_CELLS_HELD, after, out, cap, count);
 }
 
-enum err store_cells_series(struct store *store, const struct store_cell_key *series, int64_t from, int64_t to,
-                            struct store_cell *out, size_t cap, size_t *count)
+enum err store_cells_series(struct store *store, const struct store_cell_key *series, int64_t from,
+                            int64_t to, struct store_cell *out, size_t cap, size_t *count)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_CELLS_SERIES, "iiiiii", series->unit, series->measure, series->category,
-                                    from, to, (int64_t)cap);
+    sqlite3_stmt *stmt = store_bind(store, STMT_CELLS_SERIES, "iiiiii", series->unit,
+                                    series->measure, series->category, from, to, (int64_t)cap);
     return store_list(store, stmt, read_cell, NULL, out, sizeof *out, cap, count);
 }
 
@@ -68,17 +73,19 @@ static enum err read_int(sqlite3_stmt *stmt, struct arena *arena, void *element)
     return ERR_OK;
 }
 
-enum err store_period_before(struct store *store, const struct store_cell_key *series, int64_t period, int64_t *out)
+enum err store_period_before(struct store *store, const struct store_cell_key *series,
+                             int64_t period, int64_t *out)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_PERIOD_BEFORE, "iiii", series->unit, series->measure, series->category,
-                                    period);
+    sqlite3_stmt *stmt = store_bind(store, STMT_PERIOD_BEFORE, "iiii", series->unit,
+                                    series->measure, series->category, period);
     return store_read_one(store, stmt, read_int, NULL, out);
 }
 
-enum err store_period_after(struct store *store, const struct store_cell_key *series, int64_t period, int64_t *out)
+enum err store_period_after(struct store *store, const struct store_cell_key *series,
+                            int64_t period, int64_t *out)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_PERIOD_AFTER, "iiii", series->unit, series->measure, series->category,
-                                    period);
+    sqlite3_stmt *stmt = store_bind(store, STMT_PERIOD_AFTER, "iiii", series->unit, series->measure,
+                                    series->category, period);
     return store_read_one(store, stmt, read_int, NULL, out);
 }
 
@@ -93,9 +100,11 @@ static enum err exists(struct store *store, sqlite3_stmt *stmt, bool *out)
     return err;
 }
 
-enum err store_unit_reported(struct store *store, int64_t unit, int64_t measure, int64_t from, int64_t to, bool *out)
+enum err store_unit_reported(struct store *store, int64_t unit, int64_t measure, int64_t from,
+                             int64_t to, bool *out)
 {
-    return exists(store, store_bind(store, STMT_UNIT_REPORTED, "iiii", unit, measure, from, to), out);
+    return exists(store, store_bind(store, STMT_UNIT_REPORTED, "iiii", unit, measure, from, to),
+                  out);
 }
 
 enum err store_measure_used(struct store *store, int64_t measure, bool *out)
@@ -116,13 +125,15 @@ enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head)
     int64_t next = *head;
     size_t n = CHUNK;
     while (n == CHUNK) {
-        sqlite3_stmt *stmt = store_bind(store, STMT_CELLS_OF_ORIGIN, "iiiiii", origin, after.unit, after.measure,
-                                        after.category, after.period, (int64_t)CHUNK);
+        sqlite3_stmt *stmt =
+            store_bind(store, STMT_CELLS_OF_ORIGIN, "iiiiii", origin, after.unit, after.measure,
+                       after.category, after.period, (int64_t)CHUNK);
         TRY(store_list(store, stmt, read_cell, NULL, cells, sizeof *cells, CHUNK, &n));
         for (size_t i = 0; i < n; i++) {
             const struct store_cell_key *key = &cells[i].key;
-            TRY(store_run(store, store_bind(store, STMT_CELL_REV_SET, "iiiiii", key->unit, key->measure, key->category,
-                                            key->period, key->origin, ++next)));
+            TRY(store_run(store,
+                          store_bind(store, STMT_CELL_REV_SET, "iiiiii", key->unit, key->measure,
+                                     key->category, key->period, key->origin, ++next)));
         }
         after = n > 0 ? cells[n - 1].key : after;
     }
@@ -130,21 +141,24 @@ enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head)
     return ERR_OK;
 }
 
-enum err store_feed_cells_up(struct store *store, int64_t after, struct store_cell *out, size_t cap, size_t *count)
+enum err store_feed_cells_up(struct store *store, int64_t after, struct store_cell *out, size_t cap,
+                             size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_FEED_CELLS_UP, "ii", after, (int64_t)cap), read_cell, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_FEED_CELLS_UP, "ii", after, (int64_t)cap),
+                      read_cell, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_feed_cells_down(struct store *store, int64_t after, struct store_cell *out, size_t cap, size_t *count)
+enum err store_feed_cells_down(struct store *store, int64_t after, struct store_cell *out,
+                               size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_FEED_CELLS_DOWN, "ii", after, (int64_t)cap), read_cell, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_FEED_CELLS_DOWN, "ii", after, (int64_t)cap),
+                      read_cell, NULL, out, sizeof *out, cap, count);
 }
 
 enum err store_feed_pending(struct store *store, int64_t after, int64_t *rows)
 {
-    return store_read_one(store, store_bind(store, STMT_FEED_PENDING, "i", after), read_int, NULL, rows);
+    return store_read_one(store, store_bind(store, STMT_FEED_PENDING, "i", after), read_int, NULL,
+                          rows);
 }
 
 static enum err read_total(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -155,7 +169,8 @@ static enum err read_total(sqlite3_stmt *stmt, struct arena *arena, void *elemen
     total->measure = sqlite3_column_int64(stmt, 1);
     total->category = sqlite3_column_int64(stmt, 2);
     total->period = sqlite3_column_int64(stmt, 3);
-    total->value = wide_join(sqlite3_column_int64(stmt, 4), (uint64_t)sqlite3_column_int64(stmt, 5));
+    total->value =
+        wide_join(sqlite3_column_int64(stmt, 4), (uint64_t)sqlite3_column_int64(stmt, 5));
     total->entries = sqlite3_column_int64(stmt, 6);
     return ERR_OK;
 }
@@ -163,8 +178,9 @@ static enum err read_total(sqlite3_stmt *stmt, struct arena *arena, void *elemen
 enum err store_total_get(struct store *store, struct store_total *total)
 {
     struct store_total found = *total;
-    enum err err = store_read_one(store, store_bind(store, STMT_TOTAL_GET, "iiii", total->unit, total->measure,
-                                                    total->category, total->period),
+    enum err err = store_read_one(store,
+                                  store_bind(store, STMT_TOTAL_GET, "iiii", total->unit,
+                                             total->measure, total->category, total->period),
                                   read_total, NULL, &found);
     if (err == ERR_NOT_FOUND) {
         found.value = 0;
@@ -179,9 +195,10 @@ enum err store_total_get(struct store *store, struct store_total *total)
 
 enum err store_total_set(struct store *store, const struct store_total *total)
 {
-    return store_run(store, store_bind(store, STMT_TOTAL_PUT, "iiiiiii", total->unit, total->measure, total->category,
-                                       total->period, wide_high(total->value), (int64_t)wide_low(total->value),
-                                       total->entries));
+    return store_run(store,
+                     store_bind(store, STMT_TOTAL_PUT, "iiiiiii", total->unit, total->measure,
+                                total->category, total->period, wide_high(total->value),
+                                (int64_t)wide_low(total->value), total->entries));
 }
 
 enum err store_total_add(struct store *store, const struct store_total *delta)
@@ -195,19 +212,19 @@ enum err store_total_add(struct store *store, const struct store_total *delta)
     return store_total_set(store, &total);
 }
 
-enum err store_totals(struct store *store, const struct store_total *after, struct store_total *out, size_t cap,
-                      size_t *count)
+enum err store_totals(struct store *store, const struct store_total *after, struct store_total *out,
+                      size_t cap, size_t *count)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_TOTALS, "iiiii", after->unit, after->measure, after->category,
-                                    after->period, (int64_t)cap);
+    sqlite3_stmt *stmt = store_bind(store, STMT_TOTALS, "iiiii", after->unit, after->measure,
+                                    after->category, after->period, (int64_t)cap);
     return store_list(store, stmt, read_total, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_total_sums(struct store *store, const struct store_span *span, struct store_total *out, size_t cap,
-                          size_t *count)
+enum err store_total_sums(struct store *store, const struct store_span *span,
+                          struct store_total *out, size_t cap, size_t *count)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_TOTALS_OF_UNIT, "iiii", span->unit, span->measure, (int64_t)0,
-                                    (int64_t)INT64_MIN);
+    sqlite3_stmt *stmt = store_bind(store, STMT_TOTALS_OF_UNIT, "iiii", span->unit, span->measure,
+                                    (int64_t)0, (int64_t)INT64_MIN);
     size_t n = 0;
     for (;;) {
         bool row = false;
@@ -225,7 +242,8 @@ enum err store_total_sums(struct store *store, const struct store_span *span, st
                 (void)sqlite3_reset(stmt);
                 return ERR_LIMIT;
             }
-            out[n] = (struct store_total){.unit = span->unit, .measure = span->measure, .category = total.category};
+            out[n] = (struct store_total){
+                .unit = span->unit, .measure = span->measure, .category = total.category};
             n++;
         }
         out[n - 1].value += total.value;

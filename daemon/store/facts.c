@@ -27,7 +27,8 @@ enum err store_fact_int(struct store *store, const char *name, int64_t fallback,
     return ERR_OK;
 }
 
-enum err store_fact_blob(struct store *store, const char *name, struct arena *arena, struct bytes *out)
+enum err store_fact_blob(struct store *store, const char *name, struct arena *arena,
+                         struct bytes *out)
 {
     sqlite3_stmt *stmt = store_bind(store, STMT_FACT_GET, "t", name);
     TRY(store_one(store, stmt));
@@ -84,7 +85,8 @@ static enum err read_text(sqlite3_stmt *stmt, struct arena *arena, void *element
 
 enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text)
 {
-    return store_read_one(store, store_bind(store, STMT_SYMBOL_TEXT, "i", id), read_text, arena, text);
+    return store_read_one(store, store_bind(store, STMT_SYMBOL_TEXT, "i", id), read_text, arena,
+                          text);
 }
 
 enum err store_session_add(struct store *store, const struct id *name, size_t keep)
@@ -102,15 +104,17 @@ static enum err read_name(sqlite3_stmt *stmt, struct arena *arena, void *element
 
 enum err store_sessions(struct store *store, struct id *out, size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_SESSIONS, "i", (int64_t)cap), read_name, NULL, out, sizeof *out, cap,
-                      count);
+    return store_list(store, store_bind(store, STMT_SESSIONS, "i", (int64_t)cap), read_name, NULL,
+                      out, sizeof *out, cap, count);
 }
 
 enum err store_child_put(struct store *store, const struct store_child *child)
 {
-    return store_run(store, store_bind(store, STMT_CHILD_PUT, "ibbbit", child->unit, child->node.b, sizeof child->node.b,
-                                       child->session.b, sizeof child->session.b, child->have_session.b,
-                                       sizeof child->have_session.b, child->have_revision, child->text));
+    return store_run(store,
+                     store_bind(store, STMT_CHILD_PUT, "ibbbit", child->unit, child->node.b,
+                                sizeof child->node.b, child->session.b, sizeof child->session.b,
+                                child->have_session.b, sizeof child->have_session.b,
+                                child->have_revision, child->text));
 }
 
 static enum err read_child(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -125,17 +129,20 @@ static enum err read_child(sqlite3_stmt *stmt, struct arena *arena, void *elemen
     return child->text == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-enum err store_child_get(struct store *store, int64_t unit, struct arena *arena, struct store_child *out)
+enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
+                         struct store_child *out)
 {
-    return store_read_one(store, store_bind(store, STMT_CHILD_GET, "i", unit), read_child, arena, out);
+    return store_read_one(store, store_bind(store, STMT_CHILD_GET, "i", unit), read_child, arena,
+                          out);
 }
 
 enum err store_invite_put(struct store *store, const struct store_invite *invite)
 {
-    return store_run(store, store_bind(store, STMT_INVITE_PUT, "bibiiib", invite->name.b, sizeof invite->name.b,
-                                       invite->unit, invite->secret, sizeof invite->secret, invite->expires.ms,
-                                       (int64_t)invite->used, (int64_t)invite->replace, invite->key.b,
-                                       sizeof invite->key.b));
+    return store_run(store,
+                     store_bind(store, STMT_INVITE_PUT, "bibiiib", invite->name.b,
+                                sizeof invite->name.b, invite->unit, invite->secret,
+                                sizeof invite->secret, invite->expires.ms, (int64_t)invite->used,
+                                (int64_t)invite->replace, invite->key.b, sizeof invite->key.b));
 }
 
 static enum err read_invite(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -154,24 +161,26 @@ static enum err read_invite(sqlite3_stmt *stmt, struct arena *arena, void *eleme
 
 enum err store_invite_get(struct store *store, const struct id *name, struct store_invite *out)
 {
-    return store_read_one(store, store_bind(store, STMT_INVITE_GET, "b", name->b, sizeof name->b), read_invite, NULL, out);
+    return store_read_one(store, store_bind(store, STMT_INVITE_GET, "b", name->b, sizeof name->b),
+                          read_invite, NULL, out);
 }
 
 enum err store_refused_put(struct store *store, const struct store_refused *refused)
 {
     const struct store_cell_key *key = &refused->key;
-    return store_run(store, store_bind(store, STMT_REFUSED_PUT, "iiiiiiib", key->unit, key->measure, key->category,
-                                       key->period, key->origin, refused->reason, refused->count, refused->hash.b,
-                                       sizeof refused->hash.b));
+    return store_run(store, store_bind(store, STMT_REFUSED_PUT, "iiiiiiib", key->unit, key->measure,
+                                       key->category, key->period, key->origin, refused->reason,
+                                       refused->count, refused->hash.b, sizeof refused->hash.b));
 }
 
 enum err store_refused_delete(struct store *store, const struct store_cell_key *key)
 {
-    return store_run(store, store_bind(store, STMT_REFUSED_DELETE, "iiiii", key->unit, key->measure, key->category,
-                                       key->period, key->origin));
+    return store_run(store, store_bind(store, STMT_REFUSED_DELETE, "iiiii", key->unit, key->measure,
+                                       key->category, key->period, key->origin));
 }
 
-enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts, struct id *hashes)
+enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts,
+                           struct id *hashes)
 {
     sqlite3_stmt *stmt = store_bind(store, STMT_REFUSED_SUM, "i", origin);
     int64_t n = 0;
@@ -202,8 +211,8 @@ enum err store_refused_total(struct store *store, int64_t *rows)
 
 enum err store_alarm_put(struct store *store, const struct store_alarm *alarm)
 {
-    return store_run(store, store_bind(store, STMT_ALARM_PUT, "tttii", alarm->code, alarm->subject, alarm->text,
-                                       alarm->since.ms, (int64_t)alarm->mended));
+    return store_run(store, store_bind(store, STMT_ALARM_PUT, "tttii", alarm->code, alarm->subject,
+                                       alarm->text, alarm->since.ms, (int64_t)alarm->mended));
 }
 
 enum err store_alarm_delete(struct store *store, const char *code, const char *subject)
@@ -228,8 +237,9 @@ static enum err read_alarm(sqlite3_stmt *stmt, struct arena *arena, void *elemen
     return all ? ERR_OK : ERR_NO_MEMORY;
 }
 
-enum err store_alarms(struct store *store, struct arena *arena, struct store_alarm *out, size_t cap, size_t *count)
+enum err store_alarms(struct store *store, struct arena *arena, struct store_alarm *out, size_t cap,
+                      size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_ALARMS, "i", (int64_t)cap), read_alarm, arena, out, sizeof *out, cap,
-                      count);
+    return store_list(store, store_bind(store, STMT_ALARMS, "i", (int64_t)cap), read_alarm, arena,
+                      out, sizeof *out, cap, count);
 }

@@ -1,5 +1,5 @@
-/* Inside the store: the open database, the table of statements, and the helpers that bind, step and read them. Only files
- * of this folder include it. */
+/* Inside the store: the open database, the table of statements, and the helpers that bind, step and
+ * read them. Only files of this folder include it. */
 #ifndef TALLY_STORE_INTERNAL_H
 #define TALLY_STORE_INTERNAL_H
 
@@ -21,9 +21,10 @@ struct store {
 /* Remembers SQLite's sentence and translates its code. */
 enum err store_sql_error(struct store *store, int code);
 
-/* The statement, reset, with its parameters bound from the arguments that `form` names, a letter each: i int64_t, t text
- * (const char *), b blob (const void *, size_t), n NULL. Texts and blobs are not copied: they must live until the
- * statement is reset. NULL on error (store_error says which). */
+/* The statement, reset, with its parameters bound from the arguments that `form` names, a letter
+ * each: i int64_t, t text (const char *), b blob (const void *, size_t), n NULL. Texts and blobs
+ * are not copied: they must live until the statement is reset. NULL on error (store_error says
+ * which). */
 sqlite3_stmt *store_bind(struct store *store, enum store_stmt which, const char *form, ...);
 
 /* Runs a bound statement that gives no rows. */
@@ -32,10 +33,12 @@ enum err store_run(struct store *store, sqlite3_stmt *stmt) MUST_CHECK;
 /* Steps: *row says whether there is one; the statement is reset after the last. */
 enum err store_step(struct store *store, sqlite3_stmt *stmt, bool *row) MUST_CHECK;
 
-/* Steps to the one row that is wanted: ERR_NOT_FOUND without one. The caller reads its columns, then resets. */
+/* Steps to the one row that is wanted: ERR_NOT_FOUND without one. The caller reads its columns,
+ * then resets. */
 enum err store_one(struct store *store, sqlite3_stmt *stmt) MUST_CHECK;
 
-/* Fixed-size blobs; zeros when the column has another size, which a check of the schema excludes. */
+/* Fixed-size blobs; zeros when the column has another size, which a check of the schema excludes.
+ */
 void store_column_fixed(sqlite3_stmt *stmt, int column, void *out, size_t len);
 
 /* Copies of a text or blob column; NULL when the arena is full. */
@@ -44,11 +47,12 @@ struct bytes store_column_blob(sqlite3_stmt *stmt, int column, struct arena *are
 
 /* The list functions share one loop: `read` fills element `i` of `out` from the row. */
 typedef enum err (*store_read_fn)(sqlite3_stmt *stmt, struct arena *arena, void *element);
-enum err store_list(struct store *store, sqlite3_stmt *stmt, store_read_fn read, struct arena *arena, void *out,
-                    size_t element_size, size_t cap, size_t *count) MUST_CHECK;
+enum err store_list(struct store *store, sqlite3_stmt *stmt, store_read_fn read,
+                    struct arena *arena, void *out, size_t element_size, size_t cap, size_t *count)
+    MUST_CHECK;
 /* The same for one row. */
-enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn read, struct arena *arena,
-                        void *out) MUST_CHECK;
+enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn read,
+                        struct arena *arena, void *out) MUST_CHECK;
 
 /* Schema, and its history. */
 enum err store_migrate(struct store *store, struct errmsg *msg) MUST_CHECK;

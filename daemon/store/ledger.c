@@ -18,43 +18,49 @@ static enum err read_origin(sqlite3_stmt *stmt, struct arena *arena, void *eleme
 
 enum err store_origin_find(struct store *store, const struct id *name, struct store_origin *out)
 {
-    return store_read_one(store, store_bind(store, STMT_ORIGIN_FIND, "b", name->b, sizeof name->b), read_origin, NULL, out);
+    return store_read_one(store, store_bind(store, STMT_ORIGIN_FIND, "b", name->b, sizeof name->b),
+                          read_origin, NULL, out);
 }
 
 enum err store_origin_get(struct store *store, int64_t id, struct store_origin *out)
 {
-    return store_read_one(store, store_bind(store, STMT_ORIGIN_GET, "i", id), read_origin, NULL, out);
+    return store_read_one(store, store_bind(store, STMT_ORIGIN_GET, "i", id), read_origin, NULL,
+                          out);
 }
 
 enum err store_origin_add(struct store *store, struct store_origin *origin)
 {
-    TRY(store_run(store, store_bind(store, STMT_ORIGIN_ADD, "biiibii", origin->name.b, sizeof origin->name.b,
-                                    origin->unit, origin->via, origin->scope, origin->digest.b, sizeof origin->digest.b,
-                                    origin->cell_count, origin->rev)));
+    TRY(store_run(store, store_bind(store, STMT_ORIGIN_ADD, "biiibii", origin->name.b,
+                                    sizeof origin->name.b, origin->unit, origin->via, origin->scope,
+                                    origin->digest.b, sizeof origin->digest.b, origin->cell_count,
+                                    origin->rev)));
     origin->id = sqlite3_last_insert_rowid(store->db);
     return ERR_OK;
 }
 
 enum err store_origin_set(struct store *store, const struct store_origin *origin)
 {
-    return store_run(store, store_bind(store, STMT_ORIGIN_SET, "iiiibii", origin->id, origin->unit, origin->via,
-                                       origin->scope, origin->digest.b, sizeof origin->digest.b, origin->cell_count,
-                                       origin->rev));
+    return store_run(store, store_bind(store, STMT_ORIGIN_SET, "iiiibii", origin->id, origin->unit,
+                                       origin->via, origin->scope, origin->digest.b,
+                                       sizeof origin->digest.b, origin->cell_count, origin->rev));
 }
 
-enum err store_origins(struct store *store, int64_t after, struct store_origin *out, size_t cap, size_t *count)
+enum err store_origins(struct store *store, int64_t after, struct store_origin *out, size_t cap,
+                       size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_ORIGINS, "ii", after, (int64_t)cap), read_origin, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_ORIGINS, "ii", after, (int64_t)cap),
+                      read_origin, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_feed_origins(struct store *store, int64_t after, struct store_origin *out, size_t cap, size_t *count)
+enum err store_feed_origins(struct store *store, int64_t after, struct store_origin *out,
+                            size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_FEED_ORIGINS, "ii", after, (int64_t)cap), read_origin, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_FEED_ORIGINS, "ii", after, (int64_t)cap),
+                      read_origin, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_origin_signed_set(struct store *store, int64_t id, const void *data, size_t len, int64_t rev)
+enum err store_origin_signed_set(struct store *store, int64_t id, const void *data, size_t len,
+                                 int64_t rev)
 {
     return store_run(store, store_bind(store, STMT_ORIGIN_SIGNED_SET, "ibi", id, data, len, rev));
 }
@@ -65,9 +71,11 @@ static enum err read_blob(sqlite3_stmt *stmt, struct arena *arena, void *element
     return ((struct bytes *)element)->data == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-enum err store_origin_signed(struct store *store, int64_t id, struct arena *arena, struct bytes *out)
+enum err store_origin_signed(struct store *store, int64_t id, struct arena *arena,
+                             struct bytes *out)
 {
-    return store_read_one(store, store_bind(store, STMT_ORIGIN_SIGNED, "i", id), read_blob, arena, out);
+    return store_read_one(store, store_bind(store, STMT_ORIGIN_SIGNED, "i", id), read_blob, arena,
+                          out);
 }
 
 static enum err read_segment(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -88,65 +96,73 @@ static enum err read_segment(sqlite3_stmt *stmt, struct arena *arena, void *elem
     return ERR_OK;
 }
 
-enum err store_segment_add(struct store *store, struct store_segment *segment, struct bytes continues)
+enum err store_segment_add(struct store *store, struct store_segment *segment,
+                           struct bytes continues)
 {
-    TRY(store_run(store, store_bind(store, STMT_SEGMENT_ADD, "biibibibii", segment->name.b, sizeof segment->name.b,
-                                    segment->origin, segment->length, segment->hash.b, sizeof segment->hash.b,
-                                    segment->held, segment->held_hash.b, sizeof segment->held_hash.b, segment->base,
-                                    continues.data, continues.len, (int64_t)segment->continued, segment->rev)));
+    TRY(store_run(store, store_bind(store, STMT_SEGMENT_ADD, "biibibibii", segment->name.b,
+                                    sizeof segment->name.b, segment->origin, segment->length,
+                                    segment->hash.b, sizeof segment->hash.b, segment->held,
+                                    segment->held_hash.b, sizeof segment->held_hash.b,
+                                    segment->base, continues.data, continues.len,
+                                    (int64_t)segment->continued, segment->rev)));
     return store_segment_get(store, sqlite3_last_insert_rowid(store->db), segment);
 }
 
 enum err store_segment_set(struct store *store, const struct store_segment *segment)
 {
-    return store_run(store, store_bind(store, STMT_SEGMENT_SET, "iibibiii", segment->id, segment->length,
-                                       segment->hash.b, sizeof segment->hash.b, segment->held, segment->held_hash.b,
-                                       sizeof segment->held_hash.b, segment->base, (int64_t)segment->continued,
-                                       segment->rev));
+    return store_run(store,
+                     store_bind(store, STMT_SEGMENT_SET, "iibibiii", segment->id, segment->length,
+                                segment->hash.b, sizeof segment->hash.b, segment->held,
+                                segment->held_hash.b, sizeof segment->held_hash.b, segment->base,
+                                (int64_t)segment->continued, segment->rev));
 }
 
 enum err store_segment_find(struct store *store, const struct id *name, struct store_segment *out)
 {
-    return store_read_one(store, store_bind(store, STMT_SEGMENT_FIND, "b", name->b, sizeof name->b), read_segment, NULL,
-                          out);
+    return store_read_one(store, store_bind(store, STMT_SEGMENT_FIND, "b", name->b, sizeof name->b),
+                          read_segment, NULL, out);
 }
 
 enum err store_segment_get(struct store *store, int64_t id, struct store_segment *out)
 {
-    return store_read_one(store, store_bind(store, STMT_SEGMENT_GET, "i", id), read_segment, NULL, out);
+    return store_read_one(store, store_bind(store, STMT_SEGMENT_GET, "i", id), read_segment, NULL,
+                          out);
 }
 
-enum err store_segments(struct store *store, int64_t origin, int64_t after, struct store_segment *out, size_t cap,
-                        size_t *count)
+enum err store_segments(struct store *store, int64_t origin, int64_t after,
+                        struct store_segment *out, size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_SEGMENTS, "iii", origin, after, (int64_t)cap), read_segment, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_SEGMENTS, "iii", origin, after, (int64_t)cap),
+                      read_segment, NULL, out, sizeof *out, cap, count);
 }
 
 enum err store_segments_between(struct store *store, const struct id *low, const struct id *high,
                                 struct store_segment *out, size_t cap, size_t *count)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_SEGMENTS_BETWEEN, "bbi", low->b, sizeof low->b, high->b, sizeof high->b,
-                                    (int64_t)cap);
+    sqlite3_stmt *stmt = store_bind(store, STMT_SEGMENTS_BETWEEN, "bbi", low->b, sizeof low->b,
+                                    high->b, sizeof high->b, (int64_t)cap);
     return store_list(store, stmt, read_segment, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_segments_frontier(struct store *store, int64_t origin, struct store_segment *out, size_t cap,
-                                 size_t *count)
+enum err store_segments_frontier(struct store *store, int64_t origin, struct store_segment *out,
+                                 size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_SEGMENTS_FRONTIER, "ii", origin, (int64_t)cap), read_segment, NULL,
-                      out, sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_SEGMENTS_FRONTIER, "ii", origin, (int64_t)cap),
+                      read_segment, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_feed_segments(struct store *store, int64_t after, struct store_segment *out, size_t cap, size_t *count)
+enum err store_feed_segments(struct store *store, int64_t after, struct store_segment *out,
+                             size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_FEED_SEGMENTS, "ii", after, (int64_t)cap), read_segment, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_FEED_SEGMENTS, "ii", after, (int64_t)cap),
+                      read_segment, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_segment_continues(struct store *store, int64_t id, struct arena *arena, struct bytes *out)
+enum err store_segment_continues(struct store *store, int64_t id, struct arena *arena,
+                                 struct bytes *out)
 {
-    return store_read_one(store, store_bind(store, STMT_SEGMENT_CONTINUES, "i", id), read_blob, arena, out);
+    return store_read_one(store, store_bind(store, STMT_SEGMENT_CONTINUES, "i", id), read_blob,
+                          arena, out);
 }
 
 enum err store_ledger_length(struct store *store, int64_t origin, int64_t *known, int64_t *held)
@@ -168,7 +184,8 @@ static enum err read_int(sqlite3_stmt *stmt, struct arena *arena, void *element)
 
 enum err store_ledger_facts(struct store *store, int64_t origin, int64_t *facts)
 {
-    return store_read_one(store, store_bind(store, STMT_LEDGER_FACTS, "i", origin), read_int, NULL, facts);
+    return store_read_one(store, store_bind(store, STMT_LEDGER_FACTS, "i", origin), read_int, NULL,
+                          facts);
 }
 
 enum err store_entry_add(struct store *store, const struct store_entry *entry)
@@ -177,18 +194,21 @@ enum err store_entry_add(struct store *store, const struct store_entry *entry)
     bool key = entry->key[0] != '\0';
     bool note = entry->note[0] != '\0';
     bool act = entry->act.len > 0;
-    sqlite3_stmt *stmt = store_bind(store, STMT_ENTRY_ADD, "iiiiiiiii", entry->segment, entry->seq, entry->kind,
-                                    entry->unit, entry->measure, entry->category, (int64_t)entry->day, entry->value,
-                                    entry->hosting);
+    sqlite3_stmt *stmt = store_bind(store, STMT_ENTRY_ADD, "iiiiiiiii", entry->segment, entry->seq,
+                                    entry->kind, entry->unit, entry->measure, entry->category,
+                                    (int64_t)entry->day, entry->value, entry->hosting);
     if (stmt == NULL) {
         return ERR_IO;
     }
     /* What is absent is NULL, so that it takes no room and stays out of the index of keys. */
-    int code = refers ? sqlite3_bind_blob(stmt, 10, entry->refers_segment.b, ID_BYTES, SQLITE_STATIC)
-                      : sqlite3_bind_null(stmt, 10);
+    int code = refers
+                   ? sqlite3_bind_blob(stmt, 10, entry->refers_segment.b, ID_BYTES, SQLITE_STATIC)
+                   : sqlite3_bind_null(stmt, 10);
     code |= sqlite3_bind_int64(stmt, 11, entry->refers_seq);
-    code |= key ? sqlite3_bind_text(stmt, 12, entry->key, -1, SQLITE_STATIC) : sqlite3_bind_null(stmt, 12);
-    code |= note ? sqlite3_bind_text(stmt, 13, entry->note, -1, SQLITE_STATIC) : sqlite3_bind_null(stmt, 13);
+    code |= key ? sqlite3_bind_text(stmt, 12, entry->key, -1, SQLITE_STATIC)
+                : sqlite3_bind_null(stmt, 12);
+    code |= note ? sqlite3_bind_text(stmt, 13, entry->note, -1, SQLITE_STATIC)
+                 : sqlite3_bind_null(stmt, 13);
     code |= sqlite3_bind_int64(stmt, 14, entry->author);
     code |= sqlite3_bind_int64(stmt, 15, entry->recorded_at.ms);
     code |= act ? sqlite3_bind_blob64(stmt, 16, entry->act.data, entry->act.len, SQLITE_STATIC)
@@ -229,41 +249,49 @@ static enum err read_entry(sqlite3_stmt *stmt, struct arena *arena, void *elemen
         entry->note = store_column_text(stmt, 12, arena);
         entry->act = store_column_blob(stmt, 15, arena);
     }
-    bool all = arena == NULL || (entry->key != NULL && entry->note != NULL && entry->act.data != NULL);
+    bool all =
+        arena == NULL || (entry->key != NULL && entry->note != NULL && entry->act.data != NULL);
     return all ? ERR_OK : ERR_NO_MEMORY;
 }
 
-enum err store_entry_get(struct store *store, int64_t segment, int64_t seq, struct arena *arena, struct store_entry *out)
+enum err store_entry_get(struct store *store, int64_t segment, int64_t seq, struct arena *arena,
+                         struct store_entry *out)
 {
-    return store_read_one(store, store_bind(store, STMT_ENTRY_GET, "ii", segment, seq), read_entry, arena, out);
+    return store_read_one(store, store_bind(store, STMT_ENTRY_GET, "ii", segment, seq), read_entry,
+                          arena, out);
 }
 
-enum err store_entry_by_key(struct store *store, const char *key, struct arena *arena, struct store_entry *out)
+enum err store_entry_by_key(struct store *store, const char *key, struct arena *arena,
+                            struct store_entry *out)
 {
-    return store_read_one(store, store_bind(store, STMT_ENTRY_BY_KEY, "t", key), read_entry, arena, out);
+    return store_read_one(store, store_bind(store, STMT_ENTRY_BY_KEY, "t", key), read_entry, arena,
+                          out);
 }
 
-enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena, struct store_entry *out,
-                       size_t cap, size_t *count)
+enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena,
+                       struct store_entry *out, size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_ENTRIES, "iii", segment, after, (int64_t)cap), read_entry, arena, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_ENTRIES, "iii", segment, after, (int64_t)cap),
+                      read_entry, arena, out, sizeof *out, cap, count);
 }
 
-enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq, bool live, int64_t now_value)
+enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq, bool live,
+                               int64_t now_value)
 {
-    return store_run(store, store_bind(store, STMT_ENTRY_STATE_SET, "iiii", segment, seq, (int64_t)live, now_value));
+    return store_run(store, store_bind(store, STMT_ENTRY_STATE_SET, "iiii", segment, seq,
+                                       (int64_t)live, now_value));
 }
 
-enum err store_entry_standing(struct store *store, int64_t unit, int64_t measure, int64_t category, int32_t first_day,
-                              int32_t last_day, struct store_entry *out)
+enum err store_entry_standing(struct store *store, int64_t unit, int64_t measure, int64_t category,
+                              int32_t first_day, int32_t last_day, struct store_entry *out)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_ENTRY_STANDING, "iiiii", unit, measure, category, (int64_t)first_day,
-                                    (int64_t)last_day);
+    sqlite3_stmt *stmt = store_bind(store, STMT_ENTRY_STANDING, "iiiii", unit, measure, category,
+                                    (int64_t)first_day, (int64_t)last_day);
     return store_read_one(store, stmt, read_entry, NULL, out);
 }
 
 enum err store_newest_recording(struct store *store, struct wall *out)
 {
-    return store_read_one(store, store_bind(store, STMT_NEWEST_RECORDING, ""), read_int, NULL, &out->ms);
+    return store_read_one(store, store_bind(store, STMT_NEWEST_RECORDING, ""), read_int, NULL,
+                          &out->ms);
 }

@@ -3,9 +3,10 @@
 
 enum err store_unit_put(struct store *store, const struct store_unit *unit)
 {
-    return store_run(store, store_bind(store, STMT_UNIT_PUT, "ittbbiii", unit->code, unit->name, unit->level,
-                                       unit->edges.data, unit->edges.len, unit->decider.b, sizeof unit->decider.b,
-                                       unit->count, unit->scope, unit->rev));
+    return store_run(store,
+                     store_bind(store, STMT_UNIT_PUT, "ittbbiii", unit->code, unit->name,
+                                unit->level, unit->edges.data, unit->edges.len, unit->decider.b,
+                                sizeof unit->decider.b, unit->count, unit->scope, unit->rev));
 }
 
 static enum err read_unit(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -23,32 +24,35 @@ static enum err read_unit(sqlite3_stmt *stmt, struct arena *arena, void *element
     return all ? ERR_OK : ERR_NO_MEMORY;
 }
 
-enum err store_unit_get(struct store *store, int64_t code, struct arena *arena, struct store_unit *out)
+enum err store_unit_get(struct store *store, int64_t code, struct arena *arena,
+                        struct store_unit *out)
 {
-    return store_read_one(store, store_bind(store, STMT_UNIT_GET, "i", code), read_unit, arena, out);
+    return store_read_one(store, store_bind(store, STMT_UNIT_GET, "i", code), read_unit, arena,
+                          out);
 }
 
-enum err store_units(struct store *store, int64_t after, struct arena *arena, struct store_unit *out, size_t cap,
-                     size_t *count)
+enum err store_units(struct store *store, int64_t after, struct arena *arena,
+                     struct store_unit *out, size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_UNITS, "ii", after, (int64_t)cap), read_unit, arena, out, sizeof *out,
-                      cap, count);
+    return store_list(store, store_bind(store, STMT_UNITS, "ii", after, (int64_t)cap), read_unit,
+                      arena, out, sizeof *out, cap, count);
 }
 
-enum err store_feed_units(struct store *store, int64_t after, struct arena *arena, struct store_unit *out, size_t cap,
-                          size_t *count)
+enum err store_feed_units(struct store *store, int64_t after, struct arena *arena,
+                          struct store_unit *out, size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_FEED_UNITS, "ii", after, (int64_t)cap), read_unit, arena, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_FEED_UNITS, "ii", after, (int64_t)cap),
+                      read_unit, arena, out, sizeof *out, cap, count);
 }
 
 enum err store_hosting_put(struct store *store, const struct store_hosting *hosting)
 {
-    return store_run(store,
-                     store_bind(store, STMT_HOSTING_PUT, "ibbbiibiii", hosting->unit, hosting->node.b, sizeof hosting->node.b,
-                                hosting->origin.b, sizeof hosting->origin.b, hosting->key.b, sizeof hosting->key.b,
-                                hosting->number, (int64_t)hosting->revoked, hosting->decider.b, sizeof hosting->decider.b,
-                                hosting->count, hosting->scope, hosting->rev));
+    return store_run(
+        store, store_bind(store, STMT_HOSTING_PUT, "ibbbiibiii", hosting->unit, hosting->node.b,
+                          sizeof hosting->node.b, hosting->origin.b, sizeof hosting->origin.b,
+                          hosting->key.b, sizeof hosting->key.b, hosting->number,
+                          (int64_t)hosting->revoked, hosting->decider.b, sizeof hosting->decider.b,
+                          hosting->count, hosting->scope, hosting->rev));
 }
 
 static enum err read_hosting(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -70,32 +74,37 @@ static enum err read_hosting(sqlite3_stmt *stmt, struct arena *arena, void *elem
 
 enum err store_hosting_get(struct store *store, int64_t unit, struct store_hosting *out)
 {
-    return store_read_one(store, store_bind(store, STMT_HOSTING_GET, "i", unit), read_hosting, NULL, out);
-}
-
-enum err store_hosting_by_key(struct store *store, const struct hash *key, struct store_hosting *out)
-{
-    return store_read_one(store, store_bind(store, STMT_HOSTING_BY_KEY, "b", key->b, sizeof key->b), read_hosting, NULL,
+    return store_read_one(store, store_bind(store, STMT_HOSTING_GET, "i", unit), read_hosting, NULL,
                           out);
 }
 
-enum err store_hostings(struct store *store, int64_t after, struct store_hosting *out, size_t cap, size_t *count)
+enum err store_hosting_by_key(struct store *store, const struct hash *key,
+                              struct store_hosting *out)
 {
-    return store_list(store, store_bind(store, STMT_HOSTINGS, "ii", after, (int64_t)cap), read_hosting, NULL, out,
-                      sizeof *out, cap, count);
+    return store_read_one(store, store_bind(store, STMT_HOSTING_BY_KEY, "b", key->b, sizeof key->b),
+                          read_hosting, NULL, out);
 }
 
-enum err store_feed_hostings(struct store *store, int64_t after, struct store_hosting *out, size_t cap, size_t *count)
+enum err store_hostings(struct store *store, int64_t after, struct store_hosting *out, size_t cap,
+                        size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_FEED_HOSTINGS, "ii", after, (int64_t)cap), read_hosting, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_HOSTINGS, "ii", after, (int64_t)cap),
+                      read_hosting, NULL, out, sizeof *out, cap, count);
+}
+
+enum err store_feed_hostings(struct store *store, int64_t after, struct store_hosting *out,
+                             size_t cap, size_t *count)
+{
+    return store_list(store, store_bind(store, STMT_FEED_HOSTINGS, "ii", after, (int64_t)cap),
+                      read_hosting, NULL, out, sizeof *out, cap, count);
 }
 
 enum err store_status_put(struct store *store, const struct store_status *status)
 {
-    return store_run(store, store_bind(store, STMT_STATUS_PUT, "ibiiiii", status->unit, status->node.b,
-                                       sizeof status->node.b, status->state, status->exact_as_of.ms, status->held,
-                                       (int64_t)status->direct, status->rev));
+    return store_run(store,
+                     store_bind(store, STMT_STATUS_PUT, "ibiiiii", status->unit, status->node.b,
+                                sizeof status->node.b, status->state, status->exact_as_of.ms,
+                                status->held, (int64_t)status->direct, status->rev));
 }
 
 static enum err read_status(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -114,17 +123,20 @@ static enum err read_status(sqlite3_stmt *stmt, struct arena *arena, void *eleme
 
 enum err store_status_get(struct store *store, int64_t unit, struct store_status *out)
 {
-    return store_read_one(store, store_bind(store, STMT_STATUS_GET, "i", unit), read_status, NULL, out);
+    return store_read_one(store, store_bind(store, STMT_STATUS_GET, "i", unit), read_status, NULL,
+                          out);
 }
 
-enum err store_statuses(struct store *store, int64_t after, struct store_status *out, size_t cap, size_t *count)
+enum err store_statuses(struct store *store, int64_t after, struct store_status *out, size_t cap,
+                        size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_STATUSES, "ii", after, (int64_t)cap), read_status, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_STATUSES, "ii", after, (int64_t)cap),
+                      read_status, NULL, out, sizeof *out, cap, count);
 }
 
-enum err store_feed_statuses(struct store *store, int64_t after, struct store_status *out, size_t cap, size_t *count)
+enum err store_feed_statuses(struct store *store, int64_t after, struct store_status *out,
+                             size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_FEED_STATUSES, "ii", after, (int64_t)cap), read_status, NULL, out,
-                      sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_FEED_STATUSES, "ii", after, (int64_t)cap),
+                      read_status, NULL, out, sizeof *out, cap, count);
 }

@@ -1,5 +1,6 @@
-/* The schema, as an append-only list of migrations. Each runs once, all that are missing in one transaction; user_version
- * says how many have run. STRICT tables: an integer that overflows is an error, never a float. */
+/* The schema, as an append-only list of migrations. Each runs once, all that are missing in one
+ * transaction; user_version says how many have run. STRICT tables: an integer that overflows is an
+ * error, never a float. */
 #include "store/internal.h"
 
 static const char *const MIGRATIONS[] = {
@@ -7,62 +8,87 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE fact(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE symbol(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE origin(id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK(length(name)=16),"
-    " unit INTEGER NOT NULL, via INTEGER NOT NULL, scope INTEGER NOT NULL, digest BLOB NOT NULL CHECK(length(digest)=16),"
+    " unit INTEGER NOT NULL, via INTEGER NOT NULL, scope INTEGER NOT NULL, digest BLOB NOT NULL "
+    "CHECK(length(digest)=16),"
     " cell_count INTEGER NOT NULL, signed BLOB, rev INTEGER NOT NULL) STRICT;"
     "CREATE INDEX origin_by_rev ON origin(rev) WHERE rev > 0;"
     "CREATE TABLE segment(id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK(length(name)=16),"
     " origin INTEGER NOT NULL, number INTEGER NOT NULL, length INTEGER NOT NULL,"
-    " hash BLOB NOT NULL CHECK(length(hash)=32), held INTEGER NOT NULL, held_hash BLOB NOT NULL CHECK(length(held_hash)=32),"
-    " base INTEGER NOT NULL, continues BLOB NOT NULL, continued INTEGER NOT NULL, rev INTEGER NOT NULL) STRICT;"
+    " hash BLOB NOT NULL CHECK(length(hash)=32), held INTEGER NOT NULL, held_hash BLOB NOT NULL "
+    "CHECK(length(held_hash)=32),"
+    " base INTEGER NOT NULL, continues BLOB NOT NULL, continued INTEGER NOT NULL, rev INTEGER NOT "
+    "NULL) STRICT;"
     "CREATE UNIQUE INDEX segment_by_origin ON segment(origin, number);"
     "CREATE INDEX segment_by_rev ON segment(rev);"
-    "CREATE TABLE entry(segment INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL, unit INTEGER NOT NULL,"
-    " measure INTEGER NOT NULL, category INTEGER NOT NULL, day INTEGER NOT NULL, value INTEGER NOT NULL,"
-    " hosting INTEGER NOT NULL, refers_segment BLOB, refers_seq INTEGER NOT NULL, key TEXT, note TEXT,"
-    " author INTEGER NOT NULL, recorded_at INTEGER NOT NULL, act BLOB, hash BLOB NOT NULL CHECK(length(hash)=32),"
+    "CREATE TABLE entry(segment INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL, "
+    "unit INTEGER NOT NULL,"
+    " measure INTEGER NOT NULL, category INTEGER NOT NULL, day INTEGER NOT NULL, value INTEGER NOT "
+    "NULL,"
+    " hosting INTEGER NOT NULL, refers_segment BLOB, refers_seq INTEGER NOT NULL, key TEXT, note "
+    "TEXT,"
+    " author INTEGER NOT NULL, recorded_at INTEGER NOT NULL, act BLOB, hash BLOB NOT NULL "
+    "CHECK(length(hash)=32),"
     " own INTEGER NOT NULL, live INTEGER NOT NULL, now_value INTEGER NOT NULL,"
     " PRIMARY KEY(segment, seq)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX entry_by_key ON entry(key) WHERE own = 1 AND key IS NOT NULL;"
-    "CREATE INDEX entry_by_stock ON entry(unit, measure, category, day) WHERE own = 1 AND hosting > 0 AND kind = 1;"
+    "CREATE INDEX entry_by_stock ON entry(unit, measure, category, day) WHERE own = 1 AND hosting "
+    "> 0 AND kind = 1;"
     "CREATE TABLE cell(unit INTEGER NOT NULL, measure INTEGER NOT NULL, category INTEGER NOT NULL,"
-    " period INTEGER NOT NULL, origin INTEGER NOT NULL, value INTEGER NOT NULL, count INTEGER NOT NULL,"
+    " period INTEGER NOT NULL, origin INTEGER NOT NULL, value INTEGER NOT NULL, count INTEGER NOT "
+    "NULL,"
     " live INTEGER NOT NULL, hosting INTEGER NOT NULL, day INTEGER NOT NULL, held INTEGER NOT NULL,"
-    " scope INTEGER NOT NULL, last INTEGER NOT NULL, rev INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash)=16),"
+    " scope INTEGER NOT NULL, last INTEGER NOT NULL, rev INTEGER NOT NULL, hash BLOB NOT NULL "
+    "CHECK(length(hash)=16),"
     " PRIMARY KEY(unit, measure, category, period, origin)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX cell_up ON cell(rev) WHERE scope < 2;"
     "CREATE INDEX cell_down ON cell(rev) WHERE scope > 0;"
     "CREATE INDEX cell_held ON cell(unit, measure, category, period, origin) WHERE held > 0;"
     "CREATE TABLE total(unit INTEGER NOT NULL, measure INTEGER NOT NULL, category INTEGER NOT NULL,"
-    " period INTEGER NOT NULL, high INTEGER NOT NULL, low INTEGER NOT NULL, entries INTEGER NOT NULL,"
+    " period INTEGER NOT NULL, high INTEGER NOT NULL, low INTEGER NOT NULL, entries INTEGER NOT "
+    "NULL,"
     " PRIMARY KEY(unit, measure, category, period)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE unit(code INTEGER PRIMARY KEY, name TEXT NOT NULL, level TEXT NOT NULL, edges BLOB NOT NULL,"
-    " decider BLOB NOT NULL CHECK(length(decider)=16), count INTEGER NOT NULL, scope INTEGER NOT NULL,"
+    "CREATE TABLE unit(code INTEGER PRIMARY KEY, name TEXT NOT NULL, level TEXT NOT NULL, edges "
+    "BLOB NOT NULL,"
+    " decider BLOB NOT NULL CHECK(length(decider)=16), count INTEGER NOT NULL, scope INTEGER NOT "
+    "NULL,"
     " rev INTEGER NOT NULL) STRICT;"
     "CREATE INDEX unit_by_rev ON unit(rev);"
     "CREATE TABLE hosting(unit INTEGER PRIMARY KEY, node BLOB NOT NULL CHECK(length(node)=16),"
-    " origin BLOB NOT NULL CHECK(length(origin)=16), key BLOB NOT NULL CHECK(length(key)=32), number INTEGER NOT NULL,"
-    " revoked INTEGER NOT NULL, decider BLOB NOT NULL CHECK(length(decider)=16), count INTEGER NOT NULL,"
+    " origin BLOB NOT NULL CHECK(length(origin)=16), key BLOB NOT NULL CHECK(length(key)=32), "
+    "number INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL, decider BLOB NOT NULL CHECK(length(decider)=16), count INTEGER NOT "
+    "NULL,"
     " scope INTEGER NOT NULL, rev INTEGER NOT NULL) STRICT;"
     "CREATE INDEX hosting_by_rev ON hosting(rev);"
     "CREATE INDEX hosting_by_key ON hosting(key);"
-    "CREATE TABLE status(unit INTEGER PRIMARY KEY, node BLOB NOT NULL CHECK(length(node)=16), state INTEGER NOT NULL,"
-    " exact_as_of INTEGER NOT NULL, held INTEGER NOT NULL, direct INTEGER NOT NULL, rev INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE status(unit INTEGER PRIMARY KEY, node BLOB NOT NULL CHECK(length(node)=16), "
+    "state INTEGER NOT NULL,"
+    " exact_as_of INTEGER NOT NULL, held INTEGER NOT NULL, direct INTEGER NOT NULL, rev INTEGER "
+    "NOT NULL) STRICT;"
     "CREATE INDEX status_by_rev ON status(rev);"
     "CREATE TABLE child(unit INTEGER PRIMARY KEY, node BLOB NOT NULL CHECK(length(node)=16),"
-    " session BLOB NOT NULL CHECK(length(session)=16), have_session BLOB NOT NULL CHECK(length(have_session)=16),"
+    " session BLOB NOT NULL CHECK(length(session)=16), have_session BLOB NOT NULL "
+    "CHECK(length(have_session)=16),"
     " have_revision INTEGER NOT NULL, text TEXT NOT NULL) STRICT;"
     "CREATE TABLE invite(name BLOB PRIMARY KEY CHECK(length(name)=16), unit INTEGER NOT NULL,"
-    " secret BLOB NOT NULL CHECK(length(secret)=16), expires INTEGER NOT NULL, used INTEGER NOT NULL,"
+    " secret BLOB NOT NULL CHECK(length(secret)=16), expires INTEGER NOT NULL, used INTEGER NOT "
+    "NULL,"
     " replace INTEGER NOT NULL, key BLOB NOT NULL CHECK(length(key)=32)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE session(id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE CHECK(length(name)=16)) STRICT;"
-    "CREATE TABLE refused(unit INTEGER NOT NULL, measure INTEGER NOT NULL, category INTEGER NOT NULL,"
-    " period INTEGER NOT NULL, origin INTEGER NOT NULL, reason INTEGER NOT NULL, count INTEGER NOT NULL,"
-    " hash BLOB NOT NULL CHECK(length(hash)=16), PRIMARY KEY(origin, unit, measure, category, period)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE alarm(code TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL, since INTEGER NOT NULL,"
+    "CREATE TABLE session(id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE "
+    "CHECK(length(name)=16)) STRICT;"
+    "CREATE TABLE refused(unit INTEGER NOT NULL, measure INTEGER NOT NULL, category INTEGER NOT "
+    "NULL,"
+    " period INTEGER NOT NULL, origin INTEGER NOT NULL, reason INTEGER NOT NULL, count INTEGER NOT "
+    "NULL,"
+    " hash BLOB NOT NULL CHECK(length(hash)=16), PRIMARY KEY(origin, unit, measure, category, "
+    "period)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE alarm(code TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL, since "
+    "INTEGER NOT NULL,"
     " mended INTEGER NOT NULL, PRIMARY KEY(code, subject)) STRICT, WITHOUT ROWID;",
 };
 
-_Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION, "one migration a version");
+_Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,
+               "one migration a version");
 
 static enum err exec(struct store *store, const char *sql)
 {
@@ -90,9 +116,10 @@ enum err store_migrate(struct store *store, struct errmsg *msg)
     int version = sqlite3_column_int(stmt, 0);
     (void)sqlite3_reset(stmt);
     if (version > STORE_SCHEMA_VERSION) {
-        return err_fail(msg, ERR_NEWER,
-                        "the database has schema %d and this program knows up to %d; run the newer release", version,
-                        STORE_SCHEMA_VERSION);
+        return err_fail(
+            msg, ERR_NEWER,
+            "the database has schema %d and this program knows up to %d; run the newer release",
+            version, STORE_SCHEMA_VERSION);
     }
     if (version == STORE_SCHEMA_VERSION) {
         return ERR_OK;

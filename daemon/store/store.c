@@ -1,12 +1,14 @@
 /* Opening, transactions, and the helpers around statements.
  *
- * 1. A writer opens the file, sets WAL and synchronous=FULL, migrates in one transaction, and checkpoints everything into
- *    the database file, which syncs it: what a damaged or unsynced WAL would lose is lost before anybody is answered.
+ * 1. A writer opens the file, sets WAL and synchronous=FULL, migrates in one transaction, and
+ * checkpoints everything into the database file, which syncs it: what a damaged or unsynced WAL
+ * would lose is lost before anybody is answered.
  * 2. begin / statements / commit; commit returns after the WAL is synced.
  * 3. Readers open the same file read-only, never checkpoint, also not when they close.
  *
- * Failures: a full disk fails the statement or the commit; the caller rolls back and nothing has changed. A failed sync
- * is ERR_IO from commit: the caller must stop the process, because the kernel may have dropped the pages. */
+ * Failures: a full disk fails the statement or the commit; the caller rolls back and nothing has
+ * changed. A failed sync is ERR_IO from commit: the caller must stop the process, because the
+ * kernel may have dropped the pages. */
 #include "store/internal.h"
 
 #include <stdio.h>
@@ -48,7 +50,8 @@ static enum err run_pragmas(struct store *store)
                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-%d; "
                    "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=8388608;",
                    CACHE_KIB, WAL_PAGES);
-    int code = sqlite3_exec(store->db, store->mode == STORE_READ ? "PRAGMA query_only=1;" : sql, NULL, NULL, NULL);
+    int code = sqlite3_exec(store->db, store->mode == STORE_READ ? "PRAGMA query_only=1;" : sql,
+                            NULL, NULL, NULL);
     return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
 }
 
@@ -67,7 +70,8 @@ static enum err prepare_file(struct store *store, struct errmsg *msg)
         }
     }
     if (err == ERR_OK && store->mode != STORE_READ) {
-        int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        int code =
+            sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         err = code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
     }
     return err == ERR_OK ? ERR_OK : err_fail(msg, err, "%s", store->error);
@@ -85,7 +89,9 @@ enum err store_open(const char *path, enum store_mode mode, struct store **out, 
         return err_fail(msg, ERR_EXISTS, "%s exists already; a node is made once", path);
     }
     if (mode != STORE_CREATE && there == NULL) {
-        return err_fail(msg, ERR_NOT_FOUND, "%s is not there or cannot be read; make a node with tallyd init or join", path);
+        return err_fail(msg, ERR_NOT_FOUND,
+                        "%s is not there or cannot be read; make a node with tallyd init or join",
+                        path);
     }
     flags |= mode == STORE_CREATE ? SQLITE_OPEN_CREATE : 0;
     struct store *store = calloc(1, sizeof *store);
@@ -127,7 +133,8 @@ sqlite3_stmt *store_bind(struct store *store, enum store_stmt which, const char 
     sqlite3_stmt **slot = &store->stmts[which];
     int code = SQLITE_OK;
     if (*slot == NULL) {
-        code = sqlite3_prepare_v3(store->db, store_sql(which), -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+        code = sqlite3_prepare_v3(store->db, store_sql(which), -1, SQLITE_PREPARE_PERSISTENT, slot,
+                                  NULL);
     } else {
         (void)sqlite3_reset(*slot);
     }
@@ -162,7 +169,8 @@ sqlite3_stmt *store_bind(struct store *store, enum store_stmt which, const char 
     return *slot;
 }
 
-/* What a failed bind left behind; its code was translated then, so the connection's own last code is asked again. */
+/* What a failed bind left behind; its code was translated then, so the connection's own last code
+ * is asked again. */
 static enum err bind_failed(struct store *store)
 {
     enum err err = store_sql_error(store, sqlite3_errcode(store->db));
@@ -228,8 +236,8 @@ struct bytes store_column_blob(sqlite3_stmt *stmt, int column, struct arena *are
     return (struct bytes){len == 0 ? arena_alloc(arena, 0) : arena_copy(arena, data, len), len};
 }
 
-enum err store_list(struct store *store, sqlite3_stmt *stmt, store_read_fn read, struct arena *arena, void *out,
-                    size_t element_size, size_t cap, size_t *count)
+enum err store_list(struct store *store, sqlite3_stmt *stmt, store_read_fn read,
+                    struct arena *arena, void *out, size_t element_size, size_t cap, size_t *count)
 {
     size_t n = 0;
     bool row = true;
@@ -252,7 +260,8 @@ enum err store_list(struct store *store, sqlite3_stmt *stmt, store_read_fn read,
     return ERR_OK;
 }
 
-enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn read, struct arena *arena, void *out)
+enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn read,
+                        struct arena *arena, void *out)
 {
     TRY(store_one(store, stmt));
     enum err err = read(stmt, arena, out);
@@ -262,7 +271,8 @@ enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn r
 
 enum err store_begin(struct store *store)
 {
-    return store_run(store, store_bind(store, store->mode == STORE_READ ? STMT_BEGIN_READ : STMT_BEGIN, ""));
+    return store_run(
+        store, store_bind(store, store->mode == STORE_READ ? STMT_BEGIN_READ : STMT_BEGIN, ""));
 }
 
 enum err store_commit(struct store *store)
@@ -272,7 +282,8 @@ enum err store_commit(struct store *store)
 
 void store_rollback(struct store *store)
 {
-    /* After some errors SQLite has rolled back by itself; a second rollback then fails and changes nothing. */
+    /* After some errors SQLite has rolled back by itself; a second rollback then fails and changes
+     * nothing. */
     enum err ignored = store_run(store, store_bind(store, STMT_ROLLBACK, ""));
     (void)ignored;
 }

@@ -1,12 +1,13 @@
-/* The store: one SQLite database per node, and every SQL statement of the project, behind functions named after what they
- * do. It keeps rows; what they mean is decided in node/. Texts that come again (codes, categories, authors) are kept once
- * as symbols, origins and segments under local numbers; the ids in these structs are those numbers and mean nothing
- * outside this file.
+/* The store: one SQLite database per node, and every SQL statement of the project, behind functions
+ * named after what they do. It keeps rows; what they mean is decided in node/. Texts that come
+ * again (codes, categories, authors) are kept once as symbols, origins and segments under local
+ * numbers; the ids in these structs are those numbers and mean nothing outside this file.
  *
- * Exactly one store opened with STORE_WRITE exists for a file: it writes and checkpoints. Others are opened with
- * STORE_READ after it, in their own thread if need be, and keep no read transaction for longer than a slice. Outputs are
- * written only on ERR_OK. An error other than ERR_NOT_FOUND and ERR_EXISTS means that the transaction must be rolled back;
- * its sentence is in store_error(). */
+ * Exactly one store opened with STORE_WRITE exists for a file: it writes and checkpoints. Others
+ * are opened with STORE_READ after it, in their own thread if need be, and keep no read transaction
+ * for longer than a slice. Outputs are written only on ERR_OK. An error other than ERR_NOT_FOUND
+ * and ERR_EXISTS means that the transaction must be rolled back; its sentence is in store_error().
+ */
 #ifndef TALLY_STORE_H
 #define TALLY_STORE_H
 
@@ -21,14 +22,17 @@ enum store_mode { STORE_CREATE, STORE_WRITE, STORE_READ };
 
 enum { STORE_SCHEMA_VERSION = 1 };
 
-/* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest schema in one
- * transaction, then makes a full checkpoint, so that what is answered from here on is in the synced database. ERR_NEWER for
- * a schema of a newer release, ERR_NOT_FOUND without a file. */
-enum err store_open(const char *path, enum store_mode mode, struct store **out, struct errmsg *msg) MUST_CHECK;
+/* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest
+ * schema in one transaction, then makes a full checkpoint, so that what is answered from here on is
+ * in the synced database. ERR_NEWER for a schema of a newer release, ERR_NOT_FOUND without a file.
+ */
+enum err store_open(const char *path, enum store_mode mode, struct store **out, struct errmsg *msg)
+    MUST_CHECK;
 void store_close(struct store *store);
 const char *store_error(const struct store *store);
 
-/* One write transaction, or one read transaction on a reader. Commit returns only after the commit is durable. */
+/* One write transaction, or one read transaction on a reader. Commit returns only after the commit
+ * is durable. */
 enum err store_begin(struct store *store) MUST_CHECK;
 enum err store_commit(struct store *store) MUST_CHECK;
 void store_rollback(struct store *store);
@@ -39,19 +43,24 @@ enum err store_savepoint_end(struct store *store, bool undo) MUST_CHECK;
 
 /* ---- facts about this file, by name ---- */
 enum err store_fact_set_int(struct store *store, const char *name, int64_t value) MUST_CHECK;
-enum err store_fact_set_blob(struct store *store, const char *name, const void *data, size_t len) MUST_CHECK;
+enum err store_fact_set_blob(struct store *store, const char *name, const void *data, size_t len)
+    MUST_CHECK;
 /* `fallback` when it was never set. */
-enum err store_fact_int(struct store *store, const char *name, int64_t fallback, int64_t *out) MUST_CHECK;
+enum err store_fact_int(struct store *store, const char *name, int64_t fallback, int64_t *out)
+    MUST_CHECK;
 /* Copies into the arena; ERR_NOT_FOUND when it was never set. */
-enum err store_fact_blob(struct store *store, const char *name, struct arena *arena, struct bytes *out) MUST_CHECK;
+enum err store_fact_blob(struct store *store, const char *name, struct arena *arena,
+                         struct bytes *out) MUST_CHECK;
 /* Exactly `len` bytes, ERR_NOT_FOUND when never set, ERR_CORRUPT for another length. */
 enum err store_fact_fixed(struct store *store, const char *name, void *out, size_t len) MUST_CHECK;
 
 /* ---- symbols ---- */
 /* The number of a text, made if it is new. */
 enum err store_symbol_put(struct store *store, const char *text, int64_t *id) MUST_CHECK;
-enum err store_symbol_find(struct store *store, const char *text, int64_t *id) MUST_CHECK; /* ERR_NOT_FOUND */
-enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text) MUST_CHECK;
+enum err store_symbol_find(struct store *store, const char *text, int64_t *id)
+    MUST_CHECK; /* ERR_NOT_FOUND */
+enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text)
+    MUST_CHECK;
 
 /* ---- origins ---- */
 enum { SCOPE_BELOW = 0, SCOPE_OWN = 1, SCOPE_ABOVE = 2 };
@@ -59,55 +68,65 @@ enum { SCOPE_BELOW = 0, SCOPE_OWN = 1, SCOPE_ABOVE = 2 };
 struct store_origin {
     int64_t id;
     struct id name;
-    int64_t unit;  /* symbol of the unit that an act gave it; 0: no act is known */
-    int64_t via;   /* symbol of the direct child's unit through which it comes; 0: own or from above */
-    int64_t scope; /* SCOPE_ */
+    int64_t unit; /* symbol of the unit that an act gave it; 0: no act is known */
+    int64_t
+        via; /* symbol of the direct child's unit through which it comes; 0: own or from above */
+    int64_t scope;      /* SCOPE_ */
     struct id digest;   /* sum of the hashes of its cells modulo 2^128 */
     int64_t cell_count; /* sum of the counts of its cells */
     int64_t rev;        /* of its signed heads; 0: none */
 };
 
-enum err store_origin_find(struct store *store, const struct id *name, struct store_origin *out) MUST_CHECK;
+enum err store_origin_find(struct store *store, const struct id *name, struct store_origin *out)
+    MUST_CHECK;
 enum err store_origin_get(struct store *store, int64_t id, struct store_origin *out) MUST_CHECK;
-enum err store_origin_add(struct store *store, struct store_origin *origin) MUST_CHECK; /* sets id */
+enum err store_origin_add(struct store *store, struct store_origin *origin)
+    MUST_CHECK; /* sets id */
 enum err store_origin_set(struct store *store, const struct store_origin *origin) MUST_CHECK;
 /* Those after `after` by number, at most `cap`. */
-enum err store_origins(struct store *store, int64_t after, struct store_origin *out, size_t cap, size_t *count) MUST_CHECK;
-enum err store_origin_signed_set(struct store *store, int64_t id, const void *data, size_t len, int64_t rev) MUST_CHECK;
-enum err store_origin_signed(struct store *store, int64_t id, struct arena *arena, struct bytes *out) MUST_CHECK;
+enum err store_origins(struct store *store, int64_t after, struct store_origin *out, size_t cap,
+                       size_t *count) MUST_CHECK;
+enum err store_origin_signed_set(struct store *store, int64_t id, const void *data, size_t len,
+                                 int64_t rev) MUST_CHECK;
+enum err store_origin_signed(struct store *store, int64_t id, struct arena *arena,
+                             struct bytes *out) MUST_CHECK;
 
 /* ---- segments and entries ---- */
 struct store_segment {
     int64_t id;
     struct id name;
     int64_t origin;
-    int64_t number;       /* order of arrival within the origin, 1.. */
-    int64_t length;       /* highest length known */
-    struct hash hash;     /* at that length */
-    int64_t held;         /* entries of it in this file */
+    int64_t number;   /* order of arrival within the origin, 1.. */
+    int64_t length;   /* highest length known */
+    struct hash hash; /* at that length */
+    int64_t held;     /* entries of it in this file */
     struct hash held_hash;
-    int64_t base;         /* own ledger: entries in the segments before */
-    bool continued;       /* another segment continues it */
+    int64_t base;   /* own ledger: entries in the segments before */
+    bool continued; /* another segment continues it */
     int64_t rev;
 };
 
 /* `continues` is the canonical bytes of the heads that it continues. */
-enum err store_segment_add(struct store *store, struct store_segment *segment, struct bytes continues) MUST_CHECK;
+enum err store_segment_add(struct store *store, struct store_segment *segment,
+                           struct bytes continues) MUST_CHECK;
 enum err store_segment_set(struct store *store, const struct store_segment *segment) MUST_CHECK;
-enum err store_segment_find(struct store *store, const struct id *name, struct store_segment *out) MUST_CHECK;
+enum err store_segment_find(struct store *store, const struct id *name, struct store_segment *out)
+    MUST_CHECK;
 enum err store_segment_get(struct store *store, int64_t id, struct store_segment *out) MUST_CHECK;
 /* Of one origin in order of number, those after `after`. */
-enum err store_segments(struct store *store, int64_t origin, int64_t after, struct store_segment *out, size_t cap,
-                        size_t *count) MUST_CHECK;
+enum err store_segments(struct store *store, int64_t origin, int64_t after,
+                        struct store_segment *out, size_t cap, size_t *count) MUST_CHECK;
 /* Of all, by name range, for identities typed by people: names from `low` to `high`. */
 enum err store_segments_between(struct store *store, const struct id *low, const struct id *high,
                                 struct store_segment *out, size_t cap, size_t *count) MUST_CHECK;
 /* Segments that no other one continues. */
-enum err store_segments_frontier(struct store *store, int64_t origin, struct store_segment *out, size_t cap,
-                                 size_t *count) MUST_CHECK;
-enum err store_segment_continues(struct store *store, int64_t id, struct arena *arena, struct bytes *out) MUST_CHECK;
+enum err store_segments_frontier(struct store *store, int64_t origin, struct store_segment *out,
+                                 size_t cap, size_t *count) MUST_CHECK;
+enum err store_segment_continues(struct store *store, int64_t id, struct arena *arena,
+                                 struct bytes *out) MUST_CHECK;
 /* Sum of the known and of the held lengths of an origin's ledger. */
-enum err store_ledger_length(struct store *store, int64_t origin, int64_t *known, int64_t *held) MUST_CHECK;
+enum err store_ledger_length(struct store *store, int64_t origin, int64_t *known, int64_t *held)
+    MUST_CHECK;
 /* Of an origin: held entries that are facts, not acts. */
 enum err store_ledger_facts(struct store *store, int64_t origin, int64_t *facts) MUST_CHECK;
 
@@ -139,15 +158,18 @@ enum err store_entry_add(struct store *store, const struct store_entry *entry) M
 enum err store_entry_get(struct store *store, int64_t segment, int64_t seq, struct arena *arena,
                          struct store_entry *out) MUST_CHECK;
 /* The own entry with this key. ERR_NOT_FOUND. */
-enum err store_entry_by_key(struct store *store, const char *key, struct arena *arena, struct store_entry *out) MUST_CHECK;
+enum err store_entry_by_key(struct store *store, const char *key, struct arena *arena,
+                            struct store_entry *out) MUST_CHECK;
 /* Of one segment, those after `after`, in order. */
-enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena, struct store_entry *out,
-                       size_t cap, size_t *count) MUST_CHECK;
-enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq, bool live, int64_t now_value) MUST_CHECK;
-/* Among own live stock records of the cell with days from first to last: the one that stands (highest hosting, day,
- * ledger order). ERR_NOT_FOUND when none lives. */
-enum err store_entry_standing(struct store *store, int64_t unit, int64_t measure, int64_t category, int32_t first_day,
-                              int32_t last_day, struct store_entry *out) MUST_CHECK;
+enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena,
+                       struct store_entry *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq, bool live,
+                               int64_t now_value) MUST_CHECK;
+/* Among own live stock records of the cell with days from first to last: the one that stands
+ * (highest hosting, day, ledger order). ERR_NOT_FOUND when none lives. */
+enum err store_entry_standing(struct store *store, int64_t unit, int64_t measure, int64_t category,
+                              int32_t first_day, int32_t last_day, struct store_entry *out)
+    MUST_CHECK;
 enum err store_newest_recording(struct store *store, struct wall *out) MUST_CHECK;
 
 /* ---- cells, totals ---- */
@@ -173,24 +195,30 @@ struct store_cell {
     struct id hash;
 };
 
-enum err store_cell_get(struct store *store, const struct store_cell_key *key, struct store_cell *out) MUST_CHECK;
+enum err store_cell_get(struct store *store, const struct store_cell_key *key,
+                        struct store_cell *out) MUST_CHECK;
 enum err store_cell_put(struct store *store, const struct store_cell *cell) MUST_CHECK;
 /* In order of key, those after `after` (all zero: from the start). */
-enum err store_cells(struct store *store, const struct store_cell_key *after, struct store_cell *out, size_t cap,
-                     size_t *count) MUST_CHECK;
+enum err store_cells(struct store *store, const struct store_cell_key *after,
+                     struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
 /* Of one unit, measure, category with periods from..to, in order of period, origin. */
-enum err store_cells_series(struct store *store, const struct store_cell_key *series, int64_t from, int64_t to,
-                            struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_cells_series(struct store *store, const struct store_cell_key *series, int64_t from,
+                            int64_t to, struct store_cell *out, size_t cap, size_t *count)
+    MUST_CHECK;
 /* Stocks: the nearest period before / after with a live, counted cell. ERR_NOT_FOUND. */
-enum err store_period_before(struct store *store, const struct store_cell_key *series, int64_t period, int64_t *out) MUST_CHECK;
-enum err store_period_after(struct store *store, const struct store_cell_key *series, int64_t period, int64_t *out) MUST_CHECK;
-/* Whether the unit has a live counted cell of the measure, in any category, with a period from..to. */
-enum err store_unit_reported(struct store *store, int64_t unit, int64_t measure, int64_t from, int64_t to, bool *out) MUST_CHECK;
+enum err store_period_before(struct store *store, const struct store_cell_key *series,
+                             int64_t period, int64_t *out) MUST_CHECK;
+enum err store_period_after(struct store *store, const struct store_cell_key *series,
+                            int64_t period, int64_t *out) MUST_CHECK;
+/* Whether the unit has a live counted cell of the measure, in any category, with a period from..to.
+ */
+enum err store_unit_reported(struct store *store, int64_t unit, int64_t measure, int64_t from,
+                             int64_t to, bool *out) MUST_CHECK;
 /* Whether any cell has this measure. */
 enum err store_measure_used(struct store *store, int64_t measure, bool *out) MUST_CHECK;
 /* Held cells in order of key, those after `after`. */
-enum err store_cells_held(struct store *store, const struct store_cell_key *after, struct store_cell *out, size_t cap,
-                          size_t *count) MUST_CHECK;
+enum err store_cells_held(struct store *store, const struct store_cell_key *after,
+                          struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
 enum err store_cells_held_count(struct store *store, int64_t *out) MUST_CHECK;
 /* All cells of an origin get revisions from `head` + 1 on; `head` is moved on. */
 enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head) MUST_CHECK;
@@ -207,13 +235,14 @@ struct store_total {
 /* Adds to a total, making it. */
 enum err store_total_add(struct store *store, const struct store_total *delta) MUST_CHECK;
 enum err store_total_set(struct store *store, const struct store_total *total) MUST_CHECK;
-enum err store_total_get(struct store *store, struct store_total *total) MUST_CHECK; /* by its key; zeros when absent */
+enum err store_total_get(struct store *store, struct store_total *total)
+    MUST_CHECK; /* by its key; zeros when absent */
 /* In order of key after `after`. */
-enum err store_totals(struct store *store, const struct store_total *after, struct store_total *out, size_t cap,
-                      size_t *count) MUST_CHECK;
-/* The sums of one unit and measure by category: values of the periods from..to, or with `standing` (stocks) of all periods
- * up to `to`; entries of the periods from..to. Categories that have no total up to `to` are left out. ERR_LIMIT beyond
- * `cap` categories. */
+enum err store_totals(struct store *store, const struct store_total *after, struct store_total *out,
+                      size_t cap, size_t *count) MUST_CHECK;
+/* The sums of one unit and measure by category: values of the periods from..to, or with `standing`
+ * (stocks) of all periods up to `to`; entries of the periods from..to. Categories that have no
+ * total up to `to` are left out. ERR_LIMIT beyond `cap` categories. */
 struct store_span {
     int64_t unit;
     int64_t measure;
@@ -221,12 +250,14 @@ struct store_span {
     int64_t to;
     bool standing;
 };
-enum err store_total_sums(struct store *store, const struct store_span *span, struct store_total *out, size_t cap,
-                          size_t *count) MUST_CHECK;
+enum err store_total_sums(struct store *store, const struct store_span *span,
+                          struct store_total *out, size_t cap, size_t *count) MUST_CHECK;
 
 /* ---- the feed: rows with a revision above `after`, oldest first ---- */
-enum err store_feed_cells_up(struct store *store, int64_t after, struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
-enum err store_feed_cells_down(struct store *store, int64_t after, struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_feed_cells_up(struct store *store, int64_t after, struct store_cell *out, size_t cap,
+                             size_t *count) MUST_CHECK;
+enum err store_feed_cells_down(struct store *store, int64_t after, struct store_cell *out,
+                               size_t cap, size_t *count) MUST_CHECK;
 enum err store_feed_pending(struct store *store, int64_t after, int64_t *rows) MUST_CHECK;
 
 /* ---- units, hostings, statuses ---- */
@@ -242,12 +273,13 @@ struct store_unit {
 };
 
 enum err store_unit_put(struct store *store, const struct store_unit *unit) MUST_CHECK;
-enum err store_unit_get(struct store *store, int64_t code, struct arena *arena, struct store_unit *out) MUST_CHECK;
+enum err store_unit_get(struct store *store, int64_t code, struct arena *arena,
+                        struct store_unit *out) MUST_CHECK;
 /* In order of code number, after `after`; and by revision. */
-enum err store_units(struct store *store, int64_t after, struct arena *arena, struct store_unit *out, size_t cap,
-                     size_t *count) MUST_CHECK;
-enum err store_feed_units(struct store *store, int64_t after, struct arena *arena, struct store_unit *out, size_t cap,
-                          size_t *count) MUST_CHECK;
+enum err store_units(struct store *store, int64_t after, struct arena *arena,
+                     struct store_unit *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_feed_units(struct store *store, int64_t after, struct arena *arena,
+                          struct store_unit *out, size_t cap, size_t *count) MUST_CHECK;
 
 struct store_hosting {
     int64_t unit;
@@ -264,9 +296,12 @@ struct store_hosting {
 
 enum err store_hosting_put(struct store *store, const struct store_hosting *hosting) MUST_CHECK;
 enum err store_hosting_get(struct store *store, int64_t unit, struct store_hosting *out) MUST_CHECK;
-enum err store_hosting_by_key(struct store *store, const struct hash *key, struct store_hosting *out) MUST_CHECK;
-enum err store_hostings(struct store *store, int64_t after, struct store_hosting *out, size_t cap, size_t *count) MUST_CHECK;
-enum err store_feed_hostings(struct store *store, int64_t after, struct store_hosting *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_hosting_by_key(struct store *store, const struct hash *key,
+                              struct store_hosting *out) MUST_CHECK;
+enum err store_hostings(struct store *store, int64_t after, struct store_hosting *out, size_t cap,
+                        size_t *count) MUST_CHECK;
+enum err store_feed_hostings(struct store *store, int64_t after, struct store_hosting *out,
+                             size_t cap, size_t *count) MUST_CHECK;
 
 struct store_status {
     int64_t unit;
@@ -280,24 +315,29 @@ struct store_status {
 
 enum err store_status_put(struct store *store, const struct store_status *status) MUST_CHECK;
 enum err store_status_get(struct store *store, int64_t unit, struct store_status *out) MUST_CHECK;
-enum err store_statuses(struct store *store, int64_t after, struct store_status *out, size_t cap, size_t *count) MUST_CHECK;
-enum err store_feed_statuses(struct store *store, int64_t after, struct store_status *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_statuses(struct store *store, int64_t after, struct store_status *out, size_t cap,
+                        size_t *count) MUST_CHECK;
+enum err store_feed_statuses(struct store *store, int64_t after, struct store_status *out,
+                             size_t cap, size_t *count) MUST_CHECK;
 /* Origins with signed heads, and segments, by revision. */
-enum err store_feed_origins(struct store *store, int64_t after, struct store_origin *out, size_t cap, size_t *count) MUST_CHECK;
-enum err store_feed_segments(struct store *store, int64_t after, struct store_segment *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_feed_origins(struct store *store, int64_t after, struct store_origin *out,
+                            size_t cap, size_t *count) MUST_CHECK;
+enum err store_feed_segments(struct store *store, int64_t after, struct store_segment *out,
+                             size_t cap, size_t *count) MUST_CHECK;
 
 /* ---- children, invitations, sessions ---- */
 struct store_child {
     int64_t unit;
     struct id node;
-    struct id session;  /* the last session name seen */
+    struct id session;      /* the last session name seen */
     struct id have_session; /* what this file has of its feed */
     int64_t have_revision;
     const char *text; /* why it was refused last; "" */
 };
 
 enum err store_child_put(struct store *store, const struct store_child *child) MUST_CHECK;
-enum err store_child_get(struct store *store, int64_t unit, struct arena *arena, struct store_child *out) MUST_CHECK;
+enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
+                         struct store_child *out) MUST_CHECK;
 
 struct store_invite {
     struct id name;
@@ -310,7 +350,8 @@ struct store_invite {
 };
 
 enum err store_invite_put(struct store *store, const struct store_invite *invite) MUST_CHECK;
-enum err store_invite_get(struct store *store, const struct id *name, struct store_invite *out) MUST_CHECK;
+enum err store_invite_get(struct store *store, const struct id *name, struct store_invite *out)
+    MUST_CHECK;
 
 /* Own session names, oldest first; at most the newest `cap` are kept. */
 enum err store_session_add(struct store *store, const struct id *name, size_t keep) MUST_CHECK;
@@ -327,7 +368,8 @@ struct store_refused {
 enum err store_refused_put(struct store *store, const struct store_refused *refused) MUST_CHECK;
 enum err store_refused_delete(struct store *store, const struct store_cell_key *key) MUST_CHECK;
 /* Of one origin: number, sum of counts and of hashes. */
-enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts, struct id *hashes) MUST_CHECK;
+enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts,
+                           struct id *hashes) MUST_CHECK;
 enum err store_refused_total(struct store *store, int64_t *rows) MUST_CHECK;
 
 struct store_alarm {
@@ -338,9 +380,11 @@ struct store_alarm {
     bool mended; /* what it tells of has been repaired; goes when a verify has shown it */
 };
 
-enum err store_alarm_put(struct store *store, const struct store_alarm *alarm) MUST_CHECK; /* keeps the first `since` */
+enum err store_alarm_put(struct store *store, const struct store_alarm *alarm)
+    MUST_CHECK; /* keeps the first `since` */
 enum err store_alarm_delete(struct store *store, const char *code, const char *subject) MUST_CHECK;
 enum err store_alarms_delete_mended(struct store *store) MUST_CHECK;
-enum err store_alarms(struct store *store, struct arena *arena, struct store_alarm *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_alarms(struct store *store, struct arena *arena, struct store_alarm *out, size_t cap,
+                      size_t *count) MUST_CHECK;
 
 #endif

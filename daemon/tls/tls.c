@@ -1,9 +1,11 @@
-/* 1. Ciphertext in goes into one memory BIO, ciphertext out comes from another; OpenSSL sees nothing else.
- * 2. The handshake moves on with every call; when it ends, the purpose is read from ALPN, the certificate's presence is
- *    enforced, and the peer is read from the verified chain, once.
+/* 1. Ciphertext in goes into one memory BIO, ciphertext out comes from another; OpenSSL sees
+ * nothing else.
+ * 2. The handshake moves on with every call; when it ends, the purpose is read from ALPN, the
+ * certificate's presence is enforced, and the peer is read from the verified chain, once.
  *
- * Failures: every call clears the error queue first and is classified right after. A certificate that is not accepted is
- * ERR_AUTH, everything else ERR_PROTOCOL; the alert for the peer waits in the outgoing BIO. */
+ * Failures: every call clears the error queue first and is classified right after. A certificate
+ * that is not accepted is ERR_AUTH, everything else ERR_PROTOCOL; the alert for the peer waits in
+ * the outgoing BIO. */
 #include "tls/tls.h"
 
 #include <openssl/err.h>
@@ -47,14 +49,15 @@ static enum err ssl_failed(struct errmsg *msg, enum err err, const char *what)
 
 /* ---- contexts ---- */
 
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
-                   void *arg)
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                   const unsigned char *in, unsigned in_len, void *arg)
 {
     (void)ssl;
     (void)arg;
     for (unsigned at = 0; at < in_len && at + 1 + in[at] <= in_len; at += 1u + in[at]) {
         for (int purpose = TLS_LINK; purpose <= TLS_JOIN; purpose++) {
-            if (strlen(ALPN[purpose]) == in[at] && memcmp(ALPN[purpose], in + at + 1, in[at]) == 0) {
+            if (strlen(ALPN[purpose]) == in[at] &&
+                memcmp(ALPN[purpose], in + at + 1, in[at]) == 0) {
                 *out = in + at + 1;
                 *out_len = in[at];
                 return SSL_TLSEXT_ERR_OK;
@@ -91,7 +94,8 @@ static bool add_key(SSL_CTX *ssl, struct bytes pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
     EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-    bool good = key != NULL && SSL_CTX_use_PrivateKey(ssl, key) == 1 && SSL_CTX_check_private_key(ssl) == 1;
+    bool good =
+        key != NULL && SSL_CTX_use_PrivateKey(ssl, key) == 1 && SSL_CTX_check_private_key(ssl) == 1;
     EVP_PKEY_free(key);
     BIO_free(bio);
     return good;
@@ -110,7 +114,8 @@ static bool add_root(SSL_CTX *ssl, struct bytes pem)
 static struct tls_context *context_new(bool server)
 {
     struct tls_context *context = calloc(1, sizeof *context);
-    SSL_CTX *ssl = context == NULL ? NULL : SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    SSL_CTX *ssl =
+        context == NULL ? NULL : SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
     if (ssl == NULL) {
         free(context);
         return NULL;
@@ -132,30 +137,32 @@ static struct tls_context *context_new(bool server)
     return context;
 }
 
-static enum err context_with(bool server, struct bytes chain, struct bytes key, struct bytes root, struct tls_context **out,
-                             struct errmsg *msg)
+static enum err context_with(bool server, struct bytes chain, struct bytes key, struct bytes root,
+                             struct tls_context **out, struct errmsg *msg)
 {
     ERR_clear_error();
     struct tls_context *context = context_new(server);
     if (context == NULL) {
         return ssl_failed(msg, ERR_NO_MEMORY, "TLS");
     }
-    if (!add_chain(context->ssl, chain) || !add_key(context->ssl, key) || !add_root(context->ssl, root)) {
+    if (!add_chain(context->ssl, chain) || !add_key(context->ssl, key) ||
+        !add_root(context->ssl, root)) {
         tls_context_free(context);
-        return ssl_failed(msg, ERR_INVALID, "the certificate, its key or the root certificate cannot be used");
+        return ssl_failed(msg, ERR_INVALID,
+                          "the certificate, its key or the root certificate cannot be used");
     }
     *out = context;
     return ERR_OK;
 }
 
-enum err tls_server_context(struct bytes chain, struct bytes key, struct bytes root, struct tls_context **out,
-                            struct errmsg *msg)
+enum err tls_server_context(struct bytes chain, struct bytes key, struct bytes root,
+                            struct tls_context **out, struct errmsg *msg)
 {
     return context_with(true, chain, key, root, out, msg);
 }
 
-enum err tls_client_context(struct bytes chain, struct bytes key, struct bytes root, struct tls_context **out,
-                            struct errmsg *msg)
+enum err tls_client_context(struct bytes chain, struct bytes key, struct bytes root,
+                            struct tls_context **out, struct errmsg *msg)
 {
     return context_with(false, chain, key, root, out, msg);
 }
@@ -166,17 +173,21 @@ static bool fingerprint(const X509 *x, struct hash *out)
     return x != NULL && X509_digest(x, EVP_sha256(), out->b, &len) == 1;
 }
 
-/* A joiner knows nothing but the root's fingerprint: the chain that is shown must end in that root and verify up to it.
- * Times are not checked: the machine's clock may be wrong until it has joined, and the root is pinned. */
+/* A joiner knows nothing but the root's fingerprint: the chain that is shown must end in that root
+ * and verify up to it. Times are not checked: the machine's clock may be wrong until it has joined,
+ * and the root is pinned. */
 static int on_join_verify(X509_STORE_CTX *ctx, void *arg)
 {
     const struct tls_context *context = arg;
     STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(ctx);
-    X509 *root = shown == NULL || sk_X509_num(shown) == 0 ? NULL : sk_X509_value(shown, sk_X509_num(shown) - 1);
+    X509 *root = shown == NULL || sk_X509_num(shown) == 0
+                     ? NULL
+                     : sk_X509_value(shown, sk_X509_num(shown) - 1);
     struct hash is;
     STACK_OF(X509) *trusted = sk_X509_new_null();
     int good = 0;
-    if (trusted != NULL && fingerprint(root, &is) && hash_equal(&is, &context->root) && sk_X509_push(trusted, root) > 0) {
+    if (trusted != NULL && fingerprint(root, &is) && hash_equal(&is, &context->root) &&
+        sk_X509_push(trusted, root) > 0) {
         X509_STORE_CTX_set0_trusted_stack(ctx, trusted);
         X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(ctx), X509_V_FLAG_NO_CHECK_TIME);
         good = X509_verify_cert(ctx) == 1;
@@ -284,8 +295,8 @@ static bool public_key(X509 *x, struct hash *out)
 {
     EVP_PKEY *key = x == NULL ? NULL : X509_get0_pubkey(x);
     size_t len = HASH_BYTES;
-    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 && EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1 &&
-           len == HASH_BYTES;
+    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
+           EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1 && len == HASH_BYTES;
 }
 
 static void name_part(X509 *x, int nid, char out[TLS_NAME_BYTES])
@@ -319,15 +330,19 @@ static enum err learn_peer(struct tls *tls, struct errmsg *msg)
     X509 *leaf = SSL_get0_peer_certificate(tls->ssl);
     peer->has_certificate = leaf != NULL && n > 0 && SSL_get_verify_result(tls->ssl) == X509_V_OK;
     if (!peer->has_certificate) {
-        return purpose == TLS_JOIN && tls->context->server ? ERR_OK
-                                                           : err_fail(msg, ERR_AUTH, "the peer showed no certificate of this tree");
+        return purpose == TLS_JOIN && tls->context->server
+                   ? ERR_OK
+                   : err_fail(msg, ERR_AUTH, "the peer showed no certificate of this tree");
     }
     name_part(leaf, NID_commonName, peer->common_name);
     name_part(leaf, NID_organizationName, peer->organisation);
     name_part(leaf, NID_organizationalUnitName, peer->role);
-    bool good = public_key(leaf, &peer->key) && public_key(sk_X509_value(chain, n > 1 ? 1 : 0), &peer->issuer_key) &&
+    bool good = public_key(leaf, &peer->key) &&
+                public_key(sk_X509_value(chain, n > 1 ? 1 : 0), &peer->issuer_key) &&
                 fingerprint(sk_X509_value(chain, n - 1), &peer->root);
-    return good ? ERR_OK : err_fail(msg, ERR_AUTH, "the peer's certificate is of a kind that this tree does not use");
+    return good ? ERR_OK
+                : err_fail(msg, ERR_AUTH,
+                           "the peer's certificate is of a kind that this tree does not use");
 }
 
 enum err tls_handshake(struct tls *tls, bool *done, struct errmsg *msg)
@@ -352,7 +367,8 @@ enum err tls_handshake(struct tls *tls, bool *done, struct errmsg *msg)
     long verify = SSL_get_verify_result(tls->ssl);
     if (verify != X509_V_OK) {
         ERR_clear_error();
-        return err_fail(msg, ERR_AUTH, "the peer's certificate is not accepted: %s", X509_verify_cert_error_string(verify));
+        return err_fail(msg, ERR_AUTH, "the peer's certificate is not accepted: %s",
+                        X509_verify_cert_error_string(verify));
     }
     return ssl_failed(msg, ERR_PROTOCOL, "the TLS handshake failed");
 }
@@ -419,7 +435,8 @@ enum err tls_exporter(struct tls *tls, struct hash *out, struct errmsg *msg)
 {
     static const char LABEL[] = "EXPORTER-tally-join";
     ERR_clear_error();
-    if (SSL_export_keying_material(tls->ssl, out->b, HASH_BYTES, LABEL, sizeof LABEL - 1, NULL, 0, 0) != 1) {
+    if (SSL_export_keying_material(tls->ssl, out->b, HASH_BYTES, LABEL, sizeof LABEL - 1, NULL, 0,
+                                   0) != 1) {
         return ssl_failed(msg, ERR_PROTOCOL, "the TLS session gives no exporter value");
     }
     return ERR_OK;

@@ -1,7 +1,8 @@
-/* The TLS engine: TLS 1.3 over two memory buffers, without sockets. Ciphertext from the network is given in, ciphertext
- * for the network is taken out; plaintext likewise. Mutual certificates, ALPN, no session tickets, no resumption, no
- * early data. Identity is matched once, when the handshake ends. This module knows certificates and bytes, not frames and
- * not nodes. A context may be shared by the connections of one thread. */
+/* The TLS engine: TLS 1.3 over two memory buffers, without sockets. Ciphertext from the network is
+ * given in, ciphertext for the network is taken out; plaintext likewise. Mutual certificates, ALPN,
+ * no session tickets, no resumption, no early data. Identity is matched once, when the handshake
+ * ends. This module knows certificates and bytes, not frames and not nodes. A context may be shared
+ * by the connections of one thread. */
 #ifndef TALLY_TLS_H
 #define TALLY_TLS_H
 
@@ -19,28 +20,30 @@ struct tls_peer {
     bool has_certificate;
     char common_name[TLS_NAME_BYTES];  /* "node:<32 hex>" or "client:<name>" */
     char organisation[TLS_NAME_BYTES]; /* the tree: 32 hex */
-    char role[TLS_NAME_BYTES];         /* organisational unit: "reader", "recorder", "admin" of a client; else "" */
-    struct hash key;                   /* Ed25519 public key */
-    struct hash issuer_key;            /* of the certificate that signed it */
-    struct hash root;                  /* SHA-256 of the root certificate (DER) that ended the chain */
+    char role[TLS_NAME_BYTES]; /* organisational unit: "reader", "recorder", "admin" of a client;
+                                  else "" */
+    struct hash key;           /* Ed25519 public key */
+    struct hash issuer_key;    /* of the certificate that signed it */
+    struct hash root;          /* SHA-256 of the root certificate (DER) that ended the chain */
 };
 
 struct tls_context;
 struct tls;
 
-/* A server context: PEM chain (own certificate first, root last) and private key, and the root certificate to trust
- * (PEM). Accepts the three purposes; link and client connections without a certificate that leads to the root fail the
- * handshake, join connections need none. */
-enum err tls_server_context(struct bytes chain, struct bytes key, struct bytes root, struct tls_context **out,
-                            struct errmsg *msg) MUST_CHECK;
+/* A server context: PEM chain (own certificate first, root last) and private key, and the root
+ * certificate to trust (PEM). Accepts the three purposes; link and client connections without a
+ * certificate that leads to the root fail the handshake, join connections need none. */
+enum err tls_server_context(struct bytes chain, struct bytes key, struct bytes root,
+                            struct tls_context **out, struct errmsg *msg) MUST_CHECK;
 
 /* A client context for link and client connections: as above. */
-enum err tls_client_context(struct bytes chain, struct bytes key, struct bytes root, struct tls_context **out,
-                            struct errmsg *msg) MUST_CHECK;
+enum err tls_client_context(struct bytes chain, struct bytes key, struct bytes root,
+                            struct tls_context **out, struct errmsg *msg) MUST_CHECK;
 
-/* A client context for a join: no certificate; the server's chain must contain a root certificate whose SHA-256 is
- * `root`, and verify up to it. */
-enum err tls_join_context(const struct hash *root, struct tls_context **out, struct errmsg *msg) MUST_CHECK;
+/* A client context for a join: no certificate; the server's chain must contain a root certificate
+ * whose SHA-256 is `root`, and verify up to it. */
+enum err tls_join_context(const struct hash *root, struct tls_context **out, struct errmsg *msg)
+    MUST_CHECK;
 
 void tls_context_free(struct tls_context *context);
 
@@ -49,15 +52,18 @@ struct tls *tls_accept_new(struct tls_context *context);
 struct tls *tls_connect_new(struct tls_context *context, enum tls_purpose purpose);
 void tls_free(struct tls *tls);
 
-/* Gives ciphertext from the network. ERR_AUTH when the peer's certificate is not accepted, ERR_PROTOCOL for any other
- * TLS failure, ERR_CLOSED after a clean close. An alert for the peer may wait in tls_pending afterwards. */
+/* Gives ciphertext from the network. ERR_AUTH when the peer's certificate is not accepted,
+ * ERR_PROTOCOL for any other TLS failure, ERR_CLOSED after a clean close. An alert for the peer may
+ * wait in tls_pending afterwards. */
 enum err tls_feed(struct tls *tls, const void *data, size_t len, struct errmsg *msg) MUST_CHECK;
 
-/* Moves the handshake on; call first on the connecting side. *done when it has ended, successfully. */
+/* Moves the handshake on; call first on the connecting side. *done when it has ended, successfully.
+ */
 enum err tls_handshake(struct tls *tls, bool *done, struct errmsg *msg) MUST_CHECK;
 
 /* Reads plaintext; *len 0 when there is none now. */
-enum err tls_read(struct tls *tls, void *out, size_t cap, size_t *len, struct errmsg *msg) MUST_CHECK;
+enum err tls_read(struct tls *tls, void *out, size_t cap, size_t *len, struct errmsg *msg)
+    MUST_CHECK;
 
 /* Encrypts all of `data` into the outgoing ciphertext; only after the handshake. */
 enum err tls_write(struct tls *tls, const void *data, size_t len, struct errmsg *msg) MUST_CHECK;
@@ -72,7 +78,8 @@ size_t tls_take(struct tls *tls, void *out, size_t cap);
 /* After the handshake. */
 const struct tls_peer *tls_peer(const struct tls *tls);
 
-/* RFC 5705/8446 exporter value with label "EXPORTER-tally-join", 32 bytes, bound to this session. */
+/* RFC 5705/8446 exporter value with label "EXPORTER-tally-join", 32 bytes, bound to this session.
+ */
 enum err tls_exporter(struct tls *tls, struct hash *out, struct errmsg *msg) MUST_CHECK;
 
 #endif

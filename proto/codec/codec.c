@@ -1,9 +1,10 @@
-/* Out: plain message -> wire message in an arena (shape.c, columns.c) -> packed into the buffer behind its length; a
- * batch goes through zstd when that makes it smaller.
- * In: the bytes are looked over (look.c), protobuf-c unpacks them into the caller's arena, and the tables of shapes check
+/* Out: plain message -> wire message in an arena (shape.c, columns.c) -> packed into the buffer
+ * behind its length; a batch goes through zstd when that makes it smaller. In: the bytes are looked
+ * over (look.c), protobuf-c unpacks them into the caller's arena, and the tables of shapes check
  * every field on the way into the plain message.
  *
- * A batch that could not be encoded may have announced texts that never left: the next one starts the tables anew. */
+ * A batch that could not be encoded may have announced texts that never left: the next one starts
+ * the tables anew. */
 #include "codec/codec.h"
 
 #include <stdlib.h>
@@ -72,8 +73,8 @@ void codec_free(struct codec *codec)
 
 /* ---- encoding ---- */
 
-static enum err batch_to_wire(struct codec *codec, const struct msg_batch *batch, struct arena *arena,
-                              ProtobufCMessage **out)
+static enum err batch_to_wire(struct codec *codec, const struct msg_batch *batch,
+                              struct arena *arena, ProtobufCMessage **out)
 {
     if (codec->restart || tables_full(&codec->out)) {
         tables_restart(&codec->out);
@@ -96,34 +97,37 @@ static enum err batch_to_wire(struct codec *codec, const struct msg_batch *batch
 }
 
 /* A common part, and the part of its type. */
-static enum err parts_to_wire(const struct shape *shape, const struct shape_part *part, const void *plain,
-                              struct arena *arena, ProtobufCMessage **out)
+static enum err parts_to_wire(const struct shape *shape, const struct shape_part *part,
+                              const void *plain, struct arena *arena, ProtobufCMessage **out)
 {
     *out = shape_to_wire(shape, plain, arena);
     if (*out == NULL) {
         return ERR_NO_MEMORY;
     }
     if (part != NULL && part->shape != NULL) {
-        ProtobufCMessage *content = shape_to_wire(part->shape, (const char *)plain + part->plain, arena);
+        ProtobufCMessage *content =
+            shape_to_wire(part->shape, (const char *)plain + part->plain, arena);
         memcpy((char *)*out + part->wire, &content, sizeof(void *));
         return content != NULL ? ERR_OK : ERR_NO_MEMORY;
     }
     return ERR_OK;
 }
 
-static enum err body_to_wire(struct codec *codec, const struct message *message, struct arena *arena,
-                             ProtobufCMessage **out)
+static enum err body_to_wire(struct codec *codec, const struct message *message,
+                             struct arena *arena, ProtobufCMessage **out)
 {
     if (message->type == MESSAGE_BATCH) {
         return batch_to_wire(codec, &message->u.batch, arena, out);
     }
     if (message->type == MESSAGE_REQUEST) {
         const struct msg_request *request = &message->u.request;
-        return parts_to_wire(&shape_request, &shape_request_parts[request->type], request, arena, out);
+        return parts_to_wire(&shape_request, &shape_request_parts[request->type], request, arena,
+                             out);
     }
     if (message->type == MESSAGE_REPLY) {
         const struct msg_reply *reply = &message->u.reply;
-        const struct shape_part *part = reply->err == ERR_OK ? &shape_reply_parts[reply->type] : NULL;
+        const struct shape_part *part =
+            reply->err == ERR_OK ? &shape_reply_parts[reply->type] : NULL;
         return parts_to_wire(&shape_reply, part, reply, arena, out);
     }
     *out = shape_to_wire(bodies[message->type].content, &message->u, arena);
@@ -158,7 +162,8 @@ static enum err put_frame(const Tally__Frame *frame, struct buf *out, struct err
 {
     size_t size = tally__frame__get_packed_size(frame);
     if (size > FRAME_MAX_BYTES) {
-        return err_fail(msg, ERR_LIMIT, "a message of %zu bytes does not fit a frame of %d", size, FRAME_MAX_BYTES);
+        return err_fail(msg, ERR_LIMIT, "a message of %zu bytes does not fit a frame of %d", size,
+                        FRAME_MAX_BYTES);
     }
     size_t before = out->len;
     buf_put_u32(out, (uint32_t)size);
@@ -171,13 +176,14 @@ static enum err put_frame(const Tally__Frame *frame, struct buf *out, struct err
     return ERR_OK;
 }
 
-static enum err encode(struct codec *codec, const struct message *message, struct arena *arena, struct buf *out,
-                       struct errmsg *msg)
+static enum err encode(struct codec *codec, const struct message *message, struct arena *arena,
+                       struct buf *out, struct errmsg *msg)
 {
     ProtobufCMessage *body = NULL;
     enum err err = body_to_wire(codec, message, arena, &body);
     if (err != ERR_OK) {
-        return err_fail(msg, err, "a %s message is too large to encode", message_name(message->type));
+        return err_fail(msg, err, "a %s message is too large to encode",
+                        message_name(message->type));
     }
     Tally__Frame frame = TALLY__FRAME__INIT;
     frame.body_case = bodies[message->type].wire;
@@ -185,16 +191,19 @@ static enum err encode(struct codec *codec, const struct message *message, struc
     if (message->type == MESSAGE_BATCH) {
         size_t size = protobuf_c_message_get_packed_size(body);
         if (size > UNPACKED_MAX_BYTES) {
-            return err_fail(msg, ERR_LIMIT, "a batch of %zu bytes, more than %d", size, UNPACKED_MAX_BYTES);
+            return err_fail(msg, ERR_LIMIT, "a batch of %zu bytes, more than %d", size,
+                            UNPACKED_MAX_BYTES);
         }
-        if (codec->compress && size >= COMPRESS_MIN_BYTES && compress(&frame, size, arena) != ERR_OK) {
+        if (codec->compress && size >= COMPRESS_MIN_BYTES &&
+            compress(&frame, size, arena) != ERR_OK) {
             return err_fail(msg, ERR_NO_MEMORY, "no memory to compress a batch");
         }
     }
     return put_frame(&frame, out, msg);
 }
 
-enum err codec_encode(struct codec *codec, const struct message *message, struct buf *out, struct errmsg *msg)
+enum err codec_encode(struct codec *codec, const struct message *message, struct buf *out,
+                      struct errmsg *msg)
 {
     struct arena arena;
     arena_init(&arena, ENCODE_ARENA_MAX_BYTES);
@@ -219,16 +228,20 @@ static void arena_leave(void *arena, void *data)
     (void)data;
 }
 
-static enum err unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes, struct arena *arena,
-                       ProtobufCMessage **out, struct errmsg *msg)
+static enum err unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes,
+                       struct arena *arena, ProtobufCMessage **out, struct errmsg *msg)
 {
     if (!look_over(descriptor, bytes)) {
-        return err_fail(msg, ERR_PROTOCOL, "a message that is no protobuf, or a text with a NUL in it");
+        return err_fail(msg, ERR_PROTOCOL,
+                        "a message that is no protobuf, or a text with a NUL in it");
     }
-    ProtobufCAllocator allocator = {.alloc = arena_take, .free = arena_leave, .allocator_data = arena};
+    ProtobufCAllocator allocator = {
+        .alloc = arena_take, .free = arena_leave, .allocator_data = arena};
     *out = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, bytes.data);
-    return *out != NULL ? ERR_OK
-                        : err_fail(msg, ERR_PROTOCOL, "a message that does not fit its schema, or is too large in memory");
+    return *out != NULL
+               ? ERR_OK
+               : err_fail(msg, ERR_PROTOCOL,
+                          "a message that does not fit its schema, or is too large in memory");
 }
 
 static enum err learn_names(struct tables *tables, const Tally__Batch *wire, struct errmsg *msg)
@@ -259,8 +272,8 @@ static enum err learn_names(struct tables *tables, const Tally__Batch *wire, str
     return ERR_OK;
 }
 
-static enum err batch_from_wire(struct codec *codec, const ProtobufCMessage *message, struct arena *arena,
-                                struct msg_batch *batch, struct errmsg *msg)
+static enum err batch_from_wire(struct codec *codec, const ProtobufCMessage *message,
+                                struct arena *arena, struct msg_batch *batch, struct errmsg *msg)
 {
     const Tally__Batch *wire = (const Tally__Batch *)message;
     TRY(learn_names(&codec->in, wire, msg));
@@ -268,8 +281,8 @@ static enum err batch_from_wire(struct codec *codec, const ProtobufCMessage *mes
     return columns_from_wire(wire, &codec->in, arena, batch, msg);
 }
 
-static enum err packed_from_wire(struct codec *codec, const Tally__Packed *packed, struct arena *arena,
-                                 struct msg_batch *batch, struct errmsg *msg)
+static enum err packed_from_wire(struct codec *codec, const Tally__Packed *packed,
+                                 struct arena *arena, struct msg_batch *batch, struct errmsg *msg)
 {
     unsigned long long size = ZSTD_getFrameContentSize(packed->content.data, packed->content.len);
     if (size != packed->size || size == 0 || size > UNPACKED_MAX_BYTES) {
@@ -284,12 +297,13 @@ static enum err packed_from_wire(struct codec *codec, const Tally__Packed *packe
         return err_fail(msg, ERR_PROTOCOL, "a batch that cannot be decompressed");
     }
     ProtobufCMessage *wire = NULL;
-    TRY(unpack(&tally__batch__descriptor, (struct bytes){.data = raw, .len = got}, arena, &wire, msg));
+    TRY(unpack(&tally__batch__descriptor, (struct bytes){.data = raw, .len = got}, arena, &wire,
+               msg));
     return batch_from_wire(codec, wire, arena, batch, msg);
 }
 
-static enum err parts_from_wire(const struct shape *shape, const ProtobufCMessage *wire, struct arena *arena,
-                                void *plain, struct errmsg *msg)
+static enum err parts_from_wire(const struct shape *shape, const ProtobufCMessage *wire,
+                                struct arena *arena, void *plain, struct errmsg *msg)
 {
     const struct shape_part *part;
     TRY(shape_from_wire(shape, wire, arena, plain, msg));
@@ -307,8 +321,8 @@ static enum err parts_from_wire(const struct shape *shape, const ProtobufCMessag
     return shape_from_wire(part->shape, content, arena, (char *)plain + part->plain, msg);
 }
 
-static enum err body_from_wire(struct codec *codec, const Tally__Frame *frame, struct arena *arena, struct message *out,
-                               struct errmsg *msg)
+static enum err body_from_wire(struct codec *codec, const Tally__Frame *frame, struct arena *arena,
+                               struct message *out, struct errmsg *msg)
 {
     if (frame->body_case == TALLY__FRAME__BODY_PACKED) {
         out->type = MESSAGE_BATCH;
@@ -343,8 +357,8 @@ static enum err body_from_wire(struct codec *codec, const Tally__Frame *frame, s
     return err_fail(msg, ERR_PROTOCOL, "a frame without a message that is known");
 }
 
-enum err codec_decode(struct codec *codec, struct bytes body, struct arena *arena, struct message *out,
-                      struct errmsg *msg)
+enum err codec_decode(struct codec *codec, struct bytes body, struct arena *arena,
+                      struct message *out, struct errmsg *msg)
 {
     struct message message;
     memset(&message, 0, sizeof message);

@@ -11,11 +11,12 @@ static const int64_t RECORDED_MAX_MS = INT64_C(253402300799999); /* the end of 9
 /* ---- to the wire ---- */
 
 /* A new column of `count` elements; the arena zeroes it. */
-#define COLUMN(wire, name, count)                                                                                      \
-    ((wire)->n_##name = (count), (wire)->name = arena_array(arena, (count), sizeof *(wire)->name), (wire)->name != NULL)
+#define COLUMN(wire, name, count)                                                                  \
+    ((wire)->n_##name = (count), (wire)->name = arena_array(arena, (count), sizeof *(wire)->name), \
+     (wire)->name != NULL)
 
-static enum err cells_to_wire(const struct msg_batch *batch, struct tables *tables, struct arena *arena,
-                              Tally__Cells *wire)
+static enum err cells_to_wire(const struct msg_batch *batch, struct tables *tables,
+                              struct arena *arena, Tally__Cells *wire)
 {
     size_t n = batch->cell_count;
     bool stocks = false;
@@ -23,9 +24,10 @@ static enum err cells_to_wire(const struct msg_batch *batch, struct tables *tabl
         stocks = stocks || batch->cells[i].hosting != 0 || batch->cells[i].day != 0;
     }
     size_t stock_n = stocks ? n : 0;
-    if (!COLUMN(wire, origin, n) || !COLUMN(wire, unit, n) || !COLUMN(wire, measure, n) || !COLUMN(wire, category, n) ||
-        !COLUMN(wire, period, n) || !COLUMN(wire, value, n) || !COLUMN(wire, count, n) || !COLUMN(wire, live, n) ||
-        !COLUMN(wire, hosting, stock_n) || !COLUMN(wire, day, stock_n)) {
+    if (!COLUMN(wire, origin, n) || !COLUMN(wire, unit, n) || !COLUMN(wire, measure, n) ||
+        !COLUMN(wire, category, n) || !COLUMN(wire, period, n) || !COLUMN(wire, value, n) ||
+        !COLUMN(wire, count, n) || !COLUMN(wire, live, n) || !COLUMN(wire, hosting, stock_n) ||
+        !COLUMN(wire, day, stock_n)) {
         return ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < n; i++) {
@@ -47,7 +49,8 @@ static enum err cells_to_wire(const struct msg_batch *batch, struct tables *tabl
 }
 
 /* Consecutive numbers of one segment become one run. */
-static enum err runs_to_wire(const struct msg_batch *batch, struct arena *arena, Tally__Entries *wire)
+static enum err runs_to_wire(const struct msg_batch *batch, struct arena *arena,
+                             Tally__Entries *wire)
 {
     Tally__EntryRun *run = NULL;
     if (!COLUMN(wire, runs, batch->entry_count)) {
@@ -78,12 +81,13 @@ static enum err runs_to_wire(const struct msg_batch *batch, struct arena *arena,
     return ERR_OK;
 }
 
-static enum err required_to_wire(const struct msg_batch *batch, struct tables *tables, struct arena *arena,
-                                 Tally__Entries *wire)
+static enum err required_to_wire(const struct msg_batch *batch, struct tables *tables,
+                                 struct arena *arena, Tally__Entries *wire)
 {
     size_t n = batch->entry_count;
-    if (!COLUMN(wire, kind, n) || !COLUMN(wire, unit, n) || !COLUMN(wire, measure, n) || !COLUMN(wire, category, n) ||
-        !COLUMN(wire, day, n) || !COLUMN(wire, value, n) || !COLUMN(wire, recorded_ms, n) || !COLUMN(wire, author, n)) {
+    if (!COLUMN(wire, kind, n) || !COLUMN(wire, unit, n) || !COLUMN(wire, measure, n) ||
+        !COLUMN(wire, category, n) || !COLUMN(wire, day, n) || !COLUMN(wire, value, n) ||
+        !COLUMN(wire, recorded_ms, n) || !COLUMN(wire, author, n)) {
         return ERR_NO_MEMORY;
     }
     int64_t before = 0;
@@ -103,7 +107,8 @@ static enum err required_to_wire(const struct msg_batch *batch, struct tables *t
 }
 
 /* Columns that many batches do not need at all. */
-static enum err optional_to_wire(const struct msg_batch *batch, struct arena *arena, Tally__Entries *wire)
+static enum err optional_to_wire(const struct msg_batch *batch, struct arena *arena,
+                                 Tally__Entries *wire)
 {
     bool hosting = false, key = false, note = false, refers = false, act = false;
     for (size_t i = 0; i < batch->entry_count; i++) {
@@ -145,7 +150,8 @@ static enum err optional_to_wire(const struct msg_batch *batch, struct arena *ar
     return ERR_OK;
 }
 
-enum err columns_to_wire(const struct msg_batch *batch, struct tables *tables, struct arena *arena, Tally__Batch *wire)
+enum err columns_to_wire(const struct msg_batch *batch, struct tables *tables, struct arena *arena,
+                         Tally__Batch *wire)
 {
     if (batch->cell_count > 0) {
         wire->cells = arena_alloc(arena, sizeof *wire->cells);
@@ -191,14 +197,17 @@ static enum err name_of(struct names *names, uint32_t number, const char **out)
         names->copies[number - 1] = arena_str(names->arena, names->tables->texts[number - 1]);
     }
     *out = names->copies[number - 1];
-    return *out != NULL ? ERR_OK : err_fail(names->msg, ERR_NO_MEMORY, "a batch takes more memory than it may");
+    return *out != NULL
+               ? ERR_OK
+               : err_fail(names->msg, ERR_NO_MEMORY, "a batch takes more memory than it may");
 }
 
-static enum err check_columns(const char *what, size_t n, const size_t *all, size_t all_count, const size_t *optional,
-                              size_t optional_count, struct errmsg *msg)
+static enum err check_columns(const char *what, size_t n, const size_t *all, size_t all_count,
+                              const size_t *optional, size_t optional_count, struct errmsg *msg)
 {
     if (n > BATCH_ROWS_MAX) {
-        return err_fail(msg, ERR_PROTOCOL, "%zu %s in a batch, more than %d", n, what, BATCH_ROWS_MAX);
+        return err_fail(msg, ERR_PROTOCOL, "%zu %s in a batch, more than %d", n, what,
+                        BATCH_ROWS_MAX);
     }
     bool equal = true;
     for (size_t i = 0; i < all_count; i++) {
@@ -207,11 +216,13 @@ static enum err check_columns(const char *what, size_t n, const size_t *all, siz
     for (size_t i = 0; i < optional_count; i++) {
         equal = equal && (optional[i] == n || optional[i] == 0);
     }
-    return equal ? ERR_OK : err_fail(msg, ERR_PROTOCOL, "the columns of the %s differ in length", what);
+    return equal ? ERR_OK
+                 : err_fail(msg, ERR_PROTOCOL, "the columns of the %s differ in length", what);
 }
 
-#define CHECK_COLUMNS(what, n, all, optional, msg)                                                                     \
-    check_columns(what, n, all, sizeof(all) / sizeof(all)[0], optional, sizeof(optional) / sizeof(optional)[0], msg)
+#define CHECK_COLUMNS(what, n, all, optional, msg)                      \
+    check_columns(what, n, all, sizeof(all) / sizeof(all)[0], optional, \
+                  sizeof(optional) / sizeof(optional)[0], msg)
 
 static enum err count_from_wire(uint64_t wire, int64_t *out, struct errmsg *msg)
 {
@@ -222,7 +233,8 @@ static enum err count_from_wire(uint64_t wire, int64_t *out, struct errmsg *msg)
     return ERR_OK;
 }
 
-static enum err cell_from_wire(const Tally__Cells *wire, size_t i, struct names *names, struct cell *cell)
+static enum err cell_from_wire(const Tally__Cells *wire, size_t i, struct names *names,
+                               struct cell *cell)
 {
     if (wire->origin[i] >= names->tables->origin_count) {
         return err_fail(names->msg, ERR_PROTOCOL, "origin %u was not announced", wire->origin[i]);
@@ -244,7 +256,8 @@ static enum err cell_from_wire(const Tally__Cells *wire, size_t i, struct names 
     return ERR_OK;
 }
 
-static enum err cells_from_wire(const Tally__Cells *wire, struct names *names, struct msg_batch *batch)
+static enum err cells_from_wire(const Tally__Cells *wire, struct names *names,
+                                struct msg_batch *batch)
 {
     size_t n = wire->n_origin;
     const size_t all[] = {wire->n_unit,  wire->n_measure, wire->n_category, wire->n_period,
@@ -263,18 +276,20 @@ static enum err cells_from_wire(const Tally__Cells *wire, struct names *names, s
     return ERR_OK;
 }
 
-static enum err own_text(const char *text, size_t max_bytes, bool lines, const char *what, const char **out,
-                         struct errmsg *msg)
+static enum err own_text(const char *text, size_t max_bytes, bool lines, const char *what,
+                         const char **out, struct errmsg *msg)
 {
     size_t len = strlen(text);
     if (len > max_bytes || !text_is_clean(text, len, lines)) {
-        return err_fail(msg, ERR_PROTOCOL, "the %s of an entry is too long or not clean UTF-8 text", what);
+        return err_fail(msg, ERR_PROTOCOL, "the %s of an entry is too long or not clean UTF-8 text",
+                        what);
     }
     *out = text;
     return ERR_OK;
 }
 
-static enum err optional_from_wire(const Tally__Entries *wire, size_t i, struct entry *entry, struct errmsg *msg)
+static enum err optional_from_wire(const Tally__Entries *wire, size_t i, struct entry *entry,
+                                   struct errmsg *msg)
 {
     entry->key = "";
     entry->note = "";
@@ -290,7 +305,8 @@ static enum err optional_from_wire(const Tally__Entries *wire, size_t i, struct 
     if (wire->n_refers_seq > 0 && wire->n_refers_segment > 0) {
         size_t len = wire->refers_segment[i].len;
         if (len != 0 && len != sizeof entry->refers_segment) {
-            return err_fail(msg, ERR_PROTOCOL, "the segment that an entry refers to has %zu bytes", len);
+            return err_fail(msg, ERR_PROTOCOL, "the segment that an entry refers to has %zu bytes",
+                            len);
         }
         if (len != 0) {
             memcpy(&entry->refers_segment, wire->refers_segment[i].data, len);
@@ -299,14 +315,16 @@ static enum err optional_from_wire(const Tally__Entries *wire, size_t i, struct 
     }
     if (wire->n_act > 0) {
         if (wire->act[i].len > ACT_MAX_BYTES) {
-            return err_fail(msg, ERR_PROTOCOL, "an act of %zu bytes, more than %d", wire->act[i].len, ACT_MAX_BYTES);
+            return err_fail(msg, ERR_PROTOCOL, "an act of %zu bytes, more than %d",
+                            wire->act[i].len, ACT_MAX_BYTES);
         }
         entry->act = (struct bytes){.data = wire->act[i].data, .len = wire->act[i].len};
     }
     return ERR_OK;
 }
 
-static enum err entry_from_wire(const Tally__Entries *wire, size_t i, struct names *names, struct entry *entry)
+static enum err entry_from_wire(const Tally__Entries *wire, size_t i, struct names *names,
+                                struct entry *entry)
 {
     if (wire->kind[i] < ENTRY_RECORD || wire->kind[i] > ENTRY_ACT) {
         return err_fail(names->msg, ERR_PROTOCOL, "an entry of the unknown kind %u", wire->kind[i]);
@@ -322,13 +340,15 @@ static enum err entry_from_wire(const Tally__Entries *wire, size_t i, struct nam
 }
 
 /* Segments, numbers and times, which are told as differences. */
-static enum err places_from_wire(const Tally__Entries *wire, struct entry *entries, size_t n, struct errmsg *msg)
+static enum err places_from_wire(const Tally__Entries *wire, struct entry *entries, size_t n,
+                                 struct errmsg *msg)
 {
     size_t at = 0;
     uint64_t ms = 0;
     for (size_t r = 0; r < wire->n_runs; r++) {
         const Tally__EntryRun *run = wire->runs[r];
-        if (run->segment.len != ID_BYTES || run->first == 0 || run->first > COUNT_MAX || run->count > n - at) {
+        if (run->segment.len != ID_BYTES || run->first == 0 || run->first > COUNT_MAX ||
+            run->count > n - at) {
             return err_fail(msg, ERR_PROTOCOL, "a run of entries that cannot be");
         }
         for (uint32_t i = 0; i < run->count; i++, at++) {
@@ -344,13 +364,14 @@ static enum err places_from_wire(const Tally__Entries *wire, struct entry *entri
     return at == n ? ERR_OK : err_fail(msg, ERR_PROTOCOL, "the runs do not cover the entries");
 }
 
-static enum err entries_from_wire(const Tally__Entries *wire, struct names *names, struct msg_batch *batch)
+static enum err entries_from_wire(const Tally__Entries *wire, struct names *names,
+                                  struct msg_batch *batch)
 {
     size_t n = wire->n_kind;
-    const size_t all[] = {wire->n_unit, wire->n_measure, wire->n_category,    wire->n_day,
-                          wire->n_value, wire->n_author, wire->n_recorded_ms};
-    const size_t optional[] = {wire->n_hosting,    wire->n_key, wire->n_note, wire->n_refers_segment,
-                               wire->n_refers_seq, wire->n_act};
+    const size_t all[] = {wire->n_unit,  wire->n_measure, wire->n_category,   wire->n_day,
+                          wire->n_value, wire->n_author,  wire->n_recorded_ms};
+    const size_t optional[] = {wire->n_hosting,        wire->n_key,        wire->n_note,
+                               wire->n_refers_segment, wire->n_refers_seq, wire->n_act};
     TRY(CHECK_COLUMNS("entries", n, all, optional, names->msg));
     struct entry *entries = arena_array(names->arena, n, sizeof *entries);
     if (entries == NULL) {
@@ -365,8 +386,8 @@ static enum err entries_from_wire(const Tally__Entries *wire, struct names *name
     return ERR_OK;
 }
 
-enum err columns_from_wire(const Tally__Batch *wire, const struct tables *tables, struct arena *arena,
-                           struct msg_batch *batch, struct errmsg *msg)
+enum err columns_from_wire(const Tally__Batch *wire, const struct tables *tables,
+                           struct arena *arena, struct msg_batch *batch, struct errmsg *msg)
 {
     struct names names = {.tables = tables, .arena = arena, .msg = msg};
     names.copies = arena_array(arena, tables->text_count, sizeof *names.copies);

@@ -1,4 +1,5 @@
-/* The bulk of a batch, cells and entries, as columns that name texts and origins by their numbers. */
+/* The bulk of a batch, cells and entries, as columns that name texts and origins by their numbers.
+ */
 #ifndef TALLY_CODEC_COLUMNS_H
 #define TALLY_CODEC_COLUMNS_H
 
@@ -7,11 +8,12 @@
 #include "tally.pb-c.h"
 
 /* Fill wire->cells and wire->entries; new texts and origins are announced in the tables. */
-enum err columns_to_wire(const struct msg_batch *batch, struct tables *tables, struct arena *arena, Tally__Batch *wire)
-    MUST_CHECK;
+enum err columns_to_wire(const struct msg_batch *batch, struct tables *tables, struct arena *arena,
+                         Tally__Batch *wire) MUST_CHECK;
 
 /* Fill batch->cells and batch->entries. Texts are copied into the arena, once each. */
-enum err columns_from_wire(const Tally__Batch *wire, const struct tables *tables, struct arena *arena,
-                           struct msg_batch *batch, struct errmsg *msg) MUST_CHECK;
+enum err columns_from_wire(const Tally__Batch *wire, const struct tables *tables,
+                           struct arena *arena, struct msg_batch *batch, struct errmsg *msg)
+    MUST_CHECK;
 
 #endif

@@ -5,8 +5,8 @@
 
 enum { KEPT_MAX_BYTES = 16 * 1024 }; /* what an idle connection keeps */
 
-/* data[start..len) is not taken out yet; the header of the first frame whose length was not checked lies at
- * `unchecked`. */
+/* data[start..len) is not taken out yet; the header of the first frame whose length was not checked
+ * lies at `unchecked`. */
 struct frames {
     uint8_t *data;
     size_t cap;
@@ -78,8 +78,8 @@ enum err frames_push(struct frames *frames, const void *data, size_t len, struct
     while (frames->unchecked + FRAME_HEADER_BYTES <= frames->len) {
         size_t length = body_length(frames->data + frames->unchecked);
         if (length == 0 || length > frames->max_bytes) {
-            return err_fail(msg, ERR_PROTOCOL, "a frame of %zu bytes, where 1 to %zu are allowed", length,
-                            frames->max_bytes);
+            return err_fail(msg, ERR_PROTOCOL, "a frame of %zu bytes, where 1 to %zu are allowed",
+                            length, frames->max_bytes);
         }
         frames->unchecked += FRAME_HEADER_BYTES + length;
     }
@@ -95,7 +95,8 @@ bool frames_next(struct frames *frames, struct bytes *body)
     if (frames->len - frames->start - FRAME_HEADER_BYTES < length) {
         return false;
     }
-    *body = (struct bytes){.data = frames->data + frames->start + FRAME_HEADER_BYTES, .len = length};
+    *body =
+        (struct bytes){.data = frames->data + frames->start + FRAME_HEADER_BYTES, .len = length};
     frames->start += FRAME_HEADER_BYTES + length;
     return true;
 }

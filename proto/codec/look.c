@@ -62,8 +62,10 @@ bool look_over(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes)
         case WIRE_BYTES: {
             good = take_varint(&bytes, &len);
             struct bytes content = {.data = bytes.data, .len = (size_t)len};
-            good = good && skip(&bytes, len) &&
-                   look_into(protobuf_c_message_descriptor_get_field(descriptor, (unsigned)(tag >> 3)), content);
+            good =
+                good && skip(&bytes, len) &&
+                look_into(protobuf_c_message_descriptor_get_field(descriptor, (unsigned)(tag >> 3)),
+                          content);
             break;
         }
         }

@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 
-/* Whether the bytes have the form of protobuf fields, down through the messages that the schema knows, and no text has a
- * NUL in it (protobuf-c would cut it there unseen). */
+/* Whether the bytes have the form of protobuf fields, down through the messages that the schema
+ * knows, and no text has a NUL in it (protobuf-c would cut it there unseen). */
 bool look_over(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes);
 
 #endif

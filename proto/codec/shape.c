@@ -35,12 +35,15 @@ static ProtobufCBinaryData binary(const void *data, size_t len)
 
 static size_t fixed_size(enum field_kind kind)
 {
-    return kind == FIELD_ID ? sizeof(struct id) : kind == FIELD_HASH ? sizeof(struct hash) : sizeof(struct signature);
+    return kind == FIELD_ID     ? sizeof(struct id)
+           : kind == FIELD_HASH ? sizeof(struct hash)
+                                : sizeof(struct signature);
 }
 
 /* ---- to the wire ---- */
 
-static bool many_to_wire(const struct field *field, const void *plain, void *wire, struct arena *arena)
+static bool many_to_wire(const struct field *field, const void *plain, void *wire,
+                         struct arena *arena)
 {
     const uint8_t *rows;
     size_t count;
@@ -86,7 +89,8 @@ static void bytes_to_wire(const struct field *field, const void *from, void *to)
     memcpy(to, &data, sizeof data);
 }
 
-static bool field_to_wire(const struct field *field, const void *plain, void *wire, struct arena *arena)
+static bool field_to_wire(const struct field *field, const void *plain, void *wire,
+                          struct arena *arena)
 {
     const void *from = (const char *)plain + field->plain;
     void *to = (char *)wire + field->wire;
@@ -162,7 +166,8 @@ static enum err check_text(const struct field *field, const char *text, struct e
 {
     size_t len = strlen(text);
     if (len > field->max) {
-        return err_fail(msg, ERR_PROTOCOL, "%s has %zu bytes, more than %zu", field->name, len, field->max);
+        return err_fail(msg, ERR_PROTOCOL, "%s has %zu bytes, more than %zu", field->name, len,
+                        field->max);
     }
     if (!text_is_clean(text, len, field->kind == FIELD_TEXT)) {
         return err_fail(msg, ERR_PROTOCOL, "%s is not clean UTF-8 text", field->name);
@@ -170,21 +175,23 @@ static enum err check_text(const struct field *field, const char *text, struct e
     return ERR_OK;
 }
 
-static enum err bytes_from_wire(const struct field *field, const void *from, void *to, struct errmsg *msg)
+static enum err bytes_from_wire(const struct field *field, const void *from, void *to,
+                                struct errmsg *msg)
 {
     ProtobufCBinaryData data;
     memcpy(&data, from, sizeof data);
     if (field->kind == FIELD_BLOB) {
         if (data.len > field->max) {
-            return err_fail(msg, ERR_PROTOCOL, "%s has %zu bytes, more than %zu", field->name, data.len, field->max);
+            return err_fail(msg, ERR_PROTOCOL, "%s has %zu bytes, more than %zu", field->name,
+                            data.len, field->max);
         }
         struct bytes bytes = {.data = data.data, .len = data.len};
         memcpy(to, &bytes, sizeof bytes);
         return ERR_OK;
     }
     if (data.len != 0 && data.len != fixed_size(field->kind)) {
-        return err_fail(msg, ERR_PROTOCOL, "%s has %zu bytes in place of %zu", field->name, data.len,
-                        fixed_size(field->kind));
+        return err_fail(msg, ERR_PROTOCOL, "%s has %zu bytes in place of %zu", field->name,
+                        data.len, fixed_size(field->kind));
     }
     if (data.len > 0) {
         memcpy(to, data.data, data.len);
@@ -192,8 +199,8 @@ static enum err bytes_from_wire(const struct field *field, const void *from, voi
     return ERR_OK;
 }
 
-static enum err ids_from_wire(const struct field *field, const ProtobufCBinaryData *from, struct id *to, size_t count,
-                              struct errmsg *msg)
+static enum err ids_from_wire(const struct field *field, const ProtobufCBinaryData *from,
+                              struct id *to, size_t count, struct errmsg *msg)
 {
     for (size_t i = 0; i < count; i++) {
         if (from[i].len != sizeof to[i]) {
@@ -204,15 +211,16 @@ static enum err ids_from_wire(const struct field *field, const ProtobufCBinaryDa
     return ERR_OK;
 }
 
-static enum err many_from_wire(const struct field *field, const void *wire, struct arena *arena, void *plain,
-                               struct errmsg *msg)
+static enum err many_from_wire(const struct field *field, const void *wire, struct arena *arena,
+                               void *plain, struct errmsg *msg)
 {
     size_t count;
     const void *rows;
     memcpy(&count, (const char *)wire + field->wire_count, sizeof count);
     memcpy(&rows, (const char *)wire + field->wire, sizeof rows);
     if (count > field->max) {
-        return err_fail(msg, ERR_PROTOCOL, "%s has %zu elements, more than %zu", field->name, count, field->max);
+        return err_fail(msg, ERR_PROTOCOL, "%s has %zu elements, more than %zu", field->name, count,
+                        field->max);
     }
     if (count == 0) {
         return ERR_OK;
@@ -245,7 +253,8 @@ static enum err many_from_wire(const struct field *field, const void *wire, stru
     return ERR_OK;
 }
 
-static enum err number_from_wire(const struct field *field, const void *from, void *to, struct errmsg *msg)
+static enum err number_from_wire(const struct field *field, const void *from, void *to,
+                                 struct errmsg *msg)
 {
     if (field->kind == FIELD_I64 || field->kind == FIELD_U64) {
         memcpy(to, from, sizeof(uint64_t));
@@ -269,8 +278,8 @@ static enum err number_from_wire(const struct field *field, const void *from, vo
     return ERR_OK;
 }
 
-static enum err field_from_wire(const struct field *field, const void *wire, struct arena *arena, void *plain,
-                                struct errmsg *msg)
+static enum err field_from_wire(const struct field *field, const void *wire, struct arena *arena,
+                                void *plain, struct errmsg *msg)
 {
     const void *from = (const char *)wire + field->wire;
     void *to = (char *)plain + field->plain;
@@ -321,13 +330,14 @@ static enum err field_from_wire(const struct field *field, const void *wire, str
     return ERR_PROTOCOL;
 }
 
-enum err shape_from_wire(const struct shape *shape, const ProtobufCMessage *wire, struct arena *arena, void *plain,
-                         struct errmsg *msg)
+enum err shape_from_wire(const struct shape *shape, const ProtobufCMessage *wire,
+                         struct arena *arena, void *plain, struct errmsg *msg)
 {
     if (wire == NULL) {
         ProtobufCMessage *empty = arena_alloc(arena, shape->descriptor->sizeof_message);
         if (empty == NULL) {
-            return err_fail(msg, ERR_NO_MEMORY, "%s takes more memory than a message may", shape->name);
+            return err_fail(msg, ERR_NO_MEMORY, "%s takes more memory than a message may",
+                            shape->name);
         }
         shape->descriptor->message_init(empty);
         wire = empty;

@@ -1,5 +1,6 @@
-/* Plain structs to generated protobuf structs and back, driven by tables: a shape lists the fields of a message with
- * their places on both sides and their limits. What arrives is checked against the table; what is encoded is trusted. */
+/* Plain structs to generated protobuf structs and back, driven by tables: a shape lists the fields
+ * of a message with their places on both sides and their limits. What arrives is checked against
+ * the table; what is encoded is trusted. */
 #ifndef TALLY_CODEC_SHAPE_H
 #define TALLY_CODEC_SHAPE_H
 
@@ -21,14 +22,14 @@ enum field_kind {
     FIELD_U32,
     FIELD_I64,
     FIELD_U64,
-    FIELD_WALL,  /* struct wall: milliseconds of the years up to 9999 */
+    FIELD_WALL, /* struct wall: milliseconds of the years up to 9999 */
     FIELD_BOOL,
-    FIELD_ENUM,  /* 0..max */
-    FIELD_WIDE,  /* a 128-bit integer: high and low half, next to each other */
-    FIELD_ONE,   /* a message of shape `of` */
-    FIELD_MANY,  /* at most `max` of them */
-    FIELD_IDS,   /* at most `max` ids */
-    FIELD_STRS,  /* at most `max` lines of text */
+    FIELD_ENUM, /* 0..max */
+    FIELD_WIDE, /* a 128-bit integer: high and low half, next to each other */
+    FIELD_ONE,  /* a message of shape `of` */
+    FIELD_MANY, /* at most `max` of them */
+    FIELD_IDS,  /* at most `max` ids */
+    FIELD_STRS, /* at most `max` lines of text */
 };
 
 enum { TEXT_LIST_MAX_BYTES = 1024 }; /* one element of FIELD_STRS */
@@ -52,12 +53,13 @@ struct shape {
     size_t field_count;
 };
 
-/* A new wire message in the arena; NULL when the arena is full. It borrows the plain message's strings and bytes. */
+/* A new wire message in the arena; NULL when the arena is full. It borrows the plain message's
+ * strings and bytes. */
 ProtobufCMessage *shape_to_wire(const struct shape *shape, const void *plain, struct arena *arena);
 
-/* Fills `plain` from the wire message (NULL stands for an empty one). Strings and bytes are shared with the wire message.
- * ERR_PROTOCOL with the field's name; ERR_NO_MEMORY. */
-enum err shape_from_wire(const struct shape *shape, const ProtobufCMessage *wire, struct arena *arena, void *plain,
-                         struct errmsg *msg) MUST_CHECK;
+/* Fills `plain` from the wire message (NULL stands for an empty one). Strings and bytes are shared
+ * with the wire message. ERR_PROTOCOL with the field's name; ERR_NO_MEMORY. */
+enum err shape_from_wire(const struct shape *shape, const ProtobufCMessage *wire,
+                         struct arena *arena, void *plain, struct errmsg *msg) MUST_CHECK;
 
 #endif

@@ -19,8 +19,8 @@ static SHAPE(shape_record_row, record_row, tally__record_row__descriptor);
 #define P struct req_record
 #define W Tally__RecordRequest
 static const struct field shape_record_fields[] = {
-    AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, IMPORT_ROWS_MAX, &shape_record_row), AS_BOOL(P, W, check_only),
-    AS_BOOL(P, W, partial)};
+    AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, IMPORT_ROWS_MAX, &shape_record_row),
+    AS_BOOL(P, W, check_only), AS_BOOL(P, W, partial)};
 static SHAPE(shape_record, req_record, tally__record_request__descriptor);
 #undef P
 #undef W
@@ -28,16 +28,17 @@ static SHAPE(shape_record, req_record, tally__record_request__descriptor);
 #define P struct req_correct
 #define W Tally__CorrectRequest
 static const struct field shape_correct_fields[] = {
-    AS_STR(P, W, entry, ENTRY_ID_MAX_BYTES), AS_BOOL(P, W, is_void), AS_STR(P, W, value, VALUE_TEXT_MAX_BYTES),
-    AS_STR(P, W, key, KEY_MAX_BYTES), AS_TEXT(P, W, note, NOTE_MAX_BYTES)};
+    AS_STR(P, W, entry, ENTRY_ID_MAX_BYTES), AS_BOOL(P, W, is_void),
+    AS_STR(P, W, value, VALUE_TEXT_MAX_BYTES), AS_STR(P, W, key, KEY_MAX_BYTES),
+    AS_TEXT(P, W, note, NOTE_MAX_BYTES)};
 static SHAPE(shape_correct, req_correct, tally__correct_request__descriptor);
 #undef P
 #undef W
 
 #define P struct req_wait
 #define W Tally__WaitRequest
-static const struct field shape_wait_fields[] = {AS_ENUM(P, W, level, WAIT_ROOT), AS_I64(P, W, revision),
-                                                 AS_I64(P, W, timeout_ms)};
+static const struct field shape_wait_fields[] = {AS_ENUM(P, W, level, WAIT_ROOT),
+                                                 AS_I64(P, W, revision), AS_I64(P, W, timeout_ms)};
 static SHAPE(shape_wait, req_wait, tally__wait_request__descriptor);
 #undef P
 #undef W
@@ -66,7 +67,8 @@ static SHAPE(shape_total, req_total, tally__total_request__descriptor);
 
 #define P struct req_log
 #define W Tally__LogRequest
-static const struct field shape_log_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES), AS_STR(P, W, key, KEY_MAX_BYTES)};
+static const struct field shape_log_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                AS_STR(P, W, key, KEY_MAX_BYTES)};
 static SHAPE(shape_log, req_log, tally__log_request__descriptor);
 #undef P
 #undef W
@@ -91,7 +93,8 @@ static SHAPE(shape_new_unit, unit_new, tally__new_unit__descriptor);
 #define P struct req_units
 #define W Tally__UnitsRequest
 static const struct field shape_units_fields[] = {
-    AS_ARRAY(FIELD_MANY, P, W, units, unit_count, units, IMPORT_ROWS_MAX, &shape_new_unit), AS_BOOL(P, W, check_only)};
+    AS_ARRAY(FIELD_MANY, P, W, units, unit_count, units, IMPORT_ROWS_MAX, &shape_new_unit),
+    AS_BOOL(P, W, check_only)};
 static SHAPE(shape_units, req_units, tally__units_request__descriptor);
 #undef P
 #undef W
@@ -99,19 +102,23 @@ static SHAPE(shape_units, req_units, tally__units_request__descriptor);
 #define P struct req_invite
 #define W Tally__InviteRequest
 static const struct field shape_invite_fields[] = {
-    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_STR(P, W, name, NAME_MAX_BYTES), AS_STR(P, W, level, CODE_MAX_BYTES),
-    AS_I64(P, W, expires_ms), AS_BOOL(P, W, replace)};
+    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_STR(P, W, name, NAME_MAX_BYTES),
+    AS_STR(P, W, level, CODE_MAX_BYTES), AS_I64(P, W, expires_ms), AS_BOOL(P, W, replace)};
 static SHAPE(shape_invite, req_invite, tally__invite_request__descriptor);
 #undef P
 #undef W
 
 #define P struct msg_request
 #define W Tally__Request
-static const struct field shape_request_fields[] = {AS_U64(P, W, id), AS_ENUM(P, W, type, REQUEST_TYPE_COUNT - 1)};
+static const struct field shape_request_fields[] = {AS_U64(P, W, id),
+                                                    AS_ENUM(P, W, type, REQUEST_TYPE_COUNT - 1)};
 SHAPE(shape_request, msg_request, tally__request__descriptor);
 
-#define PART(shape_, member)                                                                                           \
-    {.shape = &(shape_), .plain = offsetof(P, u.member), .wire = SHAPE_SIZED(W, member, SHAPE_POINTER)}
+#define PART(shape_, member)                                \
+    {                                                       \
+        .shape = &(shape_), .plain = offsetof(P, u.member), \
+        .wire = SHAPE_SIZED(W, member, SHAPE_POINTER)       \
+    }
 const struct shape_part shape_request_parts[REQUEST_TYPE_COUNT] = {
     [REQUEST_RECORD] = PART(shape_record, record), [REQUEST_CORRECT] = PART(shape_correct, correct),
     [REQUEST_WAIT] = PART(shape_wait, wait),       [REQUEST_TOTAL] = PART(shape_total, total),
@@ -125,14 +132,16 @@ const struct shape_part shape_request_parts[REQUEST_TYPE_COUNT] = {
 
 #define P struct recorded_row
 #define W Tally__RecordedRow
-static const struct field shape_recorded_row_fields[] = {AS_ID(P, W, segment), AS_U64(P, W, seq), AS_BOOL(P, W, known)};
+static const struct field shape_recorded_row_fields[] = {AS_ID(P, W, segment), AS_U64(P, W, seq),
+                                                         AS_BOOL(P, W, known)};
 static SHAPE(shape_recorded_row, recorded_row, tally__recorded_row__descriptor);
 #undef P
 #undef W
 
 #define P struct refused_line
 #define W Tally__RefusedLine
-static const struct field shape_refused_line_fields[] = {AS_U32(P, W, line), AS_STR(P, W, reason, ERRMSG_MAX_BYTES)};
+static const struct field shape_refused_line_fields[] = {AS_U32(P, W, line),
+                                                         AS_STR(P, W, reason, ERRMSG_MAX_BYTES)};
 static SHAPE(shape_refused_line, refused_line, tally__refused_line__descriptor);
 #undef P
 #undef W
@@ -143,7 +152,8 @@ static const struct field shape_recorded_fields[] = {
     AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, IMPORT_ROWS_MAX, &shape_recorded_row),
     AS_I64(P, W, recorded),
     AS_I64(P, W, known),
-    AS_ARRAY(FIELD_MANY, P, W, refused, refused_count, refused, REFUSED_ROWS_MAX, &shape_refused_line),
+    AS_ARRAY(FIELD_MANY, P, W, refused, refused_count, refused, REFUSED_ROWS_MAX,
+             &shape_refused_line),
     AS_I64(P, W, refused_total),
     AS_I64(P, W, revision)};
 static SHAPE(shape_recorded, rep_recorded, tally__recorded_reply__descriptor);
@@ -152,7 +162,8 @@ static SHAPE(shape_recorded, rep_recorded, tally__recorded_reply__descriptor);
 
 #define P struct stale_source
 #define W Tally__StaleSource
-static const struct field shape_stale_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES), AS_WALL(P, W, exact_as_of)};
+static const struct field shape_stale_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                  AS_WALL(P, W, exact_as_of)};
 static SHAPE(shape_stale, stale_source, tally__stale_source__descriptor);
 #undef P
 #undef W
@@ -179,7 +190,8 @@ static const struct field shape_total_row_fields[] = {
     AS_I64(P, W, reported),
     AS_I64(P, W, expected)};
 static SHAPE(shape_total_row, total_row, tally__total_row__descriptor);
-_Static_assert(offsetof(W, value_low) == offsetof(W, value_high) + 8, "the halves lie next to each other");
+_Static_assert(offsetof(W, value_low) == offsetof(W, value_high) + 8,
+               "the halves lie next to each other");
 #undef P
 #undef W
 
@@ -201,12 +213,12 @@ static SHAPE(shape_totals, rep_total, tally__total_reply__descriptor);
 #undef W
 
 /* A row of the log is an entry and what is known about it, side by side on the wire. */
-#define LOG_FIELD(k, member, wire_member, bytes, wire_bytes, limit)                                                    \
-    {.name = #wire_member,                                                                                             \
-     .kind = (k),                                                                                                      \
-     .plain = SHAPE_SIZED(struct log_row, entry.member, bytes),                                                        \
-     .wire = SHAPE_SIZED(Tally__LogRow, wire_member, wire_bytes),                                                      \
-     .max = (limit)}
+#define LOG_FIELD(k, member, wire_member, bytes, wire_bytes, limit)                 \
+    {                                                                               \
+        .name = #wire_member, .kind = (k),                                          \
+        .plain = SHAPE_SIZED(struct log_row, entry.member, bytes),                  \
+        .wire = SHAPE_SIZED(Tally__LogRow, wire_member, wire_bytes), .max = (limit) \
+    }
 static const struct field shape_log_row_fields[] = {
     LOG_FIELD(FIELD_ID, segment, segment, sizeof(struct id), SHAPE_BINARY, 0),
     LOG_FIELD(FIELD_U64, seq, seq, 8, 8, 0),
@@ -237,17 +249,17 @@ static SHAPE(shape_logged, rep_log, tally__log_reply__descriptor);
 
 #define P struct child_status
 #define W Tally__ChildStatus
-static const struct field shape_child_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES),
-                                                  AS_ENUM(P, W, state, LINK_FENCED), AS_WALL(P, W, exact_as_of),
-                                                  AS_I64(P, W, held), AS_STR(P, W, text, TEXT_MAX_BYTES)};
+static const struct field shape_child_fields[] = {
+    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_ENUM(P, W, state, LINK_FENCED),
+    AS_WALL(P, W, exact_as_of), AS_I64(P, W, held), AS_STR(P, W, text, TEXT_MAX_BYTES)};
 static SHAPE(shape_child, child_status, tally__child_status__descriptor);
 #undef P
 #undef W
 
 #define P struct alarm_row
 #define W Tally__Alarm
-static const struct field shape_alarm_fields[] = {AS_STR(P, W, code, CODE_MAX_BYTES),
-                                                  AS_STR(P, W, text, ERRMSG_MAX_BYTES), AS_WALL(P, W, since)};
+static const struct field shape_alarm_fields[] = {
+    AS_STR(P, W, code, CODE_MAX_BYTES), AS_STR(P, W, text, ERRMSG_MAX_BYTES), AS_WALL(P, W, since)};
 static SHAPE(shape_alarm, alarm_row, tally__alarm__descriptor);
 #undef P
 #undef W
@@ -302,7 +314,8 @@ static SHAPE(shape_tree, rep_tree, tally__tree_reply__descriptor);
 
 #define P struct verify_count
 #define W Tally__VerifyCount
-static const struct field shape_verify_count_fields[] = {AS_STR(P, W, check, CODE_MAX_BYTES), AS_I64(P, W, examined)};
+static const struct field shape_verify_count_fields[] = {AS_STR(P, W, check, CODE_MAX_BYTES),
+                                                         AS_I64(P, W, examined)};
 static SHAPE(shape_verify_count, verify_count, tally__verify_count__descriptor);
 #undef P
 #undef W
@@ -311,7 +324,8 @@ static SHAPE(shape_verify_count, verify_count, tally__verify_count__descriptor);
 #define W Tally__VerifyReply
 static const struct field shape_verify_fields[] = {
     AS_BOOL(P, W, ok),
-    AS_ARRAY(FIELD_MANY, P, W, checked, checked_count, checked, REFUSED_ROWS_MAX, &shape_verify_count),
+    AS_ARRAY(FIELD_MANY, P, W, checked, checked_count, checked, REFUSED_ROWS_MAX,
+             &shape_verify_count),
     AS_ARRAY(FIELD_STRS, P, W, faults, fault_count, faults, REFUSED_ROWS_MAX, NULL),
     AS_I64(P, W, fault_total)};
 static SHAPE(shape_verify, rep_verify, tally__verify_reply__descriptor);
@@ -336,16 +350,22 @@ static SHAPE(shape_invited, rep_invite, tally__invite_reply__descriptor);
 
 #define P struct msg_reply
 #define W Tally__Reply
-static const struct field shape_reply_fields[] = {AS_U64(P, W, id), AS_ENUM(P, W, type, REQUEST_TYPE_COUNT - 1),
-                                                  AS_ENUM(P, W, err, ERR_COUNT - 1),
-                                                  AS_STR(P, W, text, ERRMSG_MAX_BYTES), AS_BOOL(P, W, more)};
+static const struct field shape_reply_fields[] = {
+    AS_U64(P, W, id), AS_ENUM(P, W, type, REQUEST_TYPE_COUNT - 1),
+    AS_ENUM(P, W, err, ERR_COUNT - 1), AS_STR(P, W, text, ERRMSG_MAX_BYTES), AS_BOOL(P, W, more)};
 SHAPE(shape_reply, msg_reply, tally__reply__descriptor);
 
 const struct shape_part shape_reply_parts[REQUEST_TYPE_COUNT] = {
-    [REQUEST_RECORD] = PART(shape_recorded, recorded),  [REQUEST_CORRECT] = PART(shape_recorded, recorded),
-    [REQUEST_WAIT] = PART(shape_recorded, recorded),    [REQUEST_TOTAL] = PART(shape_totals, total),
-    [REQUEST_LOG] = PART(shape_logged, log),            [REQUEST_STATUS] = PART(shape_status_reply, status),
-    [REQUEST_TREE] = PART(shape_tree, tree),            [REQUEST_VERIFY] = PART(shape_verify, verify),
-    [REQUEST_APPLY] = PART(shape_applied, apply),       [REQUEST_UNITS] = PART(shape_recorded, recorded),
-    [REQUEST_UNIT_LIST] = PART(shape_tree, tree),       [REQUEST_INVITE] = PART(shape_invited, invite),
+    [REQUEST_RECORD] = PART(shape_recorded, recorded),
+    [REQUEST_CORRECT] = PART(shape_recorded, recorded),
+    [REQUEST_WAIT] = PART(shape_recorded, recorded),
+    [REQUEST_TOTAL] = PART(shape_totals, total),
+    [REQUEST_LOG] = PART(shape_logged, log),
+    [REQUEST_STATUS] = PART(shape_status_reply, status),
+    [REQUEST_TREE] = PART(shape_tree, tree),
+    [REQUEST_VERIFY] = PART(shape_verify, verify),
+    [REQUEST_APPLY] = PART(shape_applied, apply),
+    [REQUEST_UNITS] = PART(shape_recorded, recorded),
+    [REQUEST_UNIT_LIST] = PART(shape_tree, tree),
+    [REQUEST_INVITE] = PART(shape_invited, invite),
 };

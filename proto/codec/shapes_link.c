@@ -2,7 +2,8 @@
 
 #define P struct head
 #define W Tally__Head
-static const struct field shape_head_fields[] = {AS_ID(P, W, segment), AS_U64(P, W, length), AS_HASH(P, W, hash)};
+static const struct field shape_head_fields[] = {AS_ID(P, W, segment), AS_U64(P, W, length),
+                                                 AS_HASH(P, W, hash)};
 SHAPE(shape_head, head, tally__head__descriptor);
 #undef P
 #undef W
@@ -17,15 +18,17 @@ static SHAPE(shape_feed_mark, feed_mark, tally__feed_mark__descriptor);
 #define P struct origin_heads
 #define W Tally__OriginHeads
 static const struct field shape_origin_heads_fields[] = {
-    AS_ID(P, W, origin), AS_ARRAY(FIELD_MANY, P, W, heads, head_count, heads, HEADS_MAX, &shape_head)};
+    AS_ID(P, W, origin),
+    AS_ARRAY(FIELD_MANY, P, W, heads, head_count, heads, HEADS_MAX, &shape_head)};
 SHAPE(shape_origin_heads, origin_heads, tally__origin_heads__descriptor);
 #undef P
 #undef W
 
 #define P struct signed_heads
 #define W Tally__SignedHeads
-static const struct field shape_signed_heads_fields[] = {AS_ONE(P, W, heads, shape_origin_heads), AS_WALL(P, W, at),
-                                                         AS_HASH(P, W, key), AS_SIGN(P, W, signature)};
+static const struct field shape_signed_heads_fields[] = {AS_ONE(P, W, heads, shape_origin_heads),
+                                                         AS_WALL(P, W, at), AS_HASH(P, W, key),
+                                                         AS_SIGN(P, W, signature)};
 static SHAPE(shape_signed_heads, signed_heads, tally__signed_heads__descriptor);
 #undef P
 #undef W
@@ -41,15 +44,16 @@ static SHAPE(shape_opening, opening, tally__opening__descriptor);
 
 #define P struct digest
 #define W Tally__Digest
-static const struct field shape_digest_fields[] = {AS_ID(P, W, origin), AS_ID(P, W, sum), AS_I64(P, W, count)};
+static const struct field shape_digest_fields[] = {AS_ID(P, W, origin), AS_ID(P, W, sum),
+                                                   AS_I64(P, W, count)};
 static SHAPE(shape_digest, digest, tally__digest__descriptor);
 #undef P
 #undef W
 
 #define P struct unit_edge
 #define W Tally__Edge
-static const struct field shape_edge_fields[] = {AS_STR(P, W, parent, CODE_MAX_BYTES), AS_I32(P, W, from),
-                                                 AS_I32(P, W, to)};
+static const struct field shape_edge_fields[] = {AS_STR(P, W, parent, CODE_MAX_BYTES),
+                                                 AS_I32(P, W, from), AS_I32(P, W, to)};
 static SHAPE(shape_edge, unit_edge, tally__edge__descriptor);
 #undef P
 #undef W
@@ -69,18 +73,23 @@ static SHAPE(shape_unit, unit_row, tally__unit_row__descriptor);
 
 #define P struct hosting_row
 #define W Tally__HostingRow
-static const struct field shape_hosting_fields[] = {
-    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_ID(P, W, node),      AS_ID(P, W, origin),   AS_HASH(P, W, key),
-    AS_I64(P, W, number),               AS_BOOL(P, W, revoked), AS_ID(P, W, decider), AS_I64(P, W, count)};
+static const struct field shape_hosting_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                    AS_ID(P, W, node),
+                                                    AS_ID(P, W, origin),
+                                                    AS_HASH(P, W, key),
+                                                    AS_I64(P, W, number),
+                                                    AS_BOOL(P, W, revoked),
+                                                    AS_ID(P, W, decider),
+                                                    AS_I64(P, W, count)};
 static SHAPE(shape_hosting, hosting_row, tally__hosting_row__descriptor);
 #undef P
 #undef W
 
 #define P struct status_row
 #define W Tally__StatusRow
-static const struct field shape_status_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES), AS_ID(P, W, node),
-                                                   AS_ENUM(P, W, state, LINK_FENCED), AS_WALL(P, W, exact_as_of),
-                                                   AS_I64(P, W, held)};
+static const struct field shape_status_fields[] = {
+    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_ID(P, W, node), AS_ENUM(P, W, state, LINK_FENCED),
+    AS_WALL(P, W, exact_as_of), AS_I64(P, W, held)};
 static SHAPE(shape_status, status_row, tally__status_row__descriptor);
 #undef P
 #undef W
@@ -127,7 +136,8 @@ static const struct field shape_welcome_fields[] = {
     AS_ONE(P, W, have, shape_feed_mark),
     AS_ARRAY(FIELD_MANY, P, W, escrow, escrow_count, escrow, HEADS_MAX, &shape_head),
     AS_ARRAY(FIELD_MANY, P, W, known, known_count, known, BATCH_ROWS_MAX, &shape_origin_heads),
-    AS_ARRAY(FIELD_MANY, P, W, ancestors, ancestor_count, ancestors, ANCESTORS_MAX, &shape_ancestor),
+    AS_ARRAY(FIELD_MANY, P, W, ancestors, ancestor_count, ancestors, ANCESTORS_MAX,
+             &shape_ancestor),
     AS_WALL(P, W, now),
     AS_I64(P, W, root_revision)};
 SHAPE(shape_welcome, msg_welcome, tally__welcome__descriptor);
@@ -136,9 +146,9 @@ SHAPE(shape_welcome, msg_welcome, tally__welcome__descriptor);
 
 #define P struct msg_refuse
 #define W Tally__Refuse
-static const struct field shape_refuse_fields[] = {AS_ENUM(P, W, code, REFUSAL_SHUTDOWN),
-                                                   AS_STR(P, W, text, TEXT_MAX_BYTES), AS_U32(P, W, protocol_min),
-                                                   AS_U32(P, W, protocol_max), AS_WALL(P, W, retry_after)};
+static const struct field shape_refuse_fields[] = {
+    AS_ENUM(P, W, code, REFUSAL_SHUTDOWN), AS_STR(P, W, text, TEXT_MAX_BYTES),
+    AS_U32(P, W, protocol_min), AS_U32(P, W, protocol_max), AS_WALL(P, W, retry_after)};
 SHAPE(shape_refuse, msg_refuse, tally__refuse__descriptor);
 #undef P
 #undef W
@@ -151,7 +161,8 @@ static const struct field shape_batch_fields[] = {
     AS_ARRAY(FIELD_MANY, P, W, hostings, hosting_count, hostings, BATCH_ROWS_MAX, &shape_hosting),
     AS_ARRAY(FIELD_MANY, P, W, statuses, status_count, statuses, BATCH_ROWS_MAX, &shape_status),
     AS_ARRAY(FIELD_MANY, P, W, openings, opening_count, openings, BATCH_ROWS_MAX, &shape_opening),
-    AS_ARRAY(FIELD_MANY, P, W, signed_heads, signed_heads_count, signed_heads, BATCH_ROWS_MAX, &shape_signed_heads),
+    AS_ARRAY(FIELD_MANY, P, W, signed_heads, signed_heads_count, signed_heads, BATCH_ROWS_MAX,
+             &shape_signed_heads),
     AS_ARRAY(FIELD_MANY, P, W, heads, heads_count, heads, BATCH_ROWS_MAX, &shape_origin_heads),
     AS_BOOL(P, W, mark),
     AS_WALL(P, W, marked_at),
@@ -197,9 +208,12 @@ SHAPE(shape_catalogue, msg_catalogue, tally__catalogue__descriptor);
 
 #define P struct msg_ping
 #define W Tally__Ping
-static const struct field shape_ping_fields[] = {AS_BOOL(P, W, answer),  AS_U64(P, W, nonce),
-                                                 AS_WALL(P, W, now),     AS_BOOL(P, W, at_head),
-                                                 AS_ONE(P, W, upto, shape_feed_mark), AS_I64(P, W, root_revision)};
+static const struct field shape_ping_fields[] = {AS_BOOL(P, W, answer),
+                                                 AS_U64(P, W, nonce),
+                                                 AS_WALL(P, W, now),
+                                                 AS_BOOL(P, W, at_head),
+                                                 AS_ONE(P, W, upto, shape_feed_mark),
+                                                 AS_I64(P, W, root_revision)};
 SHAPE(shape_ping, msg_ping, tally__ping__descriptor);
 #undef P
 #undef W
@@ -207,7 +221,8 @@ SHAPE(shape_ping, msg_ping, tally__ping__descriptor);
 #define P struct msg_join
 #define W Tally__Join
 static const struct field shape_join_fields[] = {
-    AS_ID(P, W, invite), AS_HASH(P, W, proof), AS_BLOB(P, W, node_request, FRAME_MAX_BYTES_STRANGER),
+    AS_ID(P, W, invite), AS_HASH(P, W, proof),
+    AS_BLOB(P, W, node_request, FRAME_MAX_BYTES_STRANGER),
     AS_BLOB(P, W, ca_request, FRAME_MAX_BYTES_STRANGER), AS_STR(P, W, address, ADDRESS_MAX_BYTES)};
 SHAPE(shape_join, msg_join, tally__join__descriptor);
 #undef P
@@ -215,20 +230,21 @@ SHAPE(shape_join, msg_join, tally__join__descriptor);
 
 #define P struct msg_joined
 #define W Tally__Joined
-static const struct field shape_joined_fields[] = {
-    AS_ENUM(P, W, err, ERR_COUNT - 1),
-    AS_STR(P, W, text, TEXT_MAX_BYTES),
-    AS_ID(P, W, tree),
-    AS_ID(P, W, node),
-    AS_ID(P, W, origin),
-    AS_STR(P, W, unit, CODE_MAX_BYTES),
-    AS_STR(P, W, unit_name, NAME_MAX_BYTES),
-    AS_STR(P, W, unit_level, CODE_MAX_BYTES),
-    AS_I64(P, W, hosting),
-    AS_HASH(P, W, root_key),
-    AS_BLOB(P, W, node_chain, FRAME_MAX_BYTES),
-    AS_BLOB(P, W, ca_chain, FRAME_MAX_BYTES),
-    AS_ARRAY(FIELD_MANY, P, W, ancestors, ancestor_count, ancestors, ANCESTORS_MAX, &shape_ancestor)};
+static const struct field shape_joined_fields[] = {AS_ENUM(P, W, err, ERR_COUNT - 1),
+                                                   AS_STR(P, W, text, TEXT_MAX_BYTES),
+                                                   AS_ID(P, W, tree),
+                                                   AS_ID(P, W, node),
+                                                   AS_ID(P, W, origin),
+                                                   AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                   AS_STR(P, W, unit_name, NAME_MAX_BYTES),
+                                                   AS_STR(P, W, unit_level, CODE_MAX_BYTES),
+                                                   AS_I64(P, W, hosting),
+                                                   AS_HASH(P, W, root_key),
+                                                   AS_BLOB(P, W, node_chain, FRAME_MAX_BYTES),
+                                                   AS_BLOB(P, W, ca_chain, FRAME_MAX_BYTES),
+                                                   AS_ARRAY(FIELD_MANY, P, W, ancestors,
+                                                            ancestor_count, ancestors,
+                                                            ANCESTORS_MAX, &shape_ancestor)};
 SHAPE(shape_joined, msg_joined, tally__joined__descriptor);
 #undef P
 #undef W

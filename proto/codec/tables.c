@@ -29,7 +29,8 @@ void tables_deinit(struct tables *tables)
 
 bool tables_full(const struct tables *tables)
 {
-    return tables->text_count > TABLE_TEXTS_RESTART || tables->text_bytes > TABLE_TEXT_BYTES_RESTART ||
+    return tables->text_count > TABLE_TEXTS_RESTART ||
+           tables->text_bytes > TABLE_TEXT_BYTES_RESTART ||
            tables->origin_count > TABLE_ORIGINS_RESTART;
 }
 
@@ -76,7 +77,8 @@ enum err tables_add_origin(struct tables *tables, const struct id *origin)
     return ERR_OK;
 }
 
-/* The slot of a text in the index (which holds numbers, 0 for none): its own, or the free one where it belongs. */
+/* The slot of a text in the index (which holds numbers, 0 for none): its own, or the free one where
+ * it belongs. */
 static uint32_t *slot_of(const struct tables *tables, const char *text)
 {
     size_t at = (size_t)map_hash(text, strlen(text)) & (tables->index_cap - 1);

@@ -1,5 +1,6 @@
-/* The tables of a connection: texts and origins that batches name by number. Text 0 is the empty one; all others get
- * numbers in the order in which they are announced. The sender starts both tables anew before they reach their limits. */
+/* The tables of a connection: texts and origins that batches name by number. Text 0 is the empty
+ * one; all others get numbers in the order in which they are announced. The sender starts both
+ * tables anew before they reach their limits. */
 #ifndef TALLY_CODEC_TABLES_H
 #define TALLY_CODEC_TABLES_H
 
@@ -15,7 +16,8 @@ enum {
     TABLE_TEXT_BYTES_MAX = 8 << 20,
     TABLE_ORIGINS_MAX = 65536,
     TABLE_ONE_TEXT_MAX_BYTES = CATEGORY_MAX_BYTES, /* the longest of what is announced */
-    /* A sender with more than this starts anew; one batch never announces as much as is left then. */
+    /* A sender with more than this starts anew; one batch never announces as much as is left then.
+     */
     TABLE_TEXTS_RESTART = 65536,
     TABLE_TEXT_BYTES_RESTART = 2 << 20,
     TABLE_ORIGINS_RESTART = 16384,
@@ -45,7 +47,8 @@ bool tables_full(const struct tables *tables);
 
 /* The number of a text or origin, announced if it is new. ERR_LIMIT, ERR_NO_MEMORY. */
 enum err tables_text_number(struct tables *tables, const char *text, uint32_t *out) MUST_CHECK;
-enum err tables_origin_number(struct tables *tables, const struct id *origin, uint32_t *out) MUST_CHECK;
+enum err tables_origin_number(struct tables *tables, const struct id *origin, uint32_t *out)
+    MUST_CHECK;
 
 /* Appends what was announced by the other side. ERR_LIMIT, ERR_NO_MEMORY. */
 enum err tables_add_text(struct tables *tables, const char *text) MUST_CHECK;

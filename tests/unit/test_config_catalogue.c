@@ -159,7 +159,8 @@ static void test_form(void **state)
            "decimals is a whole number from 0 to 9, not \"1.5\"");
     refuse("levels: [a]\nindicators:\n  - {code: x, formula: y, decimals: 10}\n", "3:37",
            "decimals is a whole number");
-    refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: }\n", "3:34", "level is empty");
+    refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: }\n", "3:34",
+           "level is empty");
     refuse("levels: [a]\nmeasures: {code: x}\n", "2:11", "expected a list here, found a mapping");
     refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow\n", "4:1", "did not find expected");
     refuse("levels: [a]\ntargets:\n  - {unit: u, measure: m, period: 2023H3, value: 1}\n", "3:35",
@@ -188,8 +189,8 @@ static void test_meaning(void **state)
     refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: a}\nindicators:\n"
            "  - {code: x, formula: x}\n",
            "5:5", "indicator x: the code stands twice");
-    refuse("levels: [a]\ntargets:\n  - {unit: u, measure: nix, period: 2023, value: 1}\n",
-           "3:5", "nix");
+    refuse("levels: [a]\ntargets:\n  - {unit: u, measure: nix, period: 2023, value: 1}\n", "3:5",
+           "nix");
 }
 
 static void test_no_room(void **state)
