@@ -66,7 +66,7 @@ static bool is_option(const char *arg)
 static enum err fail_unknown(const char *arg, size_t len, struct errmsg *msg)
 {
     char word[64];
-    char hint[256] = "; --help lists the options";
+    char hint[NEAREST_MAX * (NEAREST_NAME_BYTES + 24)] = "; --help lists the options";
     struct nearest nearest;
     (void)snprintf(word, sizeof word, "%.*s", (int)len, arg);
     nearest_init(&nearest, word + strspn(word, "-"));

@@ -213,7 +213,7 @@ static enum err take_measures(struct copier *copier, const struct file_catalogue
     to->measures = room(copier, from->measures_count, sizeof *to->measures);
     for (size_t i = 0; i < from->measures_count && !copier->full; i++) {
         const struct file_measure *at = &from->measures[i];
-        int decimals;
+        int decimals = 0;
         TRY(read_decimals(copier, at->decimals, "measures", i, &decimals));
         to->measures[i] = (struct measure){
             .code = copy_text(copier, at->code, ""),
@@ -238,7 +238,7 @@ static enum err take_indicators(struct copier *copier, const struct file_catalog
     to->indicators = room(copier, from->indicators_count, sizeof *to->indicators);
     for (size_t i = 0; i < from->indicators_count && !copier->full; i++) {
         const struct file_indicator *at = &from->indicators[i];
-        int decimals;
+        int decimals = 0;
         TRY(read_decimals(copier, at->decimals, "indicators", i, &decimals));
         to->indicators[i] = (struct indicator){
             .code = copy_text(copier, at->code, ""),
