@@ -5,8 +5,8 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
-#include "commands.h"
-#include "home.h"
+#include "daemon/commands.h"
+#include "daemon/home.h"
 #include "proto/address.h"
 
 enum { DATA, UNIT, NAME, LEVEL, LISTEN, CATALOG, OPTION_COUNT };

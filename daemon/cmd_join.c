@@ -5,8 +5,8 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
-#include "commands.h"
-#include "home.h"
+#include "daemon/commands.h"
+#include "daemon/home.h"
 #include "net/join.h"
 #include "proto/address.h"
 

@@ -6,8 +6,8 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
-#include "commands.h"
-#include "home.h"
+#include "daemon/commands.h"
+#include "daemon/home.h"
 #include "net/server.h"
 #include "proto/address.h"
 

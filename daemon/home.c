@@ -1,4 +1,4 @@
-#include "home.h"
+#include "daemon/home.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "commands.h"
+#include "daemon/commands.h"
 
 static const struct command {
     const char *name;

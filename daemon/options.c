@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "commands.h"
+#include "daemon/commands.h"
 
 static enum err unknown(const char *given, size_t len, const struct command_option *options,
                         int count, struct errmsg *msg)

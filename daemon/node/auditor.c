@@ -36,10 +36,6 @@ struct origin_sum {
     int64_t count;
 };
 
-struct ledger_cell {
-    struct store_cell cell;
-};
-
 struct auditor {
     struct store *store;
     const struct view *view;
@@ -53,7 +49,7 @@ struct auditor {
     struct store_total total_at;
     struct map totals;  /* total_key -> sums, computed from cells */
     struct map origins; /* origin -> origin_sum */
-    struct map ledger;  /* store_cell_key -> ledger_cell, from own entries */
+    struct map ledger;  /* store_cell_key -> store_cell, from own entries */
     int64_t own_origin;
     int64_t origin_at;
     int64_t segment_number;
@@ -91,7 +87,7 @@ struct auditor *auditor_new(struct store *store, const struct view *view, audit_
     buf_init(&a->scratch, FRAME_MAX_BYTES);
     map_init(&a->totals, sizeof(struct total_key), sizeof(struct sums));
     map_init(&a->origins, sizeof(int64_t), sizeof(struct origin_sum));
-    map_init(&a->ledger, sizeof(struct store_cell_key), sizeof(struct ledger_cell));
+    map_init(&a->ledger, sizeof(struct store_cell_key), sizeof(struct store_cell));
     if (store_fact_fixed(store, "origin", origin.b, ID_BYTES) == ERR_OK &&
         store_origin_find(store, &origin, &own) == ERR_OK) {
         a->own_origin = own.id;
@@ -381,11 +377,11 @@ static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
                                  .category = entry->category,
                                  .origin = a->own_origin};
     key.period = period_of_day(measure->frequency, entry->day).index;
-    struct ledger_cell *made = map_put(&a->ledger, &key, NULL);
+    struct store_cell *made = map_put(&a->ledger, &key, NULL);
     if (made == NULL) {
         return ERR_NO_MEMORY;
     }
-    struct store_cell *cell = &made->cell;
+    struct store_cell *cell = made;
     cell->count++;
     if (entry->kind != ENTRY_RECORD || !entry->live) {
         return ERR_OK;
@@ -409,7 +405,7 @@ static enum err check_ledger_cells(struct auditor *a)
     void *value;
     size_t at = 0;
     while (map_next(&a->ledger, &at, &key, &value)) {
-        const struct store_cell *want = &((const struct ledger_cell *)value)->cell;
+        const struct store_cell *want = value;
         struct store_cell row = {.count = 0};
         enum err err = store_cell_get(a->store, key, &row);
         if (err != ERR_OK && err != ERR_NOT_FOUND) {
@@ -698,7 +694,7 @@ enum err audit_recompute_own_cell(struct store *store, const struct view *view,
         a->segment.id = n == SLICE_ROWS ? a->segment.id : 0;
         arena_reset(&a->arena);
     }
-    const struct ledger_cell *cell = err == ERR_OK ? map_get(&a->ledger, key) : NULL;
+    const struct store_cell *cell = err == ERR_OK ? map_get(&a->ledger, key) : NULL;
     if (err == ERR_OK) {
         *out = cell == NULL ? (struct store_cell){.count = 0} : cell->cell;
     }

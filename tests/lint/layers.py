@@ -41,7 +41,7 @@ FOREIGN = [  # header, and the folders or files that may see it
 # The node is pure: no socket, thread, clock, random source, file or log.
 NODE_HEADERS = (r"(sys/(socket|time|random|stat|file|mman|epoll)|pthread|threads|time|unistd|fcntl"
                 r"|netdb|poll|signal|netinet/.*|arpa/.*)\.h|base/log\.h")
-NODE_CALLS = (r"\b(clock_read|random_fill|random_id|log_line|log_set_level|rand|random|fopen|printf"
+NODE_CALLS = (r"(?<!\.)\b(clock_read|random_fill|random_id|log_line|log_set_level|rand|random|fopen|printf"
               r"|fprintf|puts|perror|getenv)\s*\(")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">\n]+)[">]', re.M)
