@@ -16,15 +16,9 @@
 
 enum { SLICE_ROWS = 2000, TEXT_BYTES = 400, SERIES_CELLS_MAX = 256 };
 
-enum phase {
-    PHASE_CELLS,
-    PHASE_LEDGER,
-    PHASE_SUMS,
-    PHASE_TOTALS,
-    PHASE_CHAINS,
-    PHASE_DIGESTS,
-    PHASE_END
-};
+/* clang-format off */
+enum phase { PHASE_CELLS, PHASE_LEDGER, PHASE_SUMS, PHASE_TOTALS, PHASE_CHAINS, PHASE_DIGESTS, PHASE_END };
+/* clang-format on */
 
 struct sums {
     wide value;
@@ -696,7 +690,7 @@ enum err audit_recompute_own_cell(struct store *store, const struct view *view,
     }
     const struct store_cell *cell = err == ERR_OK ? map_get(&a->ledger, key) : NULL;
     if (err == ERR_OK) {
-        *out = cell == NULL ? (struct store_cell){.count = 0} : cell->cell;
+        *out = cell == NULL ? (struct store_cell){.count = 0} : *cell;
     }
     auditor_free(a);
     return err;
