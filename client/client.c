@@ -316,6 +316,22 @@ static enum exit_status run(struct client *client)
     return status;
 }
 
+/* `tally unit --help`: all commands whose names begin with that word. False when there is none. */
+static bool print_group(const struct options *options, const struct command *commands, size_t count)
+{
+    size_t len = strlen(options->words[0]);
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = commands[i].name;
+        if (strncmp(name, options->words[0], len) == 0 && name[len] == ' ') {
+            (void)fputs(any ? "\n" : "", stdout);
+            print_help(&commands[i]);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static enum exit_status dispatch(struct options *options, const struct command *commands,
                                  size_t count)
 {
@@ -335,6 +351,10 @@ static enum exit_status dispatch(struct options *options, const struct command *
     }
     const struct command *command = command_find(options, commands, count);
     if (command == NULL) {
+        if (options_has(options, OPTION_HELP) && options->word_count == 1 &&
+            print_group(options, commands, count)) {
+            return STATUS_DONE;
+        }
         return fail_command(options, commands, count);
     }
     struct client client = {.command = command, .options = *options};

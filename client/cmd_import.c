@@ -116,23 +116,20 @@ static void print_result(struct import *import)
 static enum exit_status finish_refused(struct import *import)
 {
     print_result(import);
-    refusals_print(&import->refusals, import->rows.name);
+    char consequence[ERRMSG_MAX_BYTES] = "nothing is recorded; mend what is wrong, or take "
+                                         "--partial for the other rows";
     if (import->partial) {
-        return client_fail(STATUS_REFUSED,
-                           "%s: %" PRId64 " rows are refused, the others are recorded",
-                           import->rows.name, import->refusals.total);
+        (void)snprintf(consequence, sizeof consequence,
+                       "refused rows: %" PRId64 "; the others are recorded",
+                       import->refusals.total);
+    } else if (import->recorded + import->known > 0) {
+        (void)snprintf(consequence, sizeof consequence,
+                       "the rows before line %u are recorded; mend the refused ones and give only "
+                       "the rows from line %u on",
+                       import->batch.rows[0].line, import->batch.rows[0].line);
     }
-    if (import->recorded + import->known > 0) {
-        return client_fail(
-            STATUS_REFUSED,
-            "%s: the rows before line %u are recorded; mend the refused ones and give "
-            "only the rows from line %u on",
-            import->rows.name, import->batch.rows[0].line, import->batch.rows[0].line);
-    }
-    return client_fail(
-        STATUS_REFUSED,
-        "%s: nothing is recorded; mend the rows above, or take --partial for the others",
-        import->rows.name);
+    refusals_print(&import->refusals, import->rows.name, consequence);
+    return STATUS_REFUSED;
 }
 
 static enum exit_status finish_interrupted(struct import *import)

@@ -179,15 +179,14 @@ static enum exit_status finish_refused(struct import *import)
     const char *file = import->rows.name;
     int64_t made = import->recorded + import->known;
     print_result(import);
-    refusals_print(&import->refusals, file);
-    if (made == 0) {
-        return client_fail(STATUS_REFUSED, "%s: no unit is made; mend the rows above", file);
+    char consequence[ERRMSG_MAX_BYTES] = "no unit is made; mend what is wrong";
+    if (made > 0) {
+        (void)snprintf(consequence, sizeof consequence,
+                       "%" PRId64 " units are made already; mend the rest and give the file again",
+                       made);
     }
-    return client_fail(STATUS_REFUSED,
-                       "%s: %" PRId64
-                       " units are made already; mend the rows above and give the file "
-                       "again",
-                       file, made);
+    refusals_print(&import->refusals, file, consequence);
+    return STATUS_REFUSED;
 }
 
 static enum exit_status run(struct import *import)

@@ -48,23 +48,33 @@ static void sort(struct refusals *refusals)
     qsort(refusals->kept, refusals->kept_count, sizeof *refusals->kept, compare);
 }
 
-void refusals_print(struct refusals *refusals, const char *file)
+static void print_one(const struct refusal *at, const char *file, const char *separator,
+                      const char *consequence)
+{
+    char column[16] = "";
+    if (at->column != 0) {
+        (void)snprintf(column, sizeof column, ":%u", at->column);
+    }
+    (void)client_fail(STATUS_REFUSED, "%s:%u%s: %s%s%s", file, at->line, column, at->reason,
+                      separator, consequence);
+}
+
+void refusals_print(struct refusals *refusals, const char *file, const char *consequence)
 {
     sort(refusals);
+    if (refusals->total == 1 && refusals->kept_count == 1) {
+        print_one(&refusals->kept[0], file, "; ", consequence);
+        return;
+    }
     size_t shown = 0;
     for (; shown < refusals->kept_count && shown < REFUSALS_SHOWN_MAX; shown++) {
-        const struct refusal *at = &refusals->kept[shown];
-        if (at->column == 0) {
-            (void)client_fail(STATUS_REFUSED, "%s:%u: %s", file, at->line, at->reason);
-        } else {
-            (void)client_fail(STATUS_REFUSED, "%s:%u:%u: %s", file, at->line, at->column,
-                              at->reason);
-        }
+        print_one(&refusals->kept[shown], file, "", "");
     }
     if (refusals->total > (int64_t)shown) {
         (void)client_fail(STATUS_REFUSED, "%s: and %" PRId64 " more rows are wrong", file,
                           refusals->total - (int64_t)shown);
     }
+    (void)client_fail(STATUS_REFUSED, "%s: %s", file, consequence);
 }
 
 json_t *refusals_json(struct refusals *refusals)

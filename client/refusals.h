@@ -32,8 +32,9 @@ void refusals_add(struct refusals *refusals, uint32_t line, size_t column, const
 /* Some that were counted elsewhere and whose lines are not told. */
 void refusals_count(struct refusals *refusals, int64_t more);
 
-/* "tally: FILE:LINE: reason" for the first ones and a count of the rest, on standard error. */
-void refusals_print(struct refusals *refusals, const char *file);
+/* One line "tally: FILE:LINE: reason; consequence" when one row is wrong; else "tally: FILE:LINE:
+ * reason" for the first ones, a count of the rest, and the consequence. On standard error. */
+void refusals_print(struct refusals *refusals, const char *file, const char *consequence);
 
 /* [{"line": ..., "reason": ...}] */
 json_t *refusals_json(struct refusals *refusals);

@@ -248,7 +248,8 @@ enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *c
     if (view_unit(&node->view, cell->key.unit) == TREE_NONE) {
         return HOLD_UNKNOWN_UNIT;
     }
-    if (origin->unit == 0) {
+    /* What is recorded above about units here comes from the parent, who knows whose it is. */
+    if (origin->unit == 0 && origin->scope != SCOPE_ABOVE) {
         return HOLD_UNKNOWN_ORIGIN;
     }
     const struct measure *measure = view_measure(&node->view, cell->key.measure);
