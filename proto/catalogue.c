@@ -290,9 +290,9 @@ static enum err check_rest(const struct catalogue *c, struct errmsg *msg)
         TRY(decimal_check(t->value, msg));
         if (!known || (unsigned)t->period.frequency >= FREQUENCY_COUNT ||
             !period_index_valid(t->period.frequency, t->period.index)) {
-            return err_fail(msg, ERR_INVALID, "target of unit %s: %s", t->unit,
-                            known ? "its period is not one"
-                                  : "its measure is not in the catalogue");
+            return err_fail(msg, ERR_INVALID, "target of unit %s: %s%s%s", t->unit,
+                            known ? "its period is not one" : "measure \"", known ? "" : t->measure,
+                            known ? "" : "\" is not in the catalogue");
         }
     }
     return ERR_OK;

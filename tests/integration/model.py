@@ -280,12 +280,20 @@ class Model:
                     for category in categories:
                         rows[name, own, code, period, category] = self.total(
                             units, measure, period, category)
-        if by in ("period", "category"):
+        if by == "category":
             return rows
         for code, indicator in self.indicators.items():
+            if not self.fits(code, span):
+                continue
+            spans = [span]
+            if by == "period":
+                coarsest = min((self.measures[name].frequency for name in names_in(indicator.formula)),
+                               key=periods.FREQUENCIES.index)
+                spans = periods.inside(span, coarsest)
             for name, own, units in groups:
-                if not own and self.fits(code, span):
-                    rows[name, own, code, span, None] = Row(self.indicator(units, indicator, span))
+                for period in spans:
+                    rows[name, own, code, period, None] = Row(
+                        self.indicator(units, indicator, period))
         return rows
 
     def _groups(self, unit, by):

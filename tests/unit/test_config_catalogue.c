@@ -189,7 +189,7 @@ static void test_meaning(void **state)
     refuse("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: a}\nindicators:\n"
            "  - {code: x, formula: x}\n",
            "5:5", "indicator x: the code stands twice");
-    refuse("levels: [a]\ntargets:\n  - {unit: u, measure: nix, period: 2023, value: 1}\n", "3:5",
+    refuse("levels: [a]\ntargets:\n  - {unit: u, measure: nix, period: 2023, value: 1}\n", "3:24",
            "nix");
 }
 
