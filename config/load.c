@@ -49,6 +49,7 @@ static void place_take(struct complaint *complaint, const char *line)
 }
 
 /* libcyaml calls this for every line that it logs. */
+PRINTF_LIKE(3, 0)
 static void on_log(cyaml_log_t level, void *context, const char *fmt, va_list args)
 {
     struct complaint *complaint = context;
