@@ -145,6 +145,7 @@ static enum err judge_clock(const struct node *node, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* What a row says, whoever may record it. */
 static enum err judge(struct node *node, const struct record_row *row, struct judged *out,
                       struct errmsg *msg)
 {
@@ -162,18 +163,14 @@ static enum err judge(struct node *node, const struct record_row *row, struct ju
     if (err != ERR_OK) {
         return err_prefix(msg, err, "measure %s", row->measure);
     }
-    out->day = row->day;
-    if (row->day == DAY_NONE) {
-        TRY(judge_clock(node, msg));
-        out->day = node->now.today;
-    }
+    out->day = row->day == DAY_NONE ? node->now.today : row->day;
     bool texts = text_is_clean(row->key, strlen(row->key), false) &&
                  text_is_clean(row->note, strlen(row->note), true);
     if (!texts) {
         return err_fail(msg, ERR_REFUSED,
                         "the key or the note has control characters or is not UTF-8");
     }
-    return judge_unit(node, out, msg);
+    return ERR_OK;
 }
 
 /* ---- keys ---- */
@@ -200,6 +197,21 @@ static enum err find_key(struct node *node, const struct record_row *row,
     return err_fail(msg, ERR_REFUSED,
                     "key %s was used before for another entry; keys name one entry for ever",
                     row->key);
+}
+
+/* A row is judged, and either known by its key, whatever has changed since then (ERR_OK), or new
+ * and allowed here and now (ERR_NOT_FOUND), or refused. */
+static enum err look_at(struct node *node, const struct record_row *row, struct judged *judged,
+                        struct store_entry *found, struct errmsg *msg)
+{
+    TRY(judge(node, row, judged, msg));
+    enum err err = find_key(node, row, judged, found, msg);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    TRY(row->day == DAY_NONE ? judge_clock(node, msg) : ERR_OK);
+    TRY(judge_unit(node, judged, msg));
+    return ERR_NOT_FOUND;
 }
 
 /* ---- writing ---- */
@@ -273,8 +285,7 @@ static enum err take_row(struct node *node, const struct request *request,
 {
     struct judged judged;
     struct store_entry found;
-    TRY(judge(node, row, &judged, msg));
-    enum err err = find_key(node, row, &judged, &found, msg);
+    enum err err = look_at(node, row, &judged, &found, msg);
     if (err == ERR_OK) {
         out->known = true;
         out->seq = (uint64_t)found.seq;
@@ -320,8 +331,7 @@ static bool judge_all(struct node *node, const struct req_record *record, struct
         struct errmsg msg = {{0}};
         struct judged judged;
         struct store_entry found;
-        enum err err = judge(node, row, &judged, &msg);
-        err = err == ERR_OK ? find_key(node, row, &judged, &found, &msg) : err;
+        enum err err = look_at(node, row, &judged, &found, &msg);
         if (err == ERR_NOT_FOUND && row->key[0] != '\0') {
             bool made = true;
             uint64_t hash = map_hash(row->key, strlen(row->key));
