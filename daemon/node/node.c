@@ -311,9 +311,13 @@ enum err node_savepoint_end(struct node *node, bool undo)
     }
     node->head = node->saved_head;
     node->down_head = node->saved_down_head;
+    map_clear(&node->cells);
+    map_clear(&node->totals);
     map_clear(&node->symbols);
+    map_clear(&node->names); /* numbers may be given again */
     node->view.tree_version = -1;
     TRY(load_own_segment_state(node));
+    TRY(load_origins(node));
     return view_load(&node->view, NULL);
 }
 

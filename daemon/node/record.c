@@ -390,6 +390,25 @@ static bool may(struct node *node, const struct request *request, enum node_role
     return false;
 }
 
+/* What shows only when it is written (a sum that would pass 64 bits) takes the rows before back,
+ * unless the good ones are wanted. */
+static enum err take_whole(struct node *node, const struct request *request, struct outcome *out)
+{
+    const struct req_record *record = &request->msg->u.record;
+    bool undoes = !record->partial && record->row_count > 1;
+    TRY(undoes ? node_savepoint(node) : ERR_OK);
+    take_all(node, request, out);
+    if (!undoes || node->failed != ERR_OK) {
+        return ERR_OK;
+    }
+    bool undo = out->rep->refused_total > 0;
+    if (undo) {
+        out->rep->recorded = 0;
+        out->rep->known = 0;
+    }
+    return node_savepoint_end(node, undo);
+}
+
 void record_request(struct node *node, const struct request *request)
 {
     const struct req_record *record = &request->msg->u.record;
@@ -408,7 +427,10 @@ void record_request(struct node *node, const struct request *request)
     out.rep->refused = out.refused;
     bool clean = record->partial ? true : judge_all(node, record, &out);
     if (clean && !(record->check_only && !record->partial)) {
-        take_all(node, request, &out);
+        enum err err = take_whole(node, request, &out);
+        if (err != ERR_OK) {
+            node_fail(node, err, "record");
+        }
     }
     if (record->row_count == 1 && out.rep->refused_total > 0) {
         reply->err = ERR_REFUSED;

@@ -172,13 +172,15 @@ class Model:
 
     def _places(self):
         """(unit, measure): its entries as (period, entry, record)."""
-        if self._index is None:
-            self._index = collections.defaultdict(list)
+        index = self._index
+        if index is None:
+            index = collections.defaultdict(list)
             for entry, record in self.counted():
                 frequency = self.measures[record.measure].frequency
                 period = periods.of_day(frequency, record.day)
-                self._index[record.unit, record.measure].append((period, entry, record))
-        return self._index
+                index[record.unit, record.measure].append((period, entry, record))
+            self._index = index  # only now: several threads may ask
+        return index
 
     def total(self, units, measure, span, category=None):
         """The total over those units; None as category is the sum over all of them."""
