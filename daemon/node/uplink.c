@@ -256,10 +256,31 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
     return go_live(node, link, welcome, place);
 }
 
+/* The parent lacks cells of these origins, or has others: all of theirs go up again. */
+static enum err send_again(struct node *node, struct link *link, const struct msg_ack *ack)
+{
+    for (size_t i = 0; i < ack->unequal_count; i++) {
+        struct cached_origin *origin;
+        enum err err = node_origin_named(node, &ack->unequal[i], &origin);
+        if (err == ERR_OK && origin->row.scope != SCOPE_ABOVE) {
+            TRY(store_cells_requeue(node->store, origin->row.id, &node->head));
+            origin->marked = false;
+            link->out.marked = false;
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err on_ack(struct node *node, struct link *link, const struct msg_ack *ack)
 {
-    if (!link->out.in_flight || ack->upto.revision > node->head) {
+    if (ack->upto.revision > node->head) {
         return ERR_OK;
+    }
+    if (!link->out.in_flight) {
+        /* Nobody waits for it: the parent has found damage in its file while nothing was under way.
+         */
+        TRY(node_write(node));
+        return send_again(node, link, ack);
     }
     sender_acked(node, &link->out, ack->upto);
     node->acked = ack->upto;
@@ -282,16 +303,7 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
             ack->refused_total, row == NULL ? "?" : row->unit, row == NULL ? "?" : row->measure,
             row == NULL ? "?" : refuse_reason_text(row->reason)));
     }
-    for (size_t i = 0; i < ack->unequal_count; i++) {
-        struct cached_origin *origin;
-        enum err err = node_origin_named(node, &ack->unequal[i], &origin);
-        if (err == ERR_OK && origin->row.scope != SCOPE_ABOVE) {
-            TRY(store_cells_requeue(node->store, origin->row.id, &node->head));
-            origin->marked = false;
-            link->out.marked = false;
-        }
-    }
-    return ERR_OK;
+    return send_again(node, link, ack);
 }
 
 static enum err on_catalogue(struct node *node, const struct msg_catalogue *catalogue)

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""A district's database is changed behind its back while it is stopped: one cell, one total, one entry of its
+escrow, each alone. It raises an alarm, `tally verify` ends with 1 and names what was changed; a cell and a total
+mend themselves at the first mark after the recomputation that follows the start, an entry of the escrow does not.
+"""
+
+import sqlite3
+import unittest
+
+import harness
+import smalltree
+from harness import DONE, NO
+from smalltree import COMMUNE, DISTRICT, PROVINCE
+
+tree = None
+
+
+def setUpModule():
+    global tree
+    tree = smalltree.make()
+    rows = "".join(f"{COMMUNE},fund_raised,2023-{month:02}-05,{month * 1000}\n" for month in range(1, 7))
+    tree.nodes[COMMUNE].tally("import", "-", given="unit,measure,date,value\n" + rows).ok()
+    tree.nodes[DISTRICT].tally("record", "43602", "fund_raised", 17, "--date", "2023-02-02").ok()
+    tree.settle()
+
+
+def tearDownModule():
+    if tree is not None:
+        tree.stop()
+
+
+def all_totals():
+    return {unit: node.json("total", unit, "-p", "2023", "--by", "period")["totals"]
+            for unit, node in tree.nodes.items()}
+
+
+class Tampering(unittest.TestCase):
+    def tamper(self, statement, *values):
+        """Runs the statement on the stopped district's file; it must change one row."""
+        node = tree.nodes[DISTRICT]
+        node.stop()
+        with sqlite3.connect(f"{node.data}/tally.db") as file:
+            self.assertEqual(file.execute(statement, values).rowcount, 1)
+        file.close()
+        node.start()
+        node.wait_ready()
+
+    def alarm(self):
+        """The text of the alarm about damage, once it is there."""
+        found = []
+
+        def raised():
+            found[:] = [alarm["text"] for alarm in tree.nodes[DISTRICT].status()["alarms"]
+                        if alarm["code"] == "damage"]
+            return bool(found)
+        harness.wait_for(raised, "the alarm about damage")
+        return found[0]
+
+    def verify(self):
+        result = tree.nodes[DISTRICT].tally("verify", "--json")
+        return result.status, result.json()
+
+    def check_mends(self, statement, *values, names):
+        before = all_totals()
+        self.tamper(statement, *values)
+        text = self.alarm()
+        for name in names:
+            self.assertIn(name, text)
+        tree.settle()
+        harness.wait_for(lambda: all_totals() == before, "the totals are as before")
+        status, answer = self.verify()
+        self.assertEqual((status, answer["ok"]), (NO, False), answer)
+        for name in names:
+            self.assertTrue(any(name in fault for fault in answer["faults"]), (name, answer))
+        harness.wait_for(lambda: self.verify()[0] == DONE, "verify finds nothing more")
+        self.assertEqual(tree.nodes[DISTRICT].status()["alarms"], [])
+        self.assertEqual(all_totals(), before)
+
+    def test_cell(self):
+        """A cell that came from the commune: named by unit, measure and period, fetched again, mended."""
+        self.check_mends(
+            "UPDATE cell SET value = value + 1 WHERE value = 3000", names=(COMMUNE, "fund_raised", "2023-03"))
+
+    def test_own_cell(self):
+        """A cell of the district's own: computed again from its ledger."""
+        self.check_mends(
+            "UPDATE cell SET value = 99 WHERE value = 17", names=("43602", "fund_raised", "2023-02"))
+
+    def test_total(self):
+        """A total: named by unit, measure and period, computed again."""
+        self.check_mends(
+            "UPDATE total SET low = low + 5 WHERE low = 4000 AND unit = (SELECT unit FROM cell WHERE value = 4000)",
+            names=(COMMUNE, "fund_raised", "2023-04"))
+
+    def test_z_escrow(self):
+        """The value of an entry in escrow, not its hash: no total is wrong, verify names the entry, for good."""
+        before = all_totals()
+        entry = next(row["entry"] for row in tree.nodes[COMMUNE].log() if row["value"] == 5000)
+        self.tamper("UPDATE entry SET value = value + 1 WHERE value = 5000 AND own = 0")
+        self.assertIn(entry, self.alarm())
+        for _ in range(2):
+            status, answer = self.verify()
+            self.assertEqual((status, answer["ok"]), (NO, False), answer)
+            self.assertTrue(any(entry in fault for fault in answer["faults"]), (entry, answer))
+        tree.settle()
+        self.assertEqual(all_totals(), before)
+
+
+if __name__ == "__main__":
+    harness.main()
