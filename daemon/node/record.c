@@ -1,5 +1,4 @@
-/* Requests that add entries: record and import, amend and void; and waiting until they are further
- * up.
+/* Requests that add entries: record and import, amend and void.
  *
  * A row is judged completely before anything of it is written. Without `partial`, the rows of a
  * request are all judged first, and one bad row means that none is recorded. */
@@ -638,75 +637,4 @@ void correct_request(struct node *node, const struct request *request)
                                                   .known = row->known ? 1 : 0,
                                                   .revision = INT64_MAX};
     }
-}
-
-/* ---- waiting ---- */
-
-static bool reached(const struct node *node, const struct waiter *waiter)
-{
-    if (node->identity.is_root) {
-        return true;
-    }
-    int64_t have = waiter->level == WAIT_ROOT ? node->root_revision : node->acked.revision;
-    return have >= waiter->revision && node->entries_acked >= waiter->entries;
-}
-
-static void answer(struct node *node, const struct waiter *waiter, enum err err, const char *text)
-{
-    struct node_client client = {.id = waiter->client};
-    struct msg_request msg = {.id = waiter->request, .type = REQUEST_WAIT};
-    struct request request = {&client, &msg};
-    if (err == ERR_OK) {
-        (void)request_reply(node, &request);
-    } else {
-        request_refuse(node, &request, err, "%s", text);
-    }
-}
-
-void wait_request(struct node *node, const struct request *request)
-{
-    const struct req_wait *wait = &request->msg->u.wait;
-    if (node->waiter_count == WAITERS_MAX) {
-        request_refuse(node, request, ERR_BUSY, "too many clients wait already; try again");
-        return;
-    }
-    struct waiter *waiters = realloc(node->waiters, (node->waiter_count + 1) * sizeof *waiters);
-    if (waiters == NULL) {
-        request_refuse(node, request, ERR_NO_MEMORY, "no memory");
-        return;
-    }
-    node->waiters = waiters;
-    int64_t timeout = wait->timeout_ms < 0        ? 0
-                      : wait->timeout_ms > DAY_MS ? DAY_MS
-                                                  : wait->timeout_ms;
-    waiters[node->waiter_count++] = (struct waiter){
-        .client = request->client->id,
-        .request = request->msg->id,
-        .level = wait->level,
-        .revision =
-            wait->revision > 0 && wait->revision <= node->head ? wait->revision : node->head,
-        .entries = node->ledger_length,
-        .deadline = {node->now.mono.ms + timeout},
-    };
-}
-
-void waiters_wake(struct node *node)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < node->waiter_count; i++) {
-        const struct waiter waiter = node->waiters[i];
-        bool late = node->now.mono.ms >= waiter.deadline.ms;
-        if (reached(node, &waiter)) {
-            answer(node, &waiter, ERR_OK, "");
-        } else if (late) {
-            answer(node, &waiter, ERR_TIMEOUT,
-                   waiter.level == WAIT_ROOT ? "not known to be at the root in that time; the "
-                                               "entry is kept and goes up when it can"
-                                             : "not known to be at the parent in that time; the "
-                                               "entry is kept and goes up when it can");
-        } else {
-            node->waiters[kept++] = waiter;
-        }
-    }
-    node->waiter_count = kept;
 }
