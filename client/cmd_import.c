@@ -178,10 +178,9 @@ static enum err prepare(struct import *import, struct errmsg *msg)
     TRY(wait_options(options, &import->wish, msg));
     TRY(import_rows_open(&import->rows, client_word(import->client, 0), msg));
     TRY(import_rows_survey(&import->rows, &import->batch, &import->refusals, &import->survey, msg));
+    TRY(import->partial ? ERR_OK
+                        : import_rows_keys(&import->rows, &import->batch, &import->refusals, msg));
     if (import->survey.requests > 1) {
-        TRY(import->partial
-                ? ERR_OK
-                : import_rows_keys(&import->rows, &import->batch, &import->refusals, msg));
         import_rows_derive_keys(&import->rows);
     }
     return ERR_OK;

@@ -11,7 +11,7 @@
 #include "net/server.h"
 #include "proto/address.h"
 
-enum { READERS_MAX = 8, KEPT_FREE_BYTES = 256 * 1024, LARGE_BYTES = 128 * 1024 };
+enum { READERS_MAX = 8, KEPT_FREE_BYTES = 1024 * 1024, LARGE_BYTES = 128 * 1024 };
 
 /* A store that a query reads from. */
 struct reader {

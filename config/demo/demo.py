@@ -196,11 +196,24 @@ class Demo:
         return entries, corrections
 
     def compare(self):
-        found = {row["measure"]: row["value"] for row in self.totals()["totals"]}
-        wrong = [f"{measure}: {found.get(measure)} in place of {value}" for measure, value in figures.PUBLISHED.items()
+        root = figures.PROVINCE[0]
+        words = ["total", root, "-p", figures.PERIOD, "-m", ",".join(figures.TRAINING), "--by", "category", "--json"]
+        rows = self.totals()["totals"] + json.loads(self.tally(root, *words))["totals"]
+        found = {(row["measure"], row["category"]): row["value"] for row in rows}
+        wanted = {(measure, None): value for measure, value in figures.PUBLISHED.items()}
+        for measure, by_organiser in figures.TRAINING.items():
+            for organiser, value in zip(("province", "district"), by_organiser):
+                wanted[measure, f"organiser={organiser}"] = value
+        wrong = [f"{measure}: {found.get(measure)} in place of {value}" for measure, value in wanted.items()
                  if str(found.get(measure)) != str(value)]
         if wrong:
             raise Failure("not the published figures: " + "; ".join(wrong))
+
+    def verify(self):
+        """Everything computed again, at the province and at the districts."""
+        for unit in self.ports:
+            answer = json.loads(self.tally(unit, "verify", "--json"))
+            say(f"verified {unit}: " + ", ".join(f"{count} {what}" for what, count in answer["checked"].items()))
 
 
 def run(demo, options):
@@ -218,6 +231,7 @@ def run(demo, options):
     say(f"{entries} entries recorded, {corrections} of them amends and voids; the province is exact "
         f"({time.monotonic() - began:.0f} s)")
     demo.compare()
+    demo.verify()
     root, period = figures.PROVINCE[0], figures.PERIOD
     if options.json:
         print(demo.tally(root, "total", root, "-p", period, "--json"), end="")

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_MIN_BYTES = 4096, BLOCK_MAX_BYTES = 256 * 1024, ALIGN_BYTES = 16 };
+enum { BLOCK_MIN_BYTES = 4096, BLOCK_MAX_BYTES = 64 * 1024, ALIGN_BYTES = 16 };
 
 struct arena_block {
     struct arena_block *next;

@@ -28,6 +28,7 @@ struct job {
     uv_cond_t room;
     struct buf out;
     bool gone;     /* nobody wants the answer any more */
+    bool cut;      /* some of the answer was not wanted any more */
     bool failed;   /* the answer could not be made or given */
     bool finished; /* the loop's: the worker has returned */
 };
@@ -61,6 +62,7 @@ static bool take_reply(void *ctx, const struct message *reply)
         }
     }
     bool on = !job->gone;
+    job->cut = job->cut || !on;
     if (on && codec_encode(sink->codec, reply, &job->out, &why) != ERR_OK) {
         log_line(LOG_LEVEL_ERROR, "query=failed text=\"%s\"", why.text);
         job->gone = true;
@@ -152,13 +154,20 @@ static void on_async(uv_async_t *async)
     workers_pump(async->data);
 }
 
+/* Whether the client has all of the answer or will get it; it may have taken it and gone. */
+static bool was_given(const struct job *job)
+{
+    bool there = peers_get(job->server, job->peer) != NULL;
+    return !job->failed && !job->cut && (there || job->out.len == 0);
+}
+
 static void on_worked(uv_work_t *work, int status)
 {
     struct job *job = work->data;
     struct server *server = job->server;
     (void)status;
     job->finished = true;
-    if (job->message.u.request.type == REQUEST_VERIFY && !job->gone) {
+    if (job->message.u.request.type == REQUEST_VERIFY && was_given(job)) {
         struct event *event = event_new(EVENT_VERIFIED, 0);
         if (event != NULL) {
             event_post(server, event); /* what it showed need not be shown again */

@@ -22,6 +22,11 @@ struct audit_finding {
     const char *text;          /* names the thing; valid during the call */
     struct id sum;             /* digests: what the rows come to */
     int64_t count;
+    int64_t segment; /* of an own record whose kept state is wrong, its number in it, and what */
+    int64_t seq;     /* that state should be; else zeros */
+    bool live;
+    int64_t value;
+    bool own_chain_broken; /* the own ledger cannot be trusted to mend anything */
 };
 
 typedef enum err (*audit_finding_fn)(void *ctx, const struct audit_finding *finding);
@@ -37,13 +42,12 @@ void auditor_free(struct auditor *auditor);
  * slices is not taken for a fault: what differs is looked at again inside one slice. */
 enum err auditor_step(struct auditor *auditor, bool *done) MUST_CHECK;
 
-/* The right value of a total (by its key), computed from cells; of an own cell (by its key), from
- * the own ledger. */
+/* The right value of a total (by its key), computed from cells; of own cells (by their keys), from
+ * the own ledger in one walk. */
 enum err audit_recompute_total(struct store *store, const struct view *view,
                                struct store_total *total) MUST_CHECK;
-enum err audit_recompute_own_cell(struct store *store, const struct view *view,
-                                  const struct store_cell_key *key, struct store_cell *out)
-    MUST_CHECK;
+enum err audit_recompute_own_cells(struct store *store, const struct view *view,
+                                   struct store_cell *cells, size_t count) MUST_CHECK;
 
 const char *audit_check_name(enum audit_check check);
 int64_t auditor_examined(const struct auditor *auditor, enum audit_check check);

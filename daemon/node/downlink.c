@@ -502,7 +502,7 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
                 .mended = true,
                 .text = "the cells of this origin differed from its own at a mark; they were sent "
                         "again and are equal now"};
-            map_clear(&link->unequal);
+            map_remove(&link->unequal, &origin->row.id);
             TRY(store_alarm_put(node->store, &alarm));
         }
         return ERR_OK;
@@ -601,13 +601,8 @@ static void follow_probe(struct node *node, struct link *link)
         }
     }
     if (link->root_revision > link->told_root_revision) {
-        struct message *message = node_message(node, MESSAGE_PING);
-        if (message != NULL) {
-            message->u.ping = (struct msg_ping){
-                .answer = true, .now = node->now.wall, .root_revision = link->root_revision};
-            node_send(node, link, message);
-            link->told_root_revision = link->root_revision;
-        }
+        node_ping(node, link, true, 0);
+        link->told_root_revision = link->root_revision;
     }
 }
 
@@ -644,14 +639,7 @@ static void on_ping(struct node *node, struct link *link, const struct msg_ping 
         link->mark_due = true;
     }
     if (!ping->answer) {
-        struct message *message = node_message(node, MESSAGE_PING);
-        if (message != NULL) {
-            message->u.ping = (struct msg_ping){.answer = true,
-                                                .nonce = ping->nonce,
-                                                .now = node->now.wall,
-                                                .root_revision = link->root_revision};
-            node_send(node, link, message);
-        }
+        node_ping(node, link, true, ping->nonce);
     }
 }
 

@@ -16,7 +16,7 @@
 
 #include "node/internal.h"
 
-enum { ROWS_PAGE = 128, ENTRIES_PAGE = 1000, CELLS_PAGE = 2000, ROW_ROOM_BYTES = 96 };
+enum { ROWS_PAGE = 128, ENTRIES_PAGE = 256, CELLS_PAGE = 2000, ROW_ROOM_BYTES = 96 };
 
 struct builder {
     struct node *node;
@@ -44,6 +44,13 @@ void feed_start(struct node *node, struct sender *out, struct feed_mark have)
 static bool room_left(const struct builder *b)
 {
     return b->bytes < b->room;
+}
+
+/* How many rows of the least size the batch has room for; at least one. */
+static size_t rows_that_fit(const struct builder *b)
+{
+    size_t fit = (b->room - b->bytes) / ROW_ROOM_BYTES + 1;
+    return fit < BATCH_ROWS_MAX ? fit : BATCH_ROWS_MAX;
 }
 
 /* Whether a row about this unit goes over the link. Up goes all that was not learned from above;
@@ -224,44 +231,31 @@ static size_t entry_bytes(const struct entry *entry)
     return ROW_ROOM_BYTES + strlen(entry->key) + strlen(entry->note) + entry->act.len;
 }
 
+/* Entries as they are taken: `out` has room for `cap`, `rows` for one page. */
+struct entry_list {
+    struct entry *out;
+    size_t cap;
+    struct store_entry *rows;
+};
+
 /* One page of one segment; *stop when there is no room left. */
 static enum err add_segment_page(struct builder *b, const struct store_segment *segment,
-                                 struct entry *out, bool *stop)
+                                 const struct entry_list *list, bool *stop)
 {
     struct node *node = b->node;
     struct sender *sender = &b->link->out;
     int64_t after = sender->entries_read - segment->base;
-    size_t page =
-        segment->length - after < ENTRIES_PAGE ? (size_t)(segment->length - after) : ENTRIES_PAGE;
-    struct store_entry *rows = arena_array(&node->arena, page, sizeof *rows);
+    struct store_entry *rows = list->rows;
     size_t n;
-    if (rows == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    TRY(store_entries(node->store, segment->id, after, &node->arena, rows, page, &n));
+    TRY(store_entries(node->store, segment->id, after, &node->arena, rows, ENTRIES_PAGE, &n));
     for (size_t i = 0; i < n; i++) {
-        if (!room_left(b) || b->batch->entry_count >= BATCH_ROWS_MAX) {
+        if (!room_left(b) || b->batch->entry_count >= list->cap) {
             *stop = true;
             return ERR_OK;
         }
-        struct entry *entry = &out[b->batch->entry_count];
+        struct entry *entry = &list->out[b->batch->entry_count];
         const struct store_entry *row = &rows[i];
-        *entry = (struct entry){.segment = segment->name,
-                                .seq = (uint64_t)row->seq,
-                                .kind = (enum entry_kind)row->kind,
-                                .day = row->day,
-                                .value = row->value,
-                                .hosting = row->hosting,
-                                .refers_segment = row->refers_segment,
-                                .refers_seq = (uint64_t)row->refers_seq,
-                                .key = row->key,
-                                .note = row->note,
-                                .recorded_at = row->recorded_at,
-                                .act = row->act};
-        TRY(node_text(node, row->unit, &entry->unit));
-        TRY(node_text(node, row->measure, &entry->measure));
-        TRY(node_text(node, row->category, &entry->category));
-        TRY(node_text(node, row->author, &entry->author));
+        TRY(ledger_entry_message(&node->texts, row, &segment->name, entry));
         b->batch->entry_count++;
         b->bytes += entry_bytes(entry);
         sender->entries_read = segment->base + row->seq;
@@ -281,14 +275,16 @@ static enum err add_entries(struct builder *b)
         return ERR_OK;
     }
     int64_t pending = node->ledger_length - sender->entries_read;
-    struct entry *out = arena_array(
-        &node->arena, pending < BATCH_ROWS_MAX ? (size_t)pending : BATCH_ROWS_MAX, sizeof *out);
+    struct entry_list list = {.cap = rows_that_fit(b)};
+    list.cap = (int64_t)list.cap < pending ? list.cap : (size_t)pending;
+    list.out = arena_array(&node->arena, list.cap, sizeof *list.out);
+    list.rows = arena_array(&node->arena, ENTRIES_PAGE, sizeof *list.rows);
     struct store_segment segments[SEGMENTS];
     size_t n = SEGMENTS;
-    if (out == NULL) {
+    if (list.out == NULL || list.rows == NULL) {
         return ERR_NO_MEMORY;
     }
-    b->batch->entries = out;
+    b->batch->entries = list.out;
     bool stop = false;
     for (int64_t after = 0; n == SEGMENTS && room_left(b); after = segments[n - 1].number) {
         TRY(store_segments(node->store, node->own_origin, after, segments, SEGMENTS, &n));
@@ -296,7 +292,7 @@ static enum err add_entries(struct builder *b)
             stop = false;
             while (!stop && sender->entries_read < segments[i].base + segments[i].length &&
                    sender->entries_read >= segments[i].base) {
-                TRY(add_segment_page(b, &segments[i], out, &stop));
+                TRY(add_segment_page(b, &segments[i], &list, &stop));
             }
         }
         if (n == 0) {
@@ -339,7 +335,7 @@ static enum err add_heads(struct builder *b)
     return ERR_OK;
 }
 
-static enum err take_cells(struct builder *b, const struct store_cell *rows, size_t n)
+static enum err take_cells(struct builder *b, const struct store_cell *rows, size_t n, size_t page)
 {
     struct node *node = b->node;
     struct sender *sender = &b->link->out;
@@ -348,7 +344,7 @@ static enum err take_cells(struct builder *b, const struct store_cell *rows, siz
         return ERR_NO_MEMORY;
     }
     b->batch->cells = out;
-    b->cells_done = n < CELLS_PAGE;
+    b->cells_done = n < page;
     for (size_t i = 0; i < n; i++) {
         bool goes = b->link->up || wanted(b, rows[i].key.unit, rows[i].scope);
         bool waits =
@@ -376,14 +372,15 @@ static enum err add_cells(struct builder *b)
         b->cells_done = true;
         return ERR_OK;
     }
-    struct store_cell *rows = arena_array(&node->arena, CELLS_PAGE, sizeof *rows);
+    size_t page = rows_that_fit(b) < CELLS_PAGE ? rows_that_fit(b) : CELLS_PAGE;
+    struct store_cell *rows = arena_array(&node->arena, page, sizeof *rows);
     size_t n;
     if (rows == NULL) {
         return ERR_NO_MEMORY;
     }
-    TRY(b->link->up ? store_feed_cells_up(node->store, sender->cells_read, rows, CELLS_PAGE, &n)
-                    : store_feed_cells_down(node->store, sender->cells_read, rows, CELLS_PAGE, &n));
-    TRY(take_cells(b, rows, n));
+    TRY(b->link->up ? store_feed_cells_up(node->store, sender->cells_read, rows, page, &n)
+                    : store_feed_cells_down(node->store, sender->cells_read, rows, page, &n));
+    TRY(take_cells(b, rows, n, page));
     sender->cells_read = b->cells_done ? node->head : sender->cells_read;
     return ERR_OK;
 }

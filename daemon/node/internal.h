@@ -6,6 +6,7 @@
 #define TALLY_NODE_INTERNAL_H
 
 #include "node/node.h"
+#include "node/texts.h"
 #include "node/view.h"
 #include "proto/act.h"
 
@@ -187,7 +188,6 @@ struct node {
     struct effect_node *effect_at;
     struct effect_node *requests; /* replies to give if the commit fails, as effects */
     bool in_transaction;
-    bool wrote;
     enum err failed;
     struct errmsg failure;
     bool tree_changed;
@@ -200,9 +200,8 @@ struct node {
     struct map stated;    /* origin's number -> stated_heads: what this batch said of its heads */
     int64_t held_rows;    /* held cells in the store and pending */
     int64_t refused_rows; /* refused rows remembered */
-    struct map symbols;   /* SHA-less: 64-bit hash of text -> number; checked by text */
-    struct map names;     /* number -> const char *, in names_arena */
-    struct arena names_arena;
+    struct map symbols;   /* 64-bit hash of a text -> its number; proved by the text */
+    struct texts texts;   /* numbers to texts; both are forgotten when they grow large */
 
     /* links */
     struct link **links;
@@ -230,6 +229,9 @@ void node_fail(struct node *node, enum err err, const char *what);
 struct effect *node_emit(struct node *node, enum effect_type type, uint64_t link);
 struct message *node_message(struct node *node, enum message_type type);
 void node_send(struct node *node, struct link *link, struct message *message);
+/* A ping or the answer to one. Whichever it is, a child says whether it stands at a mark: when both
+ * sides are idle, one of them always asks first. */
+void node_ping(struct node *node, struct link *link, bool answer, uint64_t nonce);
 void node_log(struct node *node, bool warn, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void node_close_link(struct node *node, struct link *link, const char *why);
@@ -280,9 +282,8 @@ enum err ledger_act(struct node *node, const struct act *act, const char *author
 enum err ledger_flush(struct node *node) MUST_CHECK;
 enum err ledger_frontier(struct node *node, int64_t origin, struct head **heads, size_t *count)
     MUST_CHECK;
-enum err ledger_entry_message(struct store *store, struct arena *arena,
-                              const struct store_entry *row, const struct id *segment,
-                              struct entry *out) MUST_CHECK;
+enum err ledger_entry_message(struct texts *texts, const struct store_entry *row,
+                              const struct id *segment, struct entry *out) MUST_CHECK;
 enum err heads_encode(const struct head *heads, size_t count, struct buf *out) MUST_CHECK;
 enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **heads, size_t *count)
     MUST_CHECK;

@@ -189,9 +189,8 @@ enum err ledger_flush(struct node *node)
     return ERR_OK;
 }
 
-enum err ledger_entry_message(struct store *store, struct arena *arena,
-                              const struct store_entry *row, const struct id *segment,
-                              struct entry *out)
+enum err ledger_entry_message(struct texts *texts, const struct store_entry *row,
+                              const struct id *segment, struct entry *out)
 {
     *out = (struct entry){
         .segment = *segment,
@@ -207,8 +206,8 @@ enum err ledger_entry_message(struct store *store, struct arena *arena,
         .recorded_at = row->recorded_at,
         .act = row->act,
     };
-    TRY(store_symbol_text(store, row->unit, arena, &out->unit));
-    TRY(store_symbol_text(store, row->measure, arena, &out->measure));
-    TRY(store_symbol_text(store, row->category, arena, &out->category));
-    return store_symbol_text(store, row->author, arena, &out->author);
+    TRY(texts_get(texts, row->unit, &out->unit));
+    TRY(texts_get(texts, row->measure, &out->measure));
+    TRY(texts_get(texts, row->category, &out->category));
+    return texts_get(texts, row->author, &out->author);
 }

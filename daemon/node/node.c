@@ -14,12 +14,7 @@
 
 #include "node/internal.h"
 
-enum {
-    AUDIT_EVERY_MS = DAY_MS,
-    AUDIT_FIRST_MS = 1500,
-    NAMES_ARENA_BYTES = 64 << 20,
-    ORIGINS_PAGE = 256
-};
+enum { AUDIT_EVERY_MS = DAY_MS, AUDIT_FIRST_MS = 1500, SYMBOLS_KEPT = 50000, ORIGINS_PAGE = 256 };
 
 static enum err load_own_segment_state(struct node *node)
 {
@@ -87,8 +82,7 @@ static enum err load_state(struct node *node, struct errmsg *msg)
     map_clear(&node->cells);
     map_clear(&node->totals);
     map_clear(&node->symbols);
-    map_clear(&node->names);
-    arena_reset(&node->names_arena);
+    texts_clear(&node->texts);
     node->view.tree_version = -1;
     TRY(view_load(&node->view, msg));
     TRY(store_fact_fixed(node->store, "tree", node->identity.tree.b, ID_BYTES));
@@ -184,14 +178,13 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
     view_init(&node->view, store);
     arena_init(&node->arena, EFFECTS_ARENA_BYTES);
     arena_init(&node->identity_arena, 1 << 16);
-    arena_init(&node->names_arena, NAMES_ARENA_BYTES);
     buf_init(&node->scratch, FRAME_MAX_BYTES);
     map_init(&node->cells, sizeof(struct store_cell_key), sizeof(struct pending_cell));
     map_init(&node->totals, sizeof(struct total_key), sizeof(struct total_delta));
     map_init(&node->origins, sizeof(int64_t), sizeof(struct cached_origin));
     map_init(&node->stated, sizeof(int64_t), sizeof(struct stated_heads));
     map_init(&node->symbols, sizeof(uint64_t), sizeof(int64_t));
-    map_init(&node->names, sizeof(int64_t), sizeof(const char *));
+    texts_init(&node->texts, store);
     struct errmsg why = {{0}};
     enum err err = load_state(node, &why);
     err = err == ERR_OK ? load_parent(node) : err;
@@ -230,14 +223,13 @@ void node_close(struct node *node)
     view_deinit(&node->view);
     arena_reset(&node->arena);
     arena_reset(&node->identity_arena);
-    arena_reset(&node->names_arena);
     buf_deinit(&node->scratch);
     map_deinit(&node->cells);
     map_deinit(&node->totals);
     map_deinit(&node->origins);
     map_deinit(&node->stated);
     map_deinit(&node->symbols);
-    map_deinit(&node->names);
+    texts_deinit(&node->texts);
     free(node);
 }
 
@@ -274,8 +266,11 @@ void node_begin(struct node *node, struct now now)
     node->now = now;
     node->failed = ERR_OK;
     node->failure.text[0] = '\0';
-    node->wrote = false;
     node->tree_changed = false;
+    texts_trim(&node->texts);
+    if (node->symbols.count > SYMBOLS_KEPT) {
+        map_clear(&node->symbols);
+    }
     map_clear(&node->stated);
     for (size_t i = 0; i < node->link_count; i++) {
         struct link *link = node->links[i];
@@ -313,8 +308,8 @@ enum err node_savepoint_end(struct node *node, bool undo)
     node->down_head = node->saved_down_head;
     map_clear(&node->cells);
     map_clear(&node->totals);
-    map_clear(&node->symbols);
-    map_clear(&node->names); /* numbers may be given again */
+    map_clear(&node->symbols); /* numbers may be given again */
+    texts_clear(&node->texts);
     node->view.tree_version = -1;
     TRY(load_own_segment_state(node));
     TRY(load_origins(node));
@@ -395,16 +390,7 @@ static void tick_link(struct node *node, struct link *link)
         return;
     }
     if (link->state == SESSION_LIVE && now - link->spoke_at.ms >= PING_EVERY_MS) {
-        struct message *message = node_message(node, MESSAGE_PING);
-        if (message != NULL) {
-            message->u.ping =
-                (struct msg_ping){.nonce = (uint64_t)now,
-                                  .now = node->now.wall,
-                                  .at_head = link->up && link->out.marked && !link->out.in_flight,
-                                  .upto = link->out.acked,
-                                  .root_revision = link->root_revision};
-            node_send(node, link, message);
-        }
+        node_ping(node, link, false, (uint64_t)now);
     }
 }
 

@@ -21,6 +21,7 @@ struct query *query_new(struct store *reader)
         q->store = reader;
         view_init(&q->view, reader);
         arena_init(&q->arena, (size_t)128 << 20);
+        texts_init(&q->texts, reader);
     }
     return q;
 }
@@ -29,6 +30,7 @@ void query_free(struct query *q)
 {
     if (q != NULL) {
         view_deinit(&q->view);
+        texts_deinit(&q->texts);
         arena_reset(&q->arena);
         free(q);
     }
@@ -56,7 +58,7 @@ bool query_send(struct query *q, struct message *reply, bool more)
 const char *query_symbol(struct query *q, int64_t id)
 {
     const char *text;
-    return store_symbol_text(q->store, id, &q->arena, &text) == ERR_OK ? text : "?";
+    return texts_get(&q->texts, id, &text) == ERR_OK ? text : "?";
 }
 
 enum err query_find_unit(struct query *q, const char *code, int *unit, struct errmsg *msg)
@@ -127,7 +129,7 @@ static enum err log_row(struct query *q, const struct store_entry *row, const st
     const struct measure *measure = view_measure(&q->view, row->measure);
     out->live = row->kind == ENTRY_RECORD && row->live;
     out->decimals = measure == NULL ? 0 : measure->decimals;
-    return ledger_entry_message(q->store, &q->arena, row, segment, &out->entry);
+    return ledger_entry_message(&q->texts, row, segment, &out->entry);
 }
 
 struct log_walk {
@@ -472,6 +474,7 @@ void query_run(struct query *q, const struct msg_request *request, struct now no
     q->stopped = false;
     q->in_transaction = false;
     arena_reset(&q->arena);
+    texts_trim(&q->texts);
     enum err err = prepare(q, &msg);
     err = err == ERR_OK ? dispatch(q, &msg) : err;
     if (q->in_transaction) {

@@ -18,6 +18,7 @@ struct query {
     struct store *store;
     struct view view;
     struct arena arena;
+    struct texts texts;
     int64_t own_origin;
     const struct msg_request *request;
     struct now now;

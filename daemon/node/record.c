@@ -1,7 +1,7 @@
 /* Requests that add entries: record and import, amend and void.
  *
- * A row is judged completely before anything of it is written. Without `partial`, the rows of a
- * request are all judged first, and one bad row means that none is recorded. */
+ * A row is judged completely before anything of it is written. Without `partial`, one bad row takes
+ * the rows before it back, and all the others are judged too, so that every bad one is named. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -293,8 +293,7 @@ static enum err take_row(struct node *node, const struct request *request,
     if (err != ERR_NOT_FOUND) {
         return err;
     }
-    return request->msg->u.record.check_only ? ERR_OK
-                                             : write_record(node, request, row, &judged, out, msg);
+    return write_record(node, request, row, &judged, out, msg);
 }
 
 static bool is_refusal(enum err err)
@@ -319,45 +318,20 @@ static void note_refusal(struct node *node, struct outcome *out, const struct re
     }
 }
 
-/* All rows judged and none written: true when all are good. Two rows of one request with the same
- * key are caught when the second is taken; so the keys of the request are compared here too. */
-static bool judge_all(struct node *node, const struct req_record *record, struct outcome *out)
+/* All rows judged and none written: what would be refused. */
+static void judge_all(struct node *node, const struct req_record *record, struct outcome *out)
 {
-    struct map keys;
-    map_init(&keys, sizeof(uint64_t), sizeof(uint32_t));
-    for (size_t i = 0; i < record->row_count; i++) {
-        const struct record_row *row = &record->rows[i];
+    for (size_t i = 0; i < record->row_count && node->failed == ERR_OK; i++) {
         struct errmsg msg = {{0}};
         struct judged judged;
         struct store_entry found;
-        enum err err = look_at(node, row, &judged, &found, &msg);
-        if (err == ERR_NOT_FOUND && row->key[0] != '\0') {
-            bool made = true;
-            uint64_t hash = map_hash(row->key, strlen(row->key));
-            uint32_t *slot = map_put(&keys, &hash, &made);
-            const struct record_row *twin = slot == NULL || made ? NULL : &record->rows[*slot];
-            if (slot != NULL && made) {
-                *slot = (uint32_t)i;
-            }
-            bool other =
-                twin != NULL && strcmp(twin->key, row->key) == 0 &&
-                (strcmp(twin->unit, row->unit) != 0 || strcmp(twin->measure, row->measure) != 0 ||
-                 strcmp(twin->value, row->value) != 0 ||
-                 strcmp(twin->category, row->category) != 0 || strcmp(twin->note, row->note) != 0 ||
-                 twin->day != row->day);
-            err = other ? err_fail(&msg, ERR_REFUSED,
-                                   "key %s stands on line %u too, with other content", row->key,
-                                   twin->line)
-                        : err;
-        }
+        enum err err = look_at(node, &record->rows[i], &judged, &found, &msg);
         if (is_refusal(err)) {
-            note_refusal(node, out, row, &msg);
+            note_refusal(node, out, &record->rows[i], &msg);
         } else if (err != ERR_OK && err != ERR_NOT_FOUND) {
             node_fail(node, err, "record");
         }
     }
-    map_deinit(&keys);
-    return out->rep->refused_total == 0;
 }
 
 static void take_all(struct node *node, const struct request *request, struct outcome *out)
@@ -389,8 +363,7 @@ static bool may(struct node *node, const struct request *request, enum node_role
     return false;
 }
 
-/* What shows only when it is written (a sum that would pass 64 bits) takes the rows before back,
- * unless the good ones are wanted. */
+/* One refused row takes the others back, unless the good ones are wanted. */
 static enum err take_whole(struct node *node, const struct request *request, struct outcome *out)
 {
     const struct req_record *record = &request->msg->u.record;
@@ -424,12 +397,14 @@ void record_request(struct node *node, const struct request *request)
     }
     out.rep = &reply->u.recorded;
     out.rep->refused = out.refused;
-    bool clean = record->partial ? true : judge_all(node, record, &out);
-    if (clean && !(record->check_only && !record->partial)) {
-        enum err err = take_whole(node, request, &out);
-        if (err != ERR_OK) {
-            node_fail(node, err, "record");
-        }
+    enum err err = node_write(node); /* also to judge: within a transaction, reads take no locks */
+    if (err == ERR_OK && record->check_only) {
+        judge_all(node, record, &out);
+    } else if (err == ERR_OK) {
+        err = take_whole(node, request, &out);
+    }
+    if (err != ERR_OK) {
+        node_fail(node, err, "record");
     }
     if (record->row_count == 1 && out.rep->refused_total > 0) {
         reply->err = ERR_REFUSED;
@@ -536,10 +511,13 @@ static enum err find_correction(struct node *node, const struct req_correct *cor
 static enum err restand(struct node *node, const struct correction *judged, struct store_cell *cell)
 {
     struct period period = period_of_day(judged->measure->frequency, judged->record.day);
+    struct store_stock_span span = {.unit = judged->record.unit,
+                                    .measure = judged->record.measure,
+                                    .category = judged->record.category,
+                                    .first_day = period_first_day(period),
+                                    .last_day = period_last_day(period)};
     struct store_entry standing;
-    enum err err = store_entry_standing(node->store, judged->record.unit, judged->record.measure,
-                                        judged->record.category, period_first_day(period),
-                                        period_last_day(period), &standing);
+    enum err err = store_entry_standing(node->store, &span, &standing);
     if (err == ERR_NOT_FOUND) {
         cell->value = 0;
         cell->hosting = 0;

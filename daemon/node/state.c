@@ -6,7 +6,7 @@
 
 #include "node/internal.h"
 
-enum { NAMES_MAX = 100000, LINE_MAX_BYTES = 512 };
+enum { LINE_MAX_BYTES = 512 };
 
 void node_fail(struct node *node, enum err err, const char *what)
 {
@@ -48,6 +48,21 @@ void node_send(struct node *node, struct link *link, struct message *message)
     if (effect != NULL) {
         effect->message = message;
         link->spoke_at = node->now.mono;
+    }
+}
+
+void node_ping(struct node *node, struct link *link, bool answer, uint64_t nonce)
+{
+    struct message *message = node_message(node, MESSAGE_PING);
+    if (message != NULL) {
+        message->u.ping =
+            (struct msg_ping){.answer = answer,
+                              .nonce = nonce,
+                              .now = node->now.wall,
+                              .at_head = link->up && link->out.marked && !link->out.in_flight,
+                              .upto = link->out.acked,
+                              .root_revision = link->root_revision};
+        node_send(node, link, message);
     }
 }
 
@@ -96,7 +111,6 @@ enum err node_write(struct node *node)
         TRY(store_begin(node->store));
         node->in_transaction = true;
     }
-    node->wrote = true;
     return ERR_OK;
 }
 
@@ -112,20 +126,7 @@ int64_t node_revision(struct node *node, int64_t current)
 
 enum err node_text(struct node *node, int64_t id, const char **text)
 {
-    const char **known = map_get(&node->names, &id);
-    if (known != NULL) {
-        *text = *known;
-        return ERR_OK;
-    }
-    const char *loaded;
-    TRY(store_symbol_text(node->store, id, &node->names_arena, &loaded));
-    known = map_put(&node->names, &id, NULL);
-    if (known == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    *known = loaded;
-    *text = loaded;
-    return ERR_OK;
+    return texts_get(&node->texts, id, text);
 }
 
 /* Text to number through a table keyed by the text's hash; a hit is proved by comparing the texts.

@@ -350,12 +350,7 @@ static enum err on_ping(struct node *node, struct link *link, const struct msg_p
     node->root_revision =
         ping->root_revision > node->root_revision ? ping->root_revision : node->root_revision;
     if (!ping->answer) {
-        struct message *message = node_message(node, MESSAGE_PING);
-        if (message != NULL) {
-            message->u.ping =
-                (struct msg_ping){.answer = true, .nonce = ping->nonce, .now = node->now.wall};
-            node_send(node, link, message);
-        }
+        node_ping(node, link, true, ping->nonce);
     }
     return ERR_OK;
 }

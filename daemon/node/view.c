@@ -1,6 +1,7 @@
 #include "node/view.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { PAGE = 256 };
 
@@ -8,6 +9,7 @@ void view_init(struct view *view, struct store *store)
 {
     *view = (struct view){.store = store, .self = TREE_NONE, .tree_version = -1};
     map_init(&view->tree.by_id, sizeof(int64_t), sizeof(int));
+    map_init(&view->tree.by_code, sizeof(uint64_t), sizeof(int));
     map_init(&view->measure_by_id, sizeof(int64_t), sizeof(int));
     arena_init(&view->tree.arena, (size_t)256 << 20);
     arena_init(&view->catalogue_arena, (size_t)16 << 20);
@@ -16,6 +18,7 @@ void view_init(struct view *view, struct store *store)
 static void tree_clear(struct tree *tree)
 {
     map_clear(&tree->by_id);
+    map_clear(&tree->by_code);
     arena_reset(&tree->arena);
     tree->count = 0;
 }
@@ -24,6 +27,7 @@ void view_deinit(struct view *view)
 {
     tree_clear(&view->tree);
     map_deinit(&view->tree.by_id);
+    map_deinit(&view->tree.by_code);
     free(view->tree.units);
     map_deinit(&view->measure_by_id);
     arena_reset(&view->catalogue_arena);
@@ -77,8 +81,13 @@ int view_unit(const struct view *view, int64_t id)
 
 int view_unit_by_code(const struct view *view, const char *code)
 {
-    int64_t id;
-    return store_symbol_find(view->store, code, &id) == ERR_OK ? view_unit(view, id) : TREE_NONE;
+    uint64_t hash = map_hash(code, strlen(code));
+    const int *first = map_get(&view->tree.by_code, &hash);
+    int place = first == NULL ? TREE_NONE : *first;
+    while (place != TREE_NONE && strcmp(view->tree.units[place].code, code) != 0) {
+        place = view->tree.units[place].twin;
+    }
+    return place;
 }
 
 /* The parent as the last edge says; units whose parent is not known here are tops. */
@@ -105,28 +114,40 @@ static bool reserve(struct tree *tree)
     return true;
 }
 
+/* A new unit, which has nothing yet but its symbol and its code. */
+static enum err add_unit(struct tree *tree, int64_t id, const char *code, int *place)
+{
+    bool made;
+    uint64_t hash = map_hash(code, strlen(code));
+    const char *copy = arena_str(&tree->arena, code);
+    if (tree->count >= UNITS_MAX) {
+        return ERR_LIMIT;
+    }
+    int *by_code = copy == NULL ? NULL : map_put(&tree->by_code, &hash, &made);
+    int *by_id = by_code != NULL && reserve(tree) ? map_put(&tree->by_id, &id, NULL) : NULL;
+    if (by_id == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    *place = (int)tree->count++;
+    tree->units[*place] = (struct unit){
+        .id = id, .code = copy, .parent = TREE_NONE, .twin = made ? TREE_NONE : *by_code};
+    *by_code = *place;
+    *by_id = *place;
+    return ERR_OK;
+}
+
 static enum err put(struct view *view, const struct store_unit *row, const char *code, bool *made)
 {
     struct tree *tree = &view->tree;
     int place = view_unit(view, row->code);
     *made = place == TREE_NONE;
     if (*made) {
-        if (tree->count >= UNITS_MAX) {
-            return ERR_LIMIT;
-        }
-        int *slot = reserve(tree) ? map_put(&tree->by_id, &row->code, NULL) : NULL;
-        if (slot == NULL) {
-            return ERR_NO_MEMORY;
-        }
-        place = (int)tree->count++;
-        *slot = place;
-        tree->units[place] = (struct unit){.id = row->code, .parent = TREE_NONE};
+        TRY(add_unit(tree, row->code, code, &place));
     }
     struct unit *unit = &tree->units[place];
-    unit->code = unit->code != NULL ? unit->code : arena_str(&tree->arena, code);
     unit->name = arena_str(&tree->arena, row->name);
     unit->level = arena_str(&tree->arena, row->level);
-    if (unit->code == NULL || unit->name == NULL || unit->level == NULL) {
+    if (unit->name == NULL || unit->level == NULL) {
         return ERR_NO_MEMORY;
     }
     return edges_decode(row->edges, &tree->arena, &unit->edges, &unit->edge_count);

@@ -19,6 +19,7 @@ struct unit {
     const struct unit_edge *edges;
     size_t edge_count;
     int parent;     /* place in the tree, or TREE_NONE */
+    int twin;       /* another unit whose code has the same hash, or TREE_NONE */
     bool hosting;   /* has a node of its own */
     int64_t number; /* its hosting number, when it has one */
     struct id node;
@@ -26,7 +27,8 @@ struct unit {
 };
 
 struct tree {
-    struct map by_id; /* symbol -> place */
+    struct map by_id;   /* symbol -> place */
+    struct map by_code; /* 64-bit hash of the code -> the first of its twins */
     struct unit *units;
     size_t count;
     size_t cap;

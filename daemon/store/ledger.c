@@ -282,11 +282,21 @@ enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq
                                        (int64_t)live, now_value));
 }
 
-enum err store_entry_standing(struct store *store, int64_t unit, int64_t measure, int64_t category,
-                              int32_t first_day, int32_t last_day, struct store_entry *out)
+enum err store_entry_standing(struct store *store, const struct store_stock_span *span,
+                              struct store_entry *out)
 {
-    sqlite3_stmt *stmt = store_bind(store, STMT_ENTRY_STANDING, "iiiii", unit, measure, category,
-                                    (int64_t)first_day, (int64_t)last_day);
+    sqlite3_stmt *stmt =
+        store_bind(store, STMT_ENTRY_STANDING, "iiiii", span->unit, span->measure, span->category,
+                   (int64_t)span->first_day, (int64_t)span->last_day);
+    return store_read_one(store, stmt, read_entry, NULL, out);
+}
+
+enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
+                            struct store_entry *out)
+{
+    sqlite3_stmt *stmt =
+        store_bind(store, STMT_ENTRY_RANKED, "iiiiii", span->unit, span->measure, span->category,
+                   (int64_t)span->first_day, (int64_t)span->last_day, rank);
     return store_read_one(store, stmt, read_entry, NULL, out);
 }
 

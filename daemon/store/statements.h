@@ -107,6 +107,12 @@
       " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.hosting>0 AND " \
       "e.kind=1 AND e.live=1 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN" \
       " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.base DESC,e.seq DESC LIMIT 1") \
+    X(ENTRY_RANKED, \
+      "SELECT " \
+      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value" \
+      " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.hosting>0 AND " \
+      "e.kind=1 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN" \
+      " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.base DESC,e.seq DESC LIMIT 1 OFFSET ?6") \
     X(NEWEST_RECORDING, \
       "SELECT coalesce(max(e.recorded_at),0) FROM segment s JOIN entry e ON e.segment=s.id AND " \
       "e.seq=s.held WHERE e.own=1") \

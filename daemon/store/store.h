@@ -165,11 +165,21 @@ enum err store_entries(struct store *store, int64_t segment, int64_t after, stru
                        struct store_entry *out, size_t cap, size_t *count) MUST_CHECK;
 enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq, bool live,
                                int64_t now_value) MUST_CHECK;
-/* Among own live stock records of the cell with days from first to last: the one that stands
- * (highest hosting, day, ledger order). ERR_NOT_FOUND when none lives. */
-enum err store_entry_standing(struct store *store, int64_t unit, int64_t measure, int64_t category,
-                              int32_t first_day, int32_t last_day, struct store_entry *out)
-    MUST_CHECK;
+/* Own stock records of one unit, measure, category with days from first to last. */
+struct store_stock_span {
+    int64_t unit;
+    int64_t measure;
+    int64_t category;
+    int32_t first_day;
+    int32_t last_day;
+};
+/* Of those that live, the one that stands (highest hosting, day, ledger order). ERR_NOT_FOUND when
+ * none lives. */
+enum err store_entry_standing(struct store *store, const struct store_stock_span *span,
+                              struct store_entry *out) MUST_CHECK;
+/* Of all, live or not, the one of that rank in the same order, 0 being the highest. */
+enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
+                            struct store_entry *out) MUST_CHECK;
 enum err store_newest_recording(struct store *store, struct wall *out) MUST_CHECK;
 
 /* ---- cells, totals ---- */

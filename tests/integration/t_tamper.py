@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A district's database is changed behind its back while it is stopped: one cell, one total, one entry of its
-escrow, each alone. It raises an alarm, `tally verify` ends with 1 and names what was changed; a cell and a total
-mend themselves at the first mark after the recomputation that follows the start, an entry of the escrow does not.
+"""A district's database is changed behind its back while it is stopped: one cell, one total, one entry of its own
+or of its escrow, each alone. It raises an alarm, `tally verify` ends with 1 and names what was changed; a cell, a
+total and what is kept beside an entry mend themselves at the first mark after the recomputation that follows the
+start, an entry does not.
 """
 
 import sqlite3
@@ -92,11 +93,30 @@ class Tampering(unittest.TestCase):
             "UPDATE total SET low = low + 5 WHERE low = 4000 AND unit = (SELECT unit FROM cell WHERE value = 4000)",
             names=(COMMUNE, "fund_raised", "2023-04"))
 
+    def test_own_state(self):
+        """What is kept beside an own entry, outside its hash: written anew from the entries."""
+        entry = next(row["entry"] for row in tree.nodes[DISTRICT].log() if row["value"] == 17)
+        self.check_mends("UPDATE entry SET now_value = 18 WHERE value = 17 AND own = 1", names=(entry, "43602"))
+
+    def test_y_own_entry_and_cell(self):
+        """The value of an own entry, its state and its cell, so that they agree: the chain tells, and the cell is
+        not made again from such a ledger."""
+        entry = next(row["entry"] for row in tree.nodes[DISTRICT].log() if row["value"] == 17)
+        self.tamper("UPDATE entry SET value = 18, now_value = 18 WHERE value = 17 AND own = 1")
+        self.check_stays(entry)
+        self.tamper("UPDATE entry SET value = 17, now_value = 17 WHERE value = 18 AND own = 1")
+        harness.wait_for(lambda: self.verify()[0] == DONE and not tree.nodes[DISTRICT].status()["alarms"],
+                         "nothing is left of it")
+
     def test_z_escrow(self):
         """The value of an entry in escrow, not its hash: no total is wrong, verify names the entry, for good."""
-        before = all_totals()
         entry = next(row["entry"] for row in tree.nodes[COMMUNE].log() if row["value"] == 5000)
         self.tamper("UPDATE entry SET value = value + 1 WHERE value = 5000 AND own = 0")
+        self.check_stays(entry)
+
+    def check_stays(self, entry):
+        """An entry was changed: that is named, again and again, and no total changes."""
+        before = all_totals()
         self.assertIn(entry, self.alarm())
         for _ in range(2):
             status, answer = self.verify()

@@ -1,0 +1,82 @@
+/* What the files of the auditor share: its state, and one step function for each phase. */
+#ifndef TALLY_NODE_AUDITOR_INTERNAL_H
+#define TALLY_NODE_AUDITOR_INTERNAL_H
+
+#include "node/audit.h"
+#include "node/internal.h"
+
+enum { SLICE_ROWS = 2000, FINDING_TEXT_BYTES = 400, SERIES_CELLS_MAX = 256 };
+
+/* In this order: what a phase takes for granted has been checked by those before it. */
+enum phase {
+    PHASE_CELLS,
+    PHASE_CHAINS,
+    PHASE_LEDGER,
+    PHASE_SUMS,
+    PHASE_TOTALS,
+    PHASE_DIGESTS,
+    PHASE_END
+};
+
+/* What a total, or one unit's part of it, comes to. */
+struct sums {
+    wide value;
+    int64_t entries;
+};
+
+struct auditor {
+    struct store *store;
+    const struct view *view;
+    audit_finding_fn finding;
+    void *ctx;
+    enum phase phase;
+    int64_t examined[AUDIT_COUNT];
+    struct arena arena; /* of one slice */
+    struct texts texts;
+    struct buf scratch;
+    struct store_cell series[SERIES_CELLS_MAX];
+    int64_t own_origin;
+
+    /* cells, totals */
+    struct store_cell_key cell_at;
+    struct store_total total_at;
+    struct map totals; /* total_key -> sums, computed from cells */
+    size_t total_slot;
+    struct map origins; /* origin -> what its cells add up to */
+
+    /* chains, own ledger */
+    int64_t origin_at;
+    int64_t segment_number;
+    struct store_segment segment; /* id 0: between two */
+    int64_t seq;
+    struct hash hash;
+    bool own_chain_broken;
+    struct map ledger;    /* store_cell_key -> struct ledger_cell */
+    struct map corrected; /* struct entry_place -> struct corrected */
+};
+
+/* The text of a symbol, "?" when it is not there. */
+const char *auditor_text(struct auditor *a, int64_t symbol);
+/* Reports a cell, or a total, and what is wrong with it. */
+enum err auditor_found(struct auditor *a, enum audit_check check, const struct store_cell_key *key,
+                       const char *what) MUST_CHECK;
+
+/* ---- auditor_cells.c ---- */
+enum err auditor_step_cells(struct auditor *a) MUST_CHECK;
+enum err auditor_step_sums(struct auditor *a) MUST_CHECK;
+enum err auditor_step_totals(struct auditor *a) MUST_CHECK;
+enum err auditor_step_digests(struct auditor *a) MUST_CHECK;
+/* The total of a unit: its own part and those of all units under it. */
+enum err auditor_recompute(struct auditor *a, const struct store_total *total, struct sums *out)
+    MUST_CHECK;
+
+/* ---- auditor_ledger.c ---- */
+enum err auditor_step_chains(struct auditor *a) MUST_CHECK;
+enum err auditor_step_ledger(struct auditor *a) MUST_CHECK;
+void auditor_ledger_init(struct auditor *a);
+void auditor_ledger_deinit(struct auditor *a);
+/* The own cell with that key as the ledger has it, once the walk is over. */
+enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key,
+                             struct store_cell *out) MUST_CHECK;
+
+#endif
