@@ -289,6 +289,7 @@ static enum err measure(const struct rows *rows, const char *folder, int count, 
         TRY(file_open(&files[i], folder, i, msg));
     }
     double began = seconds();
+    clock_t began_cpu = clock();
     for (size_t from = 0; from < rows->count; from += batch) {
         size_t to = rows->count - from < batch ? rows->count : from + batch;
         for (int i = 0; i < count; i++) {
@@ -296,9 +297,10 @@ static enum err measure(const struct rows *rows, const char *folder, int count, 
         }
     }
     double took = seconds() - began;
-    (void)printf("{\"rows\":%zu,\"batch\":%zu,\"files\":%d,\"seconds\":%.4f,\"rows_per_s\":%.0f,"
-                 "\"totals\":[",
-                 rows->count, batch, count, took, (double)rows->count / took);
+    double worked = (double)(clock() - began_cpu) / CLOCKS_PER_SEC;
+    (void)printf("{\"rows\":%zu,\"batch\":%zu,\"files\":%d,\"seconds\":%.4f,\"cpu_s\":%.4f,"
+                 "\"rows_per_s\":%.0f,\"totals\":[",
+                 rows->count, batch, count, took, worked, (double)rows->count / took);
     print_totals(&files[count - 1], rows);
     (void)printf("]}\n");
     for (int i = 0; i < count; i++) {
