@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
 #include "net/join.h"
@@ -16,16 +17,10 @@ struct join {
     struct home *home;
     struct config_node config;
     struct token token;
-    struct buf node_request;
-    struct buf ca_request;
+    struct certify_request request;
     const struct msg_joined *joined;
     char unit[CODE_MAX_BYTES + 1];
 };
-
-static struct bytes view(const struct buf *buf)
-{
-    return (struct bytes){.data = buf->data, .len = buf->len};
-}
 
 /* The proof binds the secret to this TLS session and to both keys. */
 static enum err fill(void *ctx, const struct hash *exporter, struct msg_join *message,
@@ -33,26 +28,16 @@ static enum err fill(void *ctx, const struct hash *exporter, struct msg_join *me
 {
     struct join *join = ctx;
     struct buf said;
-    buf_clear(&join->node_request);
-    buf_clear(&join->ca_request);
-    TRY(pki_request(join->home->node_key, &join->node_request, msg));
-    TRY(pki_request(join->home->ca_key, &join->ca_request, msg));
+    *message = (struct msg_join){.invite = join->token.invite, .address = join->config.listen};
+    TRY(certify_ask(join->home, &join->request, message, msg));
     buf_init(&said, FRAME_MAX_BYTES);
     buf_put_hash(&said, exporter);
-    buf_put(&said, join->node_request.data, join->node_request.len);
-    buf_put(&said, join->ca_request.data, join->ca_request.len);
+    buf_put(&said, message->node_request.data, message->node_request.len);
+    buf_put(&said, message->ca_request.data, message->ca_request.len);
     bool failed = said.failed;
-    struct hash proof = hmac_sha256(join->token.secret, SECRET_BYTES, said.data, said.len);
+    message->proof = hmac_sha256(join->token.secret, SECRET_BYTES, said.data, said.len);
     buf_deinit(&said);
-    if (failed) {
-        return err_fail(msg, ERR_NO_MEMORY, "no memory");
-    }
-    *message = (struct msg_join){.invite = join->token.invite,
-                                 .proof = proof,
-                                 .node_request = view(&join->node_request),
-                                 .ca_request = view(&join->ca_request),
-                                 .address = join->config.listen};
-    return ERR_OK;
+    return failed ? err_fail(msg, ERR_NO_MEMORY, "no memory") : ERR_OK;
 }
 
 static enum err make(void *ctx, struct store *store, struct errmsg *msg)
@@ -62,34 +47,11 @@ static enum err make(void *ctx, struct store *store, struct errmsg *msg)
     return node_make_child(store, join->joined, &key, msg);
 }
 
-/* Chains first: they must fit the keys and lead to the root that the token names. */
-static enum err check_chains(const struct join *join, const struct msg_joined *joined,
-                             struct errmsg *msg)
-{
-    struct hash root;
-    struct hash key;
-    struct hash want = pki_key_public(join->home->node_key);
-    TRY(pki_chain_root(joined->node_chain, &root, NULL, msg));
-    TRY(pki_chain_key(joined->node_chain, &key, msg));
-    if (!hash_equal(&root, &join->token.root) || !hash_equal(&key, &want)) {
-        return err_fail(msg, ERR_PROTOCOL, "the parent sent certificates that are not this node's");
-    }
-    TRY(pki_chain_root(joined->ca_chain, &root, NULL, msg));
-    TRY(pki_chain_key(joined->ca_chain, &key, msg));
-    want = pki_key_public(join->home->ca_key);
-    if (!hash_equal(&root, &join->token.root) || !hash_equal(&key, &want)) {
-        return err_fail(msg, ERR_PROTOCOL, "the parent sent certificates that are not this node's");
-    }
-    return id_equal(&joined->tree, &join->token.tree)
-               ? ERR_OK
-               : err_fail(msg, ERR_PROTOCOL, "the parent belongs to another tree");
-}
-
 static enum err take_answer(void *ctx, const struct msg_joined *joined, struct errmsg *msg)
 {
     struct join *join = ctx;
     struct home *home = join->home;
-    TRY(check_chains(join, joined, msg));
+    TRY(certify_check(home, &join->token.root, &join->token.tree, joined, msg));
     buf_put(&home->node_chain, joined->node_chain.data, joined->node_chain.len);
     buf_put(&home->ca_chain, joined->ca_chain.data, joined->ca_chain.len);
     if (home->node_chain.failed || home->ca_chain.failed) {
@@ -154,12 +116,10 @@ int cmd_join(int argc, char **argv)
     struct home home;
     struct join join = {.home = &home};
     home_init(&home);
-    buf_init(&join.node_request, PKI_FILE_MAX_BYTES);
-    buf_init(&join.ca_request, PKI_FILE_MAX_BYTES);
+    certify_request_init(&join.request);
     enum err err = command_options(argc, argv, options, OPTION_COUNT, &word, &msg);
     err = err == ERR_OK ? run(&join, options, word, &msg) : err;
-    buf_deinit(&join.node_request);
-    buf_deinit(&join.ca_request);
+    certify_request_deinit(&join.request);
     home_deinit(&home);
     if (err != ERR_OK) {
         return command_fail(err, &msg);

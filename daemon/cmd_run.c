@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
 #include "net/server.h"
@@ -28,8 +29,12 @@ struct daemon {
     struct node *node;
     struct server *server;
     struct reader readers[READERS_MAX];
-    struct hash root;     /* fingerprint, for invitations */
+    struct hash root; /* fingerprint, for invitations */
+    struct id tree;
+    struct id id;         /* of the node */
     struct buf chains[2]; /* of the last node that joined */
+    struct buf fresh[2];  /* own new certificates, until they are in force: node's, CA's */
+    struct wall fresh_at;
 };
 
 static struct bytes view(const struct buf *buf)
@@ -81,13 +86,12 @@ static enum err request_keys(void *ctx, const struct msg_join *join, struct node
     return pki_request_key(join->ca_request, &joiner->ca_key, msg);
 }
 
-static enum err issue(void *ctx, const struct msg_join *join, struct msg_joined *joined,
-                      struct errmsg *msg)
+static enum err issue(void *ctx, const struct msg_join *join, struct wall now,
+                      struct msg_joined *joined, struct errmsg *msg)
 {
     struct daemon *daemon = ctx;
     static const enum pki_role ROLES[] = {PKI_NODE, PKI_NODE_CA};
     struct bytes requests[] = {join->node_request, join->ca_request};
-    struct wall now = clock_read().wall;
     for (int i = 0; i < 2; i++) {
         struct pki_subject subject = {.role = ROLES[i], .tree = joined->tree, .node = joined->node};
         buf_clear(&daemon->chains[i]);
@@ -97,6 +101,42 @@ static enum err issue(void *ctx, const struct msg_join *join, struct msg_joined 
     }
     joined->node_chain = view(&daemon->chains[0]);
     joined->ca_chain = view(&daemon->chains[1]);
+    return ERR_OK;
+}
+
+static bool certificates_age(void *ctx, struct wall now)
+{
+    const struct daemon *daemon = ctx;
+    return certify_ages(&daemon->home, now);
+}
+
+/* In a worker's thread: `home` and `root` do not change but in `renewed`, which comes after. */
+static enum err renew(void *ctx, const struct server_parent *parent, struct wall now,
+                      int64_t *ahead_ms, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    struct certify_renewal renewal = {.home = &daemon->home,
+                                      .root = &daemon->root,
+                                      .tree = &daemon->tree,
+                                      .node = &daemon->id,
+                                      .parent = parent,
+                                      .now = now,
+                                      .node_chain = &daemon->fresh[0],
+                                      .ca_chain = &daemon->fresh[1]};
+    buf_clear(&daemon->fresh[0]);
+    buf_clear(&daemon->fresh[1]);
+    daemon->fresh_at = now;
+    TRY(certify_renew(&renewal, msg));
+    *ahead_ms = renewal.ahead_ms;
+    return ERR_OK;
+}
+
+static enum err renewed(void *ctx, struct bytes *chain, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    TRY(home_renew(&daemon->home, &daemon->tree, &daemon->fresh[0], &daemon->fresh[1],
+                   daemon->fresh_at, msg));
+    *chain = view(&daemon->home.node_chain);
     return ERR_OK;
 }
 
@@ -169,6 +209,8 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
     struct node_env env = home_env(&daemon->home);
     TRY(node_open(daemon->store, &env, clock_read(), &daemon->node, msg));
     apply_config(daemon);
+    daemon->tree = node_identity(daemon->node)->tree;
+    daemon->id = node_identity(daemon->node)->node;
     return ERR_OK;
 }
 
@@ -189,6 +231,9 @@ static enum err serve(struct daemon *daemon, struct errmsg *msg)
                                    .close_reader = close_reader,
                                    .request_keys = request_keys,
                                    .issue = issue,
+                                   .certificates_age = certificates_age,
+                                   .renew = renew,
+                                   .renewed = renewed,
                                    .reload = on_reload,
                                    .ready = on_ready,
                                    .alive = on_alive};
@@ -202,6 +247,8 @@ static enum err run(const char *dir, struct errmsg *msg)
     home_init(&daemon.home);
     buf_init(&daemon.chains[0], PKI_FILE_MAX_BYTES);
     buf_init(&daemon.chains[1], PKI_FILE_MAX_BYTES);
+    buf_init(&daemon.fresh[0], PKI_FILE_MAX_BYTES);
+    buf_init(&daemon.fresh[1], PKI_FILE_MAX_BYTES);
     enum err err = open_all(&daemon, dir, msg);
     err = err == ERR_OK ? serve(&daemon, msg) : err;
     if (err == ERR_IO && daemon.server != NULL) {
@@ -218,6 +265,8 @@ static enum err run(const char *dir, struct errmsg *msg)
     }
     buf_deinit(&daemon.chains[0]);
     buf_deinit(&daemon.chains[1]);
+    buf_deinit(&daemon.fresh[0]);
+    buf_deinit(&daemon.fresh[1]);
     home_deinit(&daemon.home);
     return err;
 }
@@ -229,7 +278,7 @@ static void tune_memory(void)
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES);
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-    (void)setenv("UV_THREADPOOL_SIZE", "3", 1); /* two queries and a name to resolve */
+    (void)setenv("UV_THREADPOOL_SIZE", "4", 1); /* two queries, a name to resolve, a renewal */
 }
 
 int cmd_run(int argc, char **argv)

@@ -137,28 +137,75 @@ static enum err save_file(const struct home *home, const char *file, const struc
     return file_write(home_path(home, file, path), view(content), PUBLIC_MODE, msg);
 }
 
-/* For `tally --node`, from this machine or another. */
+/* For `tally --node`, from this machine or another: a certificate of the own CA for that key. */
+static enum err certify_admin(const struct home *home, const struct id *tree,
+                              const struct pki_key *key, struct wall now, struct errmsg *msg)
+{
+    struct buf chain;
+    struct pki_subject subject = {.role = PKI_CLIENT,
+                                  .tree = *tree,
+                                  .client_name = "admin",
+                                  .client_role = "admin",
+                                  .key = pki_key_public(key)};
+    buf_init(&chain, PKI_FILE_MAX_BYTES);
+    enum err err = pki_issue(home->ca_key, view(&home->ca_chain), &subject, now, &chain, msg);
+    err = err == ERR_OK ? save_file(home, PKI_ADMIN_CHAIN, &chain, msg) : err;
+    buf_deinit(&chain);
+    return err;
+}
+
 static enum err make_admin(const struct home *home, const struct id *tree, struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
     struct pki_key *key = NULL;
-    struct buf chain;
-    buf_init(&chain, PKI_FILE_MAX_BYTES);
-    enum err err = pki_key_generate(&key, msg);
-    if (err == ERR_OK) {
-        struct pki_subject subject = {.role = PKI_CLIENT,
-                                      .tree = *tree,
-                                      .client_name = "admin",
-                                      .client_role = "admin",
-                                      .key = pki_key_public(key)};
-        err = pki_issue(home->ca_key, view(&home->ca_chain), &subject, clock_read().wall, &chain,
-                        msg);
-    }
-    err = err == ERR_OK ? pki_key_save(key, home_path(home, PKI_ADMIN_KEY, path), msg) : err;
-    err = err == ERR_OK ? save_file(home, PKI_ADMIN_CHAIN, &chain, msg) : err;
+    TRY(pki_key_generate(&key, msg));
+    enum err err = pki_key_save(key, home_path(home, PKI_ADMIN_KEY, path), msg);
+    err = err == ERR_OK ? certify_admin(home, tree, key, clock_read().wall, msg) : err;
     pki_key_free(key);
-    buf_deinit(&chain);
     return err;
+}
+
+bool home_admin_ages(const struct home *home, struct wall now)
+{
+    char path[HOME_PATH_BYTES];
+    struct buf chain;
+    struct errmsg why;
+    buf_init(&chain, PKI_FILE_MAX_BYTES);
+    /* Somebody may have moved the files to another machine: then nothing here grows old. */
+    bool ages = file_read(home_path(home, PKI_ADMIN_CHAIN, path), &chain, &why) == ERR_OK &&
+                pki_chain_ages(view(&chain), now);
+    buf_deinit(&chain);
+    return ages;
+}
+
+/* The admin's key stays; without it there is nothing to certify. */
+static enum err renew_admin(const struct home *home, const struct id *tree, struct wall now,
+                            struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    struct pki_key *key = NULL;
+    if (access(home_path(home, PKI_ADMIN_KEY, path), F_OK) != 0) {
+        return ERR_OK;
+    }
+    TRY(pki_key_load(path, &key, msg));
+    enum err err = certify_admin(home, tree, key, now, msg);
+    pki_key_free(key);
+    return err;
+}
+
+enum err home_renew(struct home *home, const struct id *tree, const struct buf *node_chain,
+                    const struct buf *ca_chain, struct wall now, struct errmsg *msg)
+{
+    TRY(save_file(home, PKI_CA_CHAIN, ca_chain, msg));
+    TRY(save_file(home, PKI_NODE_CHAIN, node_chain, msg));
+    buf_clear(&home->ca_chain);
+    buf_clear(&home->node_chain);
+    buf_put(&home->ca_chain, ca_chain->data, ca_chain->len);
+    buf_put(&home->node_chain, node_chain->data, node_chain->len);
+    if (home->ca_chain.failed || home->node_chain.failed) {
+        return err_fail(msg, ERR_NO_MEMORY, "no memory");
+    }
+    return renew_admin(home, tree, now, msg);
 }
 
 enum err home_save(struct home *home, const struct id *tree, const struct config_node *config,

@@ -44,6 +44,13 @@ enum err home_make_keys(struct home *home, struct errmsg *msg) MUST_CHECK;
 enum err home_save(struct home *home, const struct id *tree, const struct config_node *config,
                    struct errmsg *msg) MUST_CHECK;
 
+/* Puts new chains into force and saves them, with a new certificate for the admin client's key. */
+enum err home_renew(struct home *home, const struct id *tree, const struct buf *node_chain,
+                    const struct buf *ca_chain, struct wall now, struct errmsg *msg) MUST_CHECK;
+
+/* Whether the admin client's certificate is past two thirds of its life. */
+bool home_admin_ages(const struct home *home, struct wall now);
+
 /* A new database that `make` fills; it gets its name when it is whole, so that half a node is none.
  */
 enum err home_make_database(const struct home *home,

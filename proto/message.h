@@ -284,6 +284,8 @@ struct msg_ping {
 
 /* ---- join ---- */
 
+/* Also the request of a renewal, without invite and proof: the connection's certificate says who it
+ * is, and its times are not looked at. */
 struct msg_join {
     struct id invite;
     struct hash proof; /* HMAC-SHA-256(secret, TLS exporter ‖ node request ‖ ca request) */
@@ -308,6 +310,7 @@ struct msg_joined {
     struct bytes ca_chain;   /* PEM: its CA certificate, then the issuing CAs up to the root's */
     const struct ancestor *ancestors; /* the parent first */
     size_t ancestor_count;
+    struct wall now; /* the parent's clock */
 };
 
 /* ---- client requests ---- */

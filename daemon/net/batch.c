@@ -55,6 +55,9 @@ static void tell_node(struct server *server, struct event *event)
     case EVENT_JOIN:
         node_on_join(node, event->peer, &event->message.u.join, &event->joiner);
         break;
+    case EVENT_RENEW:
+        node_on_renew(node, event->peer, &event->node, &event->joiner.node_key);
+        break;
     case EVENT_CHILD:
         node_on_downlink(node, event->peer, &event->node, &event->joiner.node_key, event->text);
         break;
@@ -79,12 +82,13 @@ static void tell_node(struct server *server, struct event *event)
     }
 }
 
-/* Certifies a joiner and tells it everything, in one message. */
+/* Certifies who joins or renews, and tells it everything, in one message. */
 static void issue(struct server *server, struct peer *peer, const struct effect *effect,
                   const struct event *events)
 {
     const struct event *event = events;
-    while (event != NULL && !(event->type == EVENT_JOIN && event->peer == effect->link)) {
+    while (event != NULL && !((event->type == EVENT_JOIN || event->type == EVENT_RENEW) &&
+                              event->peer == effect->link)) {
         event = event->next;
     }
     if (event == NULL) {
@@ -94,7 +98,8 @@ static void issue(struct server *server, struct peer *peer, const struct effect 
     struct msg_joined *joined = &message.u.joined;
     struct errmsg why = {{0}};
     *joined = *effect->joined;
-    enum err err = server->config.issue(server->config.ctx, &event->message.u.join, joined, &why);
+    enum err err = server->config.issue(server->config.ctx, &event->message.u.join,
+                                        renew_now(server), joined, &why);
     if (err != ERR_OK) {
         log_line(LOG_LEVEL_ERROR, "join=failed peer=%s text=\"%s\"", peer->address, why.text);
         *joined = (struct msg_joined){

@@ -1,5 +1,6 @@
-/* 1. Bytes come from libuv into one buffer that all connections of the loop share; TLS takes them,
- * plaintext goes to the frames, whole frames are decoded into an arena and handed to the owner.
+/* 1. Bytes come from libuv into one buffer that all connections of the thread share; TLS takes
+ * them, plaintext goes to the frames, whole frames are decoded into an arena and handed to the
+ * owner.
  * 2. Out: message, codec, (TLS), one copy owned by the write request.
  *
  * Ends: the peer closes; a deadline (handshake, stalled writing, flushing at the end); an error of
@@ -19,8 +20,8 @@ struct write_request {
     char data[];
 };
 
-static char shared_in[CHUNK_BYTES];
-static char shared_plain[CHUNK_BYTES];
+static _Thread_local char shared_in[CHUNK_BYTES];
+static _Thread_local char shared_plain[CHUNK_BYTES];
 
 static void on_handle_closed(uv_handle_t *handle)
 {
@@ -188,6 +189,7 @@ static bool take_frames(struct conn *conn)
             conn_abort(conn, "protocol");
             return false;
         }
+        conn->heard = true;
         conn->owner->message(conn->owner->ctx, conn, &message, &arena);
     }
     return !conn->dead;

@@ -48,6 +48,7 @@ struct conn {
     bool dead;
     bool reading;
     bool paused;
+    bool heard; /* a whole message came */
     struct tls *tls;
     struct frames *frames;
     struct codec *codec;

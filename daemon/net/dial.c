@@ -62,6 +62,7 @@ static void on_connected(uv_connect_t *connect, int status)
         conn_abort(dial->peer->conn, "no memory");
         return;
     }
+    tls_verify_at(tls, renew_now(server));
     conn_start(dial->peer->conn, tls);
 }
 
@@ -164,12 +165,24 @@ void dial_closed(struct server *server, const struct peer *peer, const char *why
     if (server->stopping) {
         return;
     }
+    if (peer->conn->tls != NULL && !peer->conn->heard) {
+        renew_after_silence(server);
+    }
     if (!peer->told) {
         failed(server, why);
         return;
     }
     dial->failures = held ? 0 : dial->failures;
     again(server);
+}
+
+void dial_soon(struct server *server)
+{
+    struct dial *dial = &server->dial;
+    dial->failures = 0;
+    if (uv_is_active((uv_handle_t *)&dial->timer) && !dial->connecting) {
+        (void)uv_timer_start(&dial->timer, on_timer, 0, 0);
+    }
 }
 
 void dial_stop(struct server *server)

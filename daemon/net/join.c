@@ -8,9 +8,12 @@
 #include "net/conn.h"
 #include "proto/address.h"
 
+enum { LOOK_MS = 200 };
+
 /* One attempt, at one address. */
 struct attempt {
     const struct net_join *join;
+    uint64_t deadline; /* loop time */
     uv_loop_t loop;
     uv_timer_t timer;
     uv_connect_t connect;
@@ -33,7 +36,11 @@ static void fail(struct attempt *attempt, enum err err, const char *text)
 static bool on_opened(void *ctx, struct conn *conn, const struct tls_peer *peer)
 {
     struct attempt *attempt = ctx;
-    (void)peer;
+    const struct net_renewal *renewal = attempt->join->renewal;
+    if (renewal != NULL && !hash_equal(&peer->key, &renewal->parent_key)) {
+        fail(attempt, ERR_AUTH, "who answers there has another key than the office above");
+        return false;
+    }
     attempt->trusted = true;
     struct hash exporter;
     struct message message = {.type = MESSAGE_JOIN};
@@ -89,7 +96,8 @@ static void on_connected(uv_connect_t *connect, int status)
     if (attempt->conn == NULL || attempt->conn->dead) {
         return;
     }
-    struct tls *tls = status == 0 ? tls_connect_new(attempt->tls, TLS_JOIN) : NULL;
+    enum tls_purpose purpose = attempt->join->renewal != NULL ? TLS_RENEW : TLS_JOIN;
+    struct tls *tls = status == 0 ? tls_connect_new(attempt->tls, purpose) : NULL;
     if (tls == NULL) {
         fail(attempt, ERR_UNREACHABLE, status == 0 ? "no memory" : uv_strerror(status));
         conn_abort(attempt->conn, "not connected");
@@ -101,7 +109,15 @@ static void on_connected(uv_connect_t *connect, int status)
 static void on_timer(uv_timer_t *timer)
 {
     struct attempt *attempt = timer->data;
-    fail(attempt, ERR_UNREACHABLE, "no answer within thirty seconds");
+    const struct net_renewal *renewal = attempt->join->renewal;
+    if (renewal != NULL && __atomic_load_n(renewal->stop, __ATOMIC_RELAXED)) {
+        fail(attempt, ERR_CLOSED, "the process stops");
+        attempt->trusted = true; /* no other address is tried */
+    } else if (uv_now(&attempt->loop) >= attempt->deadline) {
+        fail(attempt, ERR_UNREACHABLE, "no answer within thirty seconds");
+    } else {
+        return;
+    }
     conn_abort(attempt->conn, "late");
 }
 
@@ -131,7 +147,8 @@ static enum err start(struct attempt *attempt, const char *address)
     (void)uv_timer_init(&attempt->loop, &attempt->timer);
     attempt->timer.data = attempt;
     attempt->connect.data = attempt;
-    (void)uv_timer_start(&attempt->timer, on_timer, JOIN_ANSWER_MS, 0);
+    attempt->deadline = uv_now(&attempt->loop) + JOIN_ANSWER_MS;
+    (void)uv_timer_start(&attempt->timer, on_timer, LOOK_MS, LOOK_MS);
     code = uv_tcp_connect(&attempt->connect, &attempt->conn->u.tcp, found->ai_addr, on_connected);
     freeaddrinfo(found);
     if (code != 0) {
@@ -153,18 +170,30 @@ static enum err try_address(struct attempt *attempt, const char *address, struct
     return err == ERR_OK ? ERR_OK : err_fail(msg, err, "%s", attempt->why.text);
 }
 
+static enum err make_context(const struct net_join *join, struct tls_context **out,
+                             struct errmsg *msg)
+{
+    const struct net_renewal *renewal = join->renewal;
+    return renewal == NULL
+               ? tls_join_context(&join->token->root, out, msg)
+               : tls_client_context(renewal->chain, renewal->key, renewal->root, out, msg);
+}
+
 enum err net_join(const struct net_join *join, struct errmsg *msg)
 {
     struct tls_context *tls = NULL;
-    TRY(tls_join_context(&join->token->root, &tls, msg));
-    enum err err = err_fail(msg, ERR_UNREACHABLE, "the token names no address");
-    for (size_t i = 0; i < join->token->address_count; i++) {
+    bool renews = join->renewal != NULL;
+    size_t count = renews ? join->renewal->address_count : join->token->address_count;
+    TRY(make_context(join, &tls, msg));
+    enum err err = err_fail(msg, ERR_UNREACHABLE, "no address of the office above is known");
+    for (size_t i = 0; i < count; i++) {
         struct attempt attempt = {.join = join, .tls = tls};
-        err = try_address(&attempt, join->token->addresses[i], msg);
+        const char *address = renews ? join->renewal->addresses[i] : join->token->addresses[i];
+        err = try_address(&attempt, address, msg);
         if (err == ERR_OK || attempt.trusted) {
             break;
         }
-        (void)err_prefix(msg, err, "the office above, at %s", join->token->addresses[i]);
+        (void)err_prefix(msg, err, "the office above, at %s", address);
     }
     tls_context_free(tls);
     return err;

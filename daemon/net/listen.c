@@ -67,6 +67,7 @@ static void accept_one(struct server *server, uv_stream_t *listener, bool local)
             conn_abort(peer->conn, "no memory");
             return;
         }
+        tls_verify_at(tls, renew_now(server));
     }
     conn_start(peer->conn, tls);
 }

@@ -179,6 +179,10 @@ static const char *know(struct peer *peer, const struct tls_peer *certificate)
     if (!same_tree(server, certificate)) {
         return "its certificate is of another tree";
     }
+    if (!peer->dialled && certificate->purpose == TLS_RENEW) {
+        peer->kind = PEER_RENEWER;
+        return know_child(peer, certificate);
+    }
     if (peer->dialled) {
         peer->kind = PEER_PARENT;
         return know_parent(peer, certificate);
@@ -302,9 +306,16 @@ static void take_join(struct peer *peer, const struct message *message, struct a
     event->arena = *arena;
     event->joiner.exporter = peer->exporter;
     event->joiner.address = peer->address;
+    event->node = peer->node;
     struct errmsg why = {{0}};
     enum err err = server->config.request_keys(server->config.ctx, &event->message.u.join,
                                                &event->joiner, &why);
+    if (err == ERR_OK && peer->kind == PEER_RENEWER) {
+        event->type = EVENT_RENEW;
+        err = hash_equal(&event->joiner.node_key, &peer->key)
+                  ? ERR_OK
+                  : err_fail(&why, ERR_REFUSED, "a renewal asks for the key that the node has");
+    }
     if (err != ERR_OK) {
         refuse_join(peer, why.text);
         arena_reset(&event->arena);
@@ -335,7 +346,8 @@ static void on_message(void *ctx, struct conn *conn, struct message *message, st
     bool link_message = message->type >= MESSAGE_HELLO && message->type <= MESSAGE_PING;
     if (peer->kind == PEER_CLIENT && message->type == MESSAGE_REQUEST) {
         take_request(peer, message, arena);
-    } else if (peer->kind == PEER_JOINER && message->type == MESSAGE_JOIN) {
+    } else if ((peer->kind == PEER_JOINER || peer->kind == PEER_RENEWER) &&
+               message->type == MESSAGE_JOIN) {
         take_join(peer, message, arena);
     } else if (link && link_message) {
         take_link_message(peer, message, arena);

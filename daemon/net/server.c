@@ -52,7 +52,7 @@ static void close_handles(struct server *server)
 static void stop_if_drained(struct server *server)
 {
     if (server->stopping && server->peers.count == 0 && workers_idle(server) &&
-        !server->dial.resolving) {
+        !server->dial.resolving && !server->renewal.running) {
         uv_stop(&server->loop);
     }
 }
@@ -74,6 +74,7 @@ static void stop(struct server *server)
     close_handle(server, (uv_handle_t *)&server->tcp);
     close_handle(server, (uv_handle_t *)&server->pipe);
     dial_stop(server);
+    renew_stop(server);
     workers_stop(server);
     peers_close_all(server, "the process stops");
     (void)uv_timer_start(&server->drain, on_drain_over, DRAIN_MS, 0);
@@ -107,6 +108,7 @@ static void on_tick(uv_timer_t *timer)
     if (uv_now(&server->loop) - server->alive_at >= ALIVE_MS) {
         server->alive_at = uv_now(&server->loop);
         server->config.alive(server->config.ctx);
+        renew_tick(server);
     }
 }
 
@@ -179,6 +181,7 @@ enum err server_new(const struct server_config *config, struct server **out, str
     init_handles(server);
     workers_init(server);
     dial_init(server);
+    renew_init(server);
     enum err err =
         tls_server_context(config->chain, config->key, config->root, &server->accepting, msg);
     err = err == ERR_OK
@@ -210,6 +213,7 @@ void server_free(struct server *server)
     }
     server->stopping = true;
     dial_stop(server);
+    renew_stop(server);
     workers_stop(server);
     size_t at = 0;
     const void *key;

@@ -9,6 +9,15 @@
 
 struct server;
 
+/* The parent of a node that renews its certificates; copies. */
+struct server_parent {
+    bool none; /* the node is the root */
+    struct hash key;
+    char addresses[ADDRESSES_MAX][ADDRESS_MAX_BYTES + 1];
+    size_t address_count;
+    bool stop; /* set atomically when the process stops */
+};
+
 /* What the server needs from outside. All pointers live as long as the server. */
 struct server_config {
     struct node *node;
@@ -27,9 +36,17 @@ struct server_config {
     /* Checks a join's requests and gives their keys. */
     enum err (*request_keys)(void *ctx, const struct msg_join *join, struct node_joiner *joiner,
                              struct errmsg *msg);
-    /* Certifies: fills the chains of `joined` (owned by ctx until the next call). */
-    enum err (*issue)(void *ctx, const struct msg_join *join, struct msg_joined *joined,
-                      struct errmsg *msg);
+    /* Certifies as of `now`: fills the chains of `joined` (owned by ctx until the next call). */
+    enum err (*issue)(void *ctx, const struct msg_join *join, struct wall now,
+                      struct msg_joined *joined, struct errmsg *msg);
+    /* Whether own certificates are past two thirds of their life. */
+    bool (*certificates_age)(void *ctx, struct wall now);
+    /* Gets new ones, from the parent or, at the root, from the own CA, and keeps them aside; says
+     * how far the parent's clock is ahead. Called in a worker's thread, one at a time. */
+    enum err (*renew)(void *ctx, const struct server_parent *parent, struct wall now,
+                      int64_t *ahead_ms, struct errmsg *msg);
+    /* Puts those into force, in the loop's thread; gives the new chain. */
+    enum err (*renewed)(void *ctx, struct bytes *chain, struct errmsg *msg);
     /* SIGHUP, readiness after listening, the end. */
     void (*reload)(void *ctx);
     void (*ready)(void *ctx);

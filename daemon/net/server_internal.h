@@ -30,11 +30,21 @@ enum {
     DIAL_TIMEOUT_MS = 10000,
     DIAL_STABLE_MS = 5000, /* a link that held for so long starts the delays anew */
     DRAIN_MS = 6000,
+    RENEW_FIRST_MS = 1000,       /* from the start to the first look at the own certificates */
+    RENEW_LOOK_MS = 3600 * 1000, /* between two looks */
+    RENEW_AGAIN_MS = 20 * 1000,  /* between two renewals because links do not come about */
     BACKLOG = 512,
     PEER_ADDRESS_BYTES = 80,
 };
 
-enum peer_kind { PEER_STRANGER = 1, PEER_CLIENT, PEER_CHILD, PEER_JOINER, PEER_PARENT };
+enum peer_kind {
+    PEER_STRANGER = 1,
+    PEER_CLIENT,
+    PEER_CHILD,
+    PEER_JOINER,
+    PEER_RENEWER, /* a child that wants new certificates */
+    PEER_PARENT
+};
 
 struct peer {
     struct server *server;
@@ -58,6 +68,7 @@ enum event_type {
     EVENT_MESSAGE = 1,
     EVENT_REQUEST,
     EVENT_JOIN,
+    EVENT_RENEW,
     EVENT_CHILD,
     EVENT_PARENT,
     EVENT_LINK_DOWN,
@@ -104,6 +115,19 @@ struct dial {
     char why[ERRMSG_MAX_BYTES];
 };
 
+/* Own certificates: new ones come from a worker's thread. */
+struct renewal {
+    uv_work_t work;
+    bool running;
+    uint64_t look_at;  /* loop time */
+    uint64_t again_at; /* loop time before which no broken link makes another one */
+    struct server_parent parent;
+    struct wall now;
+    int64_t ahead_ms;
+    enum err err;
+    struct errmsg why;
+};
+
 struct server {
     struct server_config config;
     uv_loop_t loop;
@@ -131,6 +155,8 @@ struct server {
     bool paused; /* somebody is */
     struct workers workers;
     struct dial dial;
+    struct renewal renewal;
+    int64_t ahead_ms; /* the parent's clock, when certificates last came from it */
     uint64_t alive_at;
     bool stopping;
     enum err failed;
@@ -181,5 +207,19 @@ void dial_init(struct server *server);
 void dial_linked(struct server *server);
 void dial_closed(struct server *server, const struct peer *peer, const char *why);
 void dial_stop(struct server *server);
+/* What kept links from coming about may be gone: dials at once. */
+void dial_soon(struct server *server);
+
+/* ---- renew.c ---- */
+
+void renew_init(struct server *server);
+/* From time to time: looks whether the certificates grow old. */
+void renew_tick(struct server *server);
+/* A connection to the parent ended before anything was heard on it: perhaps a certificate has
+ * expired, or a clock is wrong. */
+void renew_after_silence(struct server *server);
+void renew_stop(struct server *server);
+/* This machine's clock, put right by what is known of the parent's. */
+struct wall renew_now(const struct server *server);
 
 #endif

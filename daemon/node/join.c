@@ -1,8 +1,8 @@
-/* Joining, at the parent: a stranger shows that it knows the secret of an invitation, bound to its
- * TLS session, and is given a place: a node id, an origin, a hosting act that raises the unit's
- * hosting number. The network side certifies its keys after the commit. The same key with the same
- * invitation again gets the same answer, so that a lost reply costs nothing; another key finds the
- * invitation used. */
+/* Joining and renewing, at the parent. Joining: a stranger shows that it knows the secret of an
+ * invitation, bound to its TLS session, and is given a place: a node id, an origin, a hosting act
+ * that raises the unit's hosting number. The network side certifies its keys after the commit. The
+ * same key with the same invitation again gets the same answer, so that a lost reply costs nothing;
+ * another key finds the invitation used. */
 #include <string.h>
 
 #include "base/sha256.h"
@@ -124,10 +124,39 @@ static enum err answer(struct node *node, uint64_t link, const struct store_host
                                   .hosting = hosting->number,
                                   .root_key = node->root_key,
                                   .ancestors = parent,
-                                  .ancestor_count = 1};
+                                  .ancestor_count = 1,
+                                  .now = node->now.wall};
     effect->joined = joined;
-    node_log(node, false, "join=accepted unit=%s", unit->code);
     return ERR_OK;
+}
+
+static void log_answer(struct node *node, const char *what, int64_t unit)
+{
+    const char *code;
+    node_log(node, false, "%s=accepted unit=%s", what,
+             node_text(node, unit, &code) == ERR_OK ? code : "?");
+}
+
+/* The table of children says who may have a certificate, as it says who may link. */
+void node_on_renew(struct node *node, uint64_t link, const struct id *node_id,
+                   const struct hash *key)
+{
+    struct store_hosting hosting;
+    enum err err = store_hosting_by_key(node->store, key, &hosting);
+    bool mine = err == ERR_OK && id_equal(&hosting.decider, &node->origin) &&
+                id_equal(&hosting.node, node_id);
+    if (mine && !hosting.revoked) {
+        err = answer(node, link, &hosting);
+        log_answer(node, "renewal", hosting.unit);
+    } else if (err == ERR_OK || err == ERR_NOT_FOUND) {
+        err = ERR_OK;
+        refuse_join(node, link,
+                    "this office has no node with that key below it; join with an invitation of "
+                    "this office");
+    }
+    if (err != ERR_OK) {
+        node_fail(node, err, "renewal");
+    }
 }
 
 void node_on_join(struct node *node, uint64_t link, const struct msg_join *join,
@@ -155,5 +184,7 @@ void node_on_join(struct node *node, uint64_t link, const struct msg_join *join,
     err = err == ERR_OK ? answer(node, link, &hosting) : err;
     if (err != ERR_OK) {
         node_fail(node, err, "join");
+        return;
     }
+    log_answer(node, "join", hosting.unit);
 }

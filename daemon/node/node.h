@@ -41,7 +41,7 @@ enum effect_type {
     EFFECT_SEND = 1, /* message to link */
     EFFECT_CLOSE,    /* close link after what was sent; `text` says why */
     EFFECT_REPLY,    /* reply to client `link` */
-    EFFECT_ISSUE,    /* certify the joiner on `link` and send it `joined` (without its chains) */
+    EFFECT_ISSUE,    /* certify who asks on `link` and send it `joined` (without its chains) */
     EFFECT_LOG,      /* one line */
 };
 
@@ -122,6 +122,10 @@ struct node_joiner {
 };
 void node_on_join(struct node *node, uint64_t link, const struct msg_join *join,
                   const struct node_joiner *joiner);
+
+/* A node below, known by its certificate, asks for new ones. */
+void node_on_renew(struct node *node, uint64_t link, const struct id *node_id,
+                   const struct hash *key);
 
 /* A request that writes, waits, or asks for the node's own state. Queries go to node_query. */
 void node_on_request(struct node *node, const struct node_client *client,

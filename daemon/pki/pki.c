@@ -333,6 +333,25 @@ enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg)
     return ERR_OK;
 }
 
+bool pki_chain_ages(struct bytes chain, struct wall now)
+{
+    X509 *first = chain_certificate(chain, false);
+    time_t at = (time_t)(now.ms / 1000);
+    ASN1_TIME *is = ASN1_TIME_set(NULL, at);
+    int days = 0;
+    int seconds = 0;
+    int left_days = 0;
+    bool known = first != NULL && is != NULL &&
+                 ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(first),
+                                X509_get0_notAfter(first)) == 1 &&
+                 ASN1_TIME_diff(&left_days, &seconds, is, X509_get0_notAfter(first)) == 1;
+    bool begun = known && X509_cmp_time(X509_get0_notBefore(first), &at) < 0;
+    ASN1_TIME_free(is);
+    X509_free(first);
+    ERR_clear_error();
+    return !begun || left_days < days / 3;
+}
+
 /* ---- requests ---- */
 
 enum err pki_request(const struct pki_key *key, struct buf *out, struct errmsg *msg)

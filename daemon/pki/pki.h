@@ -71,4 +71,8 @@ enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf
                         struct errmsg *msg) MUST_CHECK;
 enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg) MUST_CHECK;
 
+/* Whether the first certificate of a PEM chain should be renewed at that time: it is past two
+ * thirds of its life, or its life has not begun (a clock was wrong), or it cannot be read. */
+bool pki_chain_ages(struct bytes chain, struct wall now);
+
 #endif

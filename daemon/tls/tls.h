@@ -7,10 +7,11 @@
 #define TALLY_TLS_H
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 /* What the connection is for; the ALPN protocol name says it on the wire. */
-enum tls_purpose { TLS_LINK = 1, TLS_CLIENT = 2, TLS_JOIN = 3 };
+enum tls_purpose { TLS_LINK = 1, TLS_CLIENT = 2, TLS_JOIN = 3, TLS_RENEW = 4 };
 
 enum { TLS_NAME_BYTES = 128, TLS_READ_CHUNK_BYTES = 16 * 1024 };
 
@@ -31,12 +32,14 @@ struct tls_context;
 struct tls;
 
 /* A server context: PEM chain (own certificate first, root last) and private key, and the root
- * certificate to trust (PEM). Accepts the three purposes; link and client connections without a
- * certificate that leads to the root fail the handshake, join connections need none. */
+ * certificate to trust (PEM). Accepts all purposes; link, client and renew connections without a
+ * certificate that leads to the root fail the handshake, join connections need none. On a renew
+ * connection neither side looks at the times of certificates: it is there for those that have
+ * expired, and for clocks that are wrong. */
 enum err tls_server_context(struct bytes chain, struct bytes key, struct bytes root,
                             struct tls_context **out, struct errmsg *msg) MUST_CHECK;
 
-/* A client context for link and client connections: as above. */
+/* A client context for link, client and renew connections: as above. */
 enum err tls_client_context(struct bytes chain, struct bytes key, struct bytes root,
                             struct tls_context **out, struct errmsg *msg) MUST_CHECK;
 
@@ -51,6 +54,10 @@ void tls_context_free(struct tls_context *context);
 struct tls *tls_accept_new(struct tls_context *context);
 struct tls *tls_connect_new(struct tls_context *context, enum tls_purpose purpose);
 void tls_free(struct tls *tls);
+
+/* The time at which the peer's certificates must be valid, instead of this machine's clock; before
+ * the handshake. */
+void tls_verify_at(struct tls *tls, struct wall now);
 
 /* Gives ciphertext from the network. ERR_AUTH when the peer's certificate is not accepted,
  * ERR_PROTOCOL for any other TLS failure, ERR_CLOSED after a clean close. An alert for the peer may

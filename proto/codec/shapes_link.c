@@ -244,7 +244,8 @@ static const struct field shape_joined_fields[] = {AS_ENUM(P, W, err, ERR_COUNT 
                                                    AS_BLOB(P, W, ca_chain, FRAME_MAX_BYTES),
                                                    AS_ARRAY(FIELD_MANY, P, W, ancestors,
                                                             ancestor_count, ancestors,
-                                                            ANCESTORS_MAX, &shape_ancestor)};
+                                                            ANCESTORS_MAX, &shape_ancestor),
+                                                   AS_WALL(P, W, now)};
 SHAPE(shape_joined, msg_joined, tally__joined__descriptor);
 #undef P
 #undef W
