@@ -294,7 +294,9 @@ static enum err check_rest(const struct catalogue *c, struct errmsg *msg)
         bool known =
             catalogue_measure(c, t->measure) != NULL || catalogue_indicator(c, t->measure) != NULL;
         TRY(check_code("target's unit", t->unit, msg));
-        TRY(decimal_check(t->value, msg));
+        if (decimal_check(t->value, msg) != ERR_OK) {
+            return err_prefix(msg, ERR_INVALID, "target of unit %s", t->unit);
+        }
         if (!known || (unsigned)t->period.frequency >= FREQUENCY_COUNT ||
             !period_index_valid(t->period.frequency, t->period.index)) {
             return err_fail(msg, ERR_INVALID, "target of unit %s: %s%s%s", t->unit,
