@@ -79,6 +79,58 @@ static inline struct message sample_welcome(void)
     return m;
 }
 
+static const struct entry sample_entries[] = {{SAMPLE_16(51),
+                                               7,
+                                               ENTRY_AMEND,
+                                               "436",
+                                               "fund",
+                                               "g=c",
+                                               -5,
+                                               -6,
+                                               8,
+                                               SAMPLE_16(52),
+                                               3,
+                                               "key",
+                                               "a\nb",
+                                               "lan",
+                                               {1690000000000},
+                                               {0}},
+                                              {SAMPLE_16(51),
+                                               8,
+                                               ENTRY_ACT,
+                                               "437",
+                                               "",
+                                               "",
+                                               0,
+                                               0,
+                                               0,
+                                               {{0}},
+                                               0,
+                                               "",
+                                               "",
+                                               "hoa",
+                                               {1690000000001},
+                                               SAMPLE_BYTES("act")},
+                                              {SAMPLE_16(53),
+                                               1,
+                                               ENTRY_RECORD,
+                                               "437",
+                                               "fund",
+                                               "",
+                                               1,
+                                               INT64_MAX,
+                                               0,
+                                               {{0}},
+                                               0,
+                                               "",
+                                               "",
+                                               "lan",
+                                               {-1},
+                                               {0}}};
+static const struct cell sample_cells[] = {
+    {SAMPLE_16(54), "436", "fund", "g=c", -9, INT64_MIN, 10, 11, 12, 13},
+    {SAMPLE_16(55), "437", "accounts", "", 24276, 14, INT64_MAX, 0, 0, 0}};
+
 static inline struct message sample_batch(void)
 {
     static const struct unit_edge EDGES[] = {{"42", DAY_NONE, 10}, {"43", 11, DAY_NONE}};
@@ -91,57 +143,6 @@ static inline struct message sample_batch(void)
     static const struct signed_heads SIGNED[] = {
         {{SAMPLE_16(43), sample_heads, 1}, {-44}, SAMPLE_32(45), {{46, 47}}}};
     static const struct digest DIGESTS[] = {{SAMPLE_16(48), SAMPLE_16(49), 50}};
-    static const struct entry ENTRIES[] = {{SAMPLE_16(51),
-                                            7,
-                                            ENTRY_AMEND,
-                                            "436",
-                                            "fund",
-                                            "g=c",
-                                            -5,
-                                            -6,
-                                            8,
-                                            SAMPLE_16(52),
-                                            3,
-                                            "key",
-                                            "a\nb",
-                                            "lan",
-                                            {1690000000000},
-                                            {0}},
-                                           {SAMPLE_16(51),
-                                            8,
-                                            ENTRY_ACT,
-                                            "437",
-                                            "",
-                                            "",
-                                            0,
-                                            0,
-                                            0,
-                                            {{0}},
-                                            0,
-                                            "",
-                                            "",
-                                            "hoa",
-                                            {1690000000001},
-                                            SAMPLE_BYTES("act")},
-                                           {SAMPLE_16(53),
-                                            1,
-                                            ENTRY_RECORD,
-                                            "437",
-                                            "fund",
-                                            "",
-                                            1,
-                                            INT64_MAX,
-                                            0,
-                                            {{0}},
-                                            0,
-                                            "",
-                                            "",
-                                            "lan",
-                                            {-1},
-                                            {0}}};
-    static const struct cell CELLS[] = {
-        {SAMPLE_16(54), "436", "fund", "g=c", -9, INT64_MIN, 10, 11, 12, 13},
-        {SAMPLE_16(55), "437", "accounts", "", 24276, 14, INT64_MAX, 0, 0, 0}};
     struct message m = {.type = MESSAGE_BATCH};
     m.u.batch = (struct msg_batch){.upto = sample_mark,
                                    .units = UNITS,
@@ -154,11 +155,11 @@ static inline struct message sample_batch(void)
                                    .opening_count = 1,
                                    .signed_heads = SIGNED,
                                    .signed_heads_count = 1,
-                                   .entries = ENTRIES,
+                                   .entries = sample_entries,
                                    .entry_count = 3,
                                    .heads = sample_origins,
                                    .heads_count = 1,
-                                   .cells = CELLS,
+                                   .cells = sample_cells,
                                    .cell_count = 2,
                                    .mark = true,
                                    .marked_at = {56},
@@ -305,28 +306,29 @@ static inline struct rep_total sample_total(void)
                               .row_count = 1};
 }
 
+static const struct log_row sample_log[] = {{{SAMPLE_16(113),
+                                              114,
+                                              ENTRY_VOID,
+                                              "436",
+                                              "fund",
+                                              "g=c",
+                                              -115,
+                                              -116,
+                                              117,
+                                              SAMPLE_16(118),
+                                              119,
+                                              "key",
+                                              "a\nb",
+                                              "lan",
+                                              {120},
+                                              {0}},
+                                             true,
+                                             9}};
+
 static inline struct msg_reply sample_reply(enum request_type type)
 {
     static const struct recorded_row RECORDED[] = {{SAMPLE_16(110), 111, true}};
     static const struct refused_line REFUSED[] = {{112, "unit 9 is not known"}};
-    static const struct log_row LOG[] = {{{SAMPLE_16(113),
-                                           114,
-                                           ENTRY_VOID,
-                                           "436",
-                                           "fund",
-                                           "g=c",
-                                           -115,
-                                           -116,
-                                           117,
-                                           SAMPLE_16(118),
-                                           119,
-                                           "key",
-                                           "a\nb",
-                                           "lan",
-                                           {120},
-                                           {0}},
-                                          true,
-                                          9}};
     static const struct tree_row TREE[] = {
         {"436", "Thạch Hà", "district", "42", true, true, LINK_FENCED, {121}, 122, DAY_NONE}};
     static const struct verify_count CHECKED[] = {{"totals", 123}};
@@ -343,7 +345,7 @@ static inline struct msg_reply sample_reply(enum request_type type)
         r.u.total = sample_total();
         break;
     case REQUEST_LOG:
-        r.u.log = (struct rep_log){LOG, 1};
+        r.u.log = (struct rep_log){sample_log, 1};
         break;
     case REQUEST_STATUS:
         r.u.status = sample_status();

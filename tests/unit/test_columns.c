@@ -55,7 +55,37 @@ struct columns {
     size_t seen;
 };
 
-/* One column shorter by a row, or absent. */
+static size_t element_size(const ProtobufCFieldDescriptor *field)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_SINT32:
+        return 4;
+    case PROTOBUF_C_TYPE_BYTES:
+        return sizeof(ProtobufCBinaryData);
+    default:
+        return 8;
+    }
+}
+
+/* One column longer by a row, which repeats the first one. */
+static enum err decode_longer(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+    size_t count = walk_count(message, field), size = element_size(field);
+    void **rows = walk_member(message, field), *was = *rows;
+    char *longer = malloc((count + 1) * size);
+    memcpy(longer, was, count * size);
+    memcpy(longer + count * size, was, size);
+    *rows = longer;
+    walk_set_count(message, field, count + 1);
+    enum err err = decode();
+    walk_set_count(message, field, count);
+    *rows = was;
+    free(longer);
+    return err;
+}
+
+/* One column shorter by a row, longer, or absent. */
 static void shorten(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, void *arg)
 {
     static const char *const MAY_BE_ABSENT[] = {"hosting",        "day",        "key", "note",
@@ -74,6 +104,10 @@ static void shorten(ProtobufCMessage *message, const ProtobufCFieldDescriptor *f
     walk_set_count(message, field, count - 1);
     if (decode() != ERR_PROTOCOL) {
         fail_msg("%s: column %s too short", columns->message, field->name);
+    }
+    walk_set_count(message, field, count);
+    if (decode_longer(message, field) != ERR_PROTOCOL) {
+        fail_msg("%s: column %s too long", columns->message, field->name);
     }
     walk_set_count(message, field, 0);
     if (decode() != (optional ? ERR_OK : ERR_PROTOCOL)) {
