@@ -162,6 +162,7 @@ static void test_bad_content(void **state)
     buf.data[0] = 1;
     buf.data[7] = 0; /* a NUL in the unit */
     assert_int_equal(decode(buf.len, &got), ERR_INVALID);
+    arena_reset(&arena);
     arena_init(&arena, 8); /* no room for the texts */
     buf.data[7] = '3';
     assert_int_equal(decode(buf.len, &got), ERR_INVALID);

@@ -42,24 +42,9 @@ static void test_hex(void **state)
 static void test_bad_hex(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"",
-                                      "0",
-                                      "000",
-                                      "00000",
-                                      "0g00",
-                                      "g000",
-                                      "000g",
-                                      " 000",
-                                      "0 00",
-                                      "+000",
-                                      "0x00",
-                                      "00\x80"
-                                      "0",
-                                      "/000",
-                                      ":000",
-                                      "@000",
-                                      "`000",
-                                      "[000"};
+    static const char *const BAD[] = {"",     "0",    "000",  "00000", "0g00", "g000",
+                                      "000g", " 000", "0 00", "+000",  "0x00", "00\2000",
+                                      "/000", ":000", "@000", "`000",  "[000"};
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         uint8_t out[2] = {7, 7};
         assert_int_equal(hex_decode(BAD[i], out, 2), ERR_INVALID);

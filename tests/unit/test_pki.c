@@ -356,9 +356,8 @@ static void test_chain(void **state)
 static void test_no_chain(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"", "no chain",
-                                      "-----BEGIN CERTIFICATE-----\nAAAA\n"
-                                      "-----END CERTIFICATE-----\n"};
+    static const char *const BAD[] = {
+        "", "no chain", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
     struct pki_subject subject = {
         .role = PKI_NODE, .tree = TREE, .node = NODE, .key = pki_key_public(other)};
     for (size_t i = 0; i < 3; i++) {

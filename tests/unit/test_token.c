@@ -166,7 +166,7 @@ static void forge(const char *unit, size_t unit_len, uint8_t count, const char *
     for (size_t bit = 0; bit < raw.len * 8; bit += 5) {
         unsigned letter = 0;
         for (size_t b = bit; b < bit + 5; b++) {
-            unsigned one = b < raw.len * 8 ? raw.data[b / 8] >> (7 - b % 8) & 1u : 0;
+            unsigned one = b < raw.len * 8 ? (unsigned)raw.data[b / 8] >> (7 - b % 8) & 1u : 0;
             letter = letter << 1 | one;
         }
         out[n++] = ALPHABET[letter];
