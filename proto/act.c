@@ -45,7 +45,7 @@ enum err act_decode(struct bytes bytes, struct arena *arena, struct act *out)
     act.name = take_text(&cur, arena);
     act.level = take_text(&cur, arena);
     act.parent = take_text(&cur, arena);
-    act.day = (int32_t)cur_i64(&cur);
+    act.day = cur_i32(&cur);
     act.node = cur_id(&cur);
     act.origin = cur_id(&cur);
     act.key = cur_hash(&cur);

@@ -78,6 +78,13 @@ static const char *take_str(struct reader *r, size_t max_bytes)
     return copy == NULL ? "" : copy;
 }
 
+static bool take_bool(struct reader *r)
+{
+    uint8_t v = cur_u8(&r->cur);
+    r->cur.failed = r->cur.failed || v > 1;
+    return v == 1;
+}
+
 static size_t take_count(struct reader *r, size_t max)
 {
     size_t n = cur_u32(&r->cur);
@@ -114,7 +121,7 @@ static void take_measure(struct reader *r, struct measure *m)
     m->decimals = cur_u8(&r->cur);
     m->frequency = (enum frequency)cur_u8(&r->cur);
     m->level = take_str(r, CODE_MAX_BYTES);
-    m->strict = cur_u8(&r->cur) != 0;
+    m->strict = take_bool(r);
     m->dimensions = take_list(r, CATEGORY_DIMS_MAX, CODE_MAX_BYTES, &m->dimension_count);
 }
 
@@ -137,7 +144,7 @@ static void take_rest(struct reader *r, struct catalogue *c)
         t->unit = take_str(r, CODE_MAX_BYTES);
         t->measure = take_str(r, CODE_MAX_BYTES);
         t->period.frequency = (enum frequency)cur_u8(&r->cur);
-        t->period.index = (int32_t)cur_i64(&r->cur);
+        t->period.index = cur_i32(&r->cur);
         t->value = take_str(r, VALUE_TEXT_MAX_BYTES);
     }
 }
@@ -287,7 +294,9 @@ static enum err check_rest(const struct catalogue *c, struct errmsg *msg)
         bool known =
             catalogue_measure(c, t->measure) != NULL || catalogue_indicator(c, t->measure) != NULL;
         TRY(check_code("target's unit", t->unit, msg));
-        TRY(decimal_check(t->value, msg));
+        if (decimal_check(t->value, msg) != ERR_OK) {
+            return err_prefix(msg, ERR_INVALID, "target of unit %s", t->unit);
+        }
         if (!known || (unsigned)t->period.frequency >= FREQUENCY_COUNT ||
             !period_index_valid(t->period.frequency, t->period.index)) {
             return err_fail(msg, ERR_INVALID, "target of unit %s: %s%s%s", t->unit,

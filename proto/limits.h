@@ -13,7 +13,7 @@ enum {
     ADDRESS_MAX_BYTES = 128,   /* "host:port" */
     FORMULA_MAX_BYTES = 512,   /* indicator formulas */
     VALUE_TEXT_MAX_BYTES = 40, /* a value as people type it */
-    TEXT_MAX_BYTES = 600,      /* reasons and refusals */
+    TEXT_MAX_BYTES = 640,      /* reasons and refusals: any sentence of struct errmsg */
     ENTRY_ID_MAX_BYTES = 40,   /* an entry's identity as text */
 
     FRAME_MAX_BYTES = 1 << 20,         /* one message on an authenticated connection */

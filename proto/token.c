@@ -7,11 +7,12 @@
 
 #include "base/bytes.h"
 #include "base/sha256.h"
+#include "base/text.h"
 
 static const char PREFIX[] = "tally1-";
 static const char ALPHABET[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
-enum { RAW_MAX_BYTES = 1200, SUM_BYTES = 4 };
+enum { RAW_MAX_BYTES = 1260, SUM_BYTES = 4 }; /* all fields at their limits are 1217 */
 
 enum err token_format(const struct token *token, char out[TOKEN_MAX_BYTES])
 {
@@ -70,14 +71,15 @@ static bool letters_to_bytes(const char *text, struct buf *out)
             bits &= (1u << have) - 1;
         }
     }
-    return !out->failed;
+    /* What is left are the zeros that filled the last letter; more would be a letter too many. */
+    return !out->failed && have < 5 && bits == 0;
 }
 
 static bool take_text(struct cur *cur, char *out, size_t max_bytes)
 {
     struct bytes text = cur_blob(cur);
     if (cur->failed || text.len == 0 || text.len > max_bytes ||
-        memchr(text.data, 0, text.len) != NULL) {
+        !text_is_clean((const char *)text.data, text.len, false)) {
         return false;
     }
     memcpy(out, text.data, text.len);

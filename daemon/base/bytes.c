@@ -147,6 +147,14 @@ int64_t cur_i64(struct cur *cur)
     return (int64_t)cur_u64(cur);
 }
 
+int32_t cur_i32(struct cur *cur)
+{
+    int64_t v = cur_i64(cur);
+    bool fits = v >= INT32_MIN && v <= INT32_MAX;
+    cur->failed = cur->failed || !fits;
+    return fits ? (int32_t)v : 0;
+}
+
 struct bytes cur_blob(struct cur *cur)
 {
     size_t len = cur_u32(cur);

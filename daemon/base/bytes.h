@@ -56,6 +56,7 @@ uint8_t cur_u8(struct cur *cur);
 uint32_t cur_u32(struct cur *cur);
 uint64_t cur_u64(struct cur *cur);
 int64_t cur_i64(struct cur *cur);
+int32_t cur_i32(struct cur *cur);       /* written as an i64; fails when it does not fit */
 struct bytes cur_blob(struct cur *cur); /* points into the cursor's data */
 struct id cur_id(struct cur *cur);
 struct hash cur_hash(struct cur *cur);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const char *const NAMES[ERR_COUNT] = {
     [ERR_OK] = "ok",
     [ERR_USAGE] = "usage",
@@ -37,6 +39,7 @@ enum err err_fail(struct errmsg *msg, enum err err, const char *fmt, ...)
         va_start(args, fmt);
         (void)vsnprintf(msg->text, sizeof msg->text, fmt, args);
         va_end(args);
+        text_mend(msg->text);
     }
     return err;
 }
@@ -57,5 +60,6 @@ enum err err_prefix(struct errmsg *msg, enum err err, const char *fmt, ...)
     size_t at = (size_t)used;
     (void)snprintf(head + at, sizeof head - at, ": %.*s", (int)(sizeof head - at - 3), msg->text);
     memcpy(msg->text, head, sizeof head);
+    text_mend(msg->text);
     return err;
 }

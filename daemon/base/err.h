@@ -55,7 +55,8 @@ struct errmsg {
 const char *err_name(enum err err);
 
 /* Writes the sentence and returns `err`, so that `return err_fail(msg, ERR_INVALID, ...)` reads as
- * one act. `msg` may be NULL. A sentence that is too long is cut. */
+ * one act. `msg` may be NULL. A sentence that is too long is cut; what is no clean text in it
+ * (bytes from outside, a character cut in two) is shown as '?'. */
 enum err err_fail(struct errmsg *msg, enum err err, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "what: " before the sentence on its way up, and returns `err`. */

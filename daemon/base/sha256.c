@@ -1,5 +1,6 @@
 #include "base/sha256.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -65,7 +66,7 @@ void random_fill(void *out, size_t len)
     uint8_t *at = out;
     while (len > 0) {
         ssize_t got = getrandom(at, len, 0);
-        INSIST(got >= 0 || len > 0);
+        INSIST(got >= 0 || errno == EINTR);
         if (got > 0) {
             at += got;
             len -= (size_t)got;

@@ -24,22 +24,37 @@ static size_t utf8_length(const uint8_t *b, size_t len)
     return overlong || outside ? 0 : n;
 }
 
+/* The same, and 0 also for a control character. */
+static size_t clean_length(const uint8_t *b, size_t len, bool lines)
+{
+    bool line_char = b[0] == '\t' || b[0] == '\r' || b[0] == '\n';
+    bool control = (b[0] < ' ' && !(lines && line_char)) || b[0] == 0x7f;
+    return control ? 0 : utf8_length(b, len);
+}
+
 bool text_is_clean(const char *text, size_t len, bool lines)
 {
     const uint8_t *b = (const uint8_t *)text;
     size_t at = 0;
     while (at < len) {
-        bool line_char = b[at] == '\t' || b[at] == '\r' || b[at] == '\n';
-        if ((b[at] < ' ' && !(lines && line_char)) || b[at] == 0x7f) {
-            return false;
-        }
-        size_t n = utf8_length(b + at, len - at);
+        size_t n = clean_length(b + at, len - at, lines);
         if (n == 0) {
             return false;
         }
         at += n;
     }
     return true;
+}
+
+void text_mend(char *text)
+{
+    size_t len = strlen(text);
+    size_t at = 0;
+    while (at < len) {
+        size_t n = clean_length((const uint8_t *)text + at, len - at, false);
+        text[at] = n == 0 ? '?' : text[at];
+        at += n == 0 ? 1 : n;
+    }
 }
 
 bool text_is_code(const char *text, size_t max_bytes)

@@ -9,6 +9,10 @@
  * characters; with `lines`, tab, CR and LF are allowed. */
 bool text_is_clean(const char *text, size_t len, bool lines);
 
+/* Puts '?' for every byte that keeps the text from being clean: control characters, and what is
+ * left of a character that was cut. */
+void text_mend(char *text);
+
 /* Codes name units, measures, categories and levels: 1..max bytes of clean text without white
  * space, quotes, commas, slashes or '='. */
 bool text_is_code(const char *text, size_t max_bytes);

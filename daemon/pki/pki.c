@@ -82,6 +82,16 @@ static enum err take_bio(BIO *bio, struct buf *out, struct errmsg *msg)
     return out->failed ? err_fail(msg, ERR_NO_MEMORY, "no memory") : ERR_OK;
 }
 
+/* Keys have no passwords; without this, the library would ask for one on the terminal. */
+static int no_password(char *out, int size, int writing, void *arg)
+{
+    (void)out;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return -1;
+}
+
 enum err pki_key_load(const char *path, struct pki_key **out, struct errmsg *msg)
 {
     struct buf pem;
@@ -90,8 +100,8 @@ enum err pki_key_load(const char *path, struct pki_key **out, struct errmsg *msg
     ERR_clear_error();
     BIO *bio = err == ERR_OK ? BIO_new_mem_buf(pem.data, (int)pem.len) : NULL;
     if (err == ERR_OK) {
-        err =
-            wrap_key(bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL), out, msg);
+        err = wrap_key(bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL),
+                       out, msg);
         err = err == ERR_OK ? ERR_OK : err_prefix(msg, err, "%s", path);
     }
     BIO_free(bio);

@@ -184,7 +184,7 @@ struct names {
     struct errmsg *msg;
 };
 
-static enum err name_of(struct names *names, uint32_t number, const char **out)
+static enum err name_of(struct names *names, uint32_t number, size_t max_bytes, const char **out)
 {
     if (number == 0) {
         *out = "";
@@ -193,8 +193,13 @@ static enum err name_of(struct names *names, uint32_t number, const char **out)
     if (number > names->tables->text_count) {
         return err_fail(names->msg, ERR_PROTOCOL, "text %u was not announced", number);
     }
+    const char *text = names->tables->texts[number - 1];
+    if (strnlen(text, max_bytes + 1) > max_bytes) {
+        return err_fail(names->msg, ERR_PROTOCOL, "text %u has more than %zu bytes where it stands",
+                        number, max_bytes);
+    }
     if (names->copies[number - 1] == NULL) {
-        names->copies[number - 1] = arena_str(names->arena, names->tables->texts[number - 1]);
+        names->copies[number - 1] = arena_str(names->arena, text);
     }
     *out = names->copies[number - 1];
     return *out != NULL
@@ -240,9 +245,9 @@ static enum err cell_from_wire(const Tally__Cells *wire, size_t i, struct names 
         return err_fail(names->msg, ERR_PROTOCOL, "origin %u was not announced", wire->origin[i]);
     }
     cell->origin = names->tables->origins[wire->origin[i]];
-    TRY(name_of(names, wire->unit[i], &cell->unit));
-    TRY(name_of(names, wire->measure[i], &cell->measure));
-    TRY(name_of(names, wire->category[i], &cell->category));
+    TRY(name_of(names, wire->unit[i], CODE_MAX_BYTES, &cell->unit));
+    TRY(name_of(names, wire->measure[i], CODE_MAX_BYTES, &cell->measure));
+    TRY(name_of(names, wire->category[i], CATEGORY_MAX_BYTES, &cell->category));
     cell->period = wire->period[i];
     cell->value = wire->value[i];
     TRY(count_from_wire(wire->count[i], &cell->count, names->msg));
@@ -330,10 +335,10 @@ static enum err entry_from_wire(const Tally__Entries *wire, size_t i, struct nam
         return err_fail(names->msg, ERR_PROTOCOL, "an entry of the unknown kind %u", wire->kind[i]);
     }
     entry->kind = (enum entry_kind)wire->kind[i];
-    TRY(name_of(names, wire->unit[i], &entry->unit));
-    TRY(name_of(names, wire->measure[i], &entry->measure));
-    TRY(name_of(names, wire->category[i], &entry->category));
-    TRY(name_of(names, wire->author[i], &entry->author));
+    TRY(name_of(names, wire->unit[i], CODE_MAX_BYTES, &entry->unit));
+    TRY(name_of(names, wire->measure[i], CODE_MAX_BYTES, &entry->measure));
+    TRY(name_of(names, wire->category[i], CATEGORY_MAX_BYTES, &entry->category));
+    TRY(name_of(names, wire->author[i], AUTHOR_MAX_BYTES, &entry->author));
     entry->day = wire->day[i];
     entry->value = wire->value[i];
     return optional_from_wire(wire, i, entry, names->msg);

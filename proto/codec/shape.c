@@ -244,7 +244,7 @@ static enum err many_from_wire(const struct field *field, const void *wire, stru
     }
     for (size_t i = 0; field->kind == FIELD_STRS && i < count; i++) {
         const char *text = ((char *const *)rows)[i];
-        struct field one = {.name = field->name, .kind = FIELD_STR, .max = TEXT_LIST_MAX_BYTES};
+        struct field one = {.name = field->name, .kind = FIELD_STR, .max = field->each_max};
         TRY(check_text(&one, text, msg));
         memcpy(out + i * size, &text, sizeof text);
     }

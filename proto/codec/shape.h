@@ -29,10 +29,8 @@ enum field_kind {
     FIELD_ONE,  /* a message of shape `of` */
     FIELD_MANY, /* at most `max` of them */
     FIELD_IDS,  /* at most `max` ids */
-    FIELD_STRS, /* at most `max` lines of text */
+    FIELD_STRS, /* at most `max` lines of text, each at most `each_max` bytes */
 };
-
-enum { TEXT_LIST_MAX_BYTES = 1024 }; /* one element of FIELD_STRS */
 
 struct field {
     const char *name;
@@ -42,6 +40,7 @@ struct field {
     size_t wire;
     size_t wire_count;
     size_t max;
+    size_t each_max;
     const struct shape *of;
 };
 

@@ -53,6 +53,14 @@ enum { SHAPE_BINARY = sizeof(ProtobufCBinaryData), SHAPE_POINTER = sizeof(void *
         .wire_count = SHAPE_SIZED(W, n_##w, sizeof(size_t)), .max = (limit), .of = (shape) \
     }
 
+#define AS_STRS(P, W, m, count, limit, each)                                                    \
+    {                                                                                           \
+        .name = #m, .kind = FIELD_STRS, .plain = SHAPE_SIZED(P, m, SHAPE_POINTER),              \
+        .plain_count = SHAPE_SIZED(P, count, sizeof(size_t)),                                   \
+        .wire = SHAPE_SIZED(W, m, SHAPE_POINTER),                                               \
+        .wire_count = SHAPE_SIZED(W, n_##m, sizeof(size_t)), .max = (limit), .each_max = (each) \
+    }
+
 #define SHAPE(variable, type, generated)                              \
     const struct shape variable = {.name = #type,                     \
                                    .descriptor = &(generated),        \

@@ -1,4 +1,7 @@
 #include "codec/shapes.h"
+#include "proto/decimal.h"
+
+enum { LINE_MAX_BYTES = 1024 }; /* one fault, one change */
 
 /* ---- requests ---- */
 
@@ -47,7 +50,7 @@ static SHAPE(shape_wait, req_wait, tally__wait_request__descriptor);
 #define W Tally__TotalRequest
 static const struct field shape_total_fields[] = {
     AS_STR(P, W, unit, CODE_MAX_BYTES),
-    AS_ARRAY(FIELD_STRS, P, W, measures, measure_count, measures, MEASURES_ASKED_MAX, NULL),
+    AS_STRS(P, W, measures, measure_count, MEASURES_ASKED_MAX, CODE_MAX_BYTES),
     AS_BOOL(P, W, has_period),
     {.name = "frequency",
      .kind = FIELD_ENUM,
@@ -185,7 +188,7 @@ static const struct field shape_total_row_fields[] = {
      .plain = SHAPE_SIZED(P, value, sizeof(wide)),
      .wire = SHAPE_SIZED(W, value_high, 8) + 0 * SHAPE_SIZED(W, value_low, 8)},
     AS_BOOL(P, W, overflow),
-    AS_U32(P, W, decimals),
+    AS_ENUM(P, W, decimals, DECIMALS_MAX),
     AS_I64(P, W, entries),
     AS_I64(P, W, reported),
     AS_I64(P, W, expected)};
@@ -236,7 +239,7 @@ static const struct field shape_log_row_fields[] = {
     LOG_FIELD(FIELD_STR, author, author, SHAPE_POINTER, SHAPE_POINTER, AUTHOR_MAX_BYTES),
     LOG_FIELD(FIELD_WALL, recorded_at, recorded_ms, 8, 8, 0),
     AS_BOOL(struct log_row, Tally__LogRow, live),
-    AS_U32(struct log_row, Tally__LogRow, decimals)};
+    AS_ENUM(struct log_row, Tally__LogRow, decimals, DECIMALS_MAX)};
 static SHAPE(shape_log_row, log_row, tally__log_row__descriptor);
 
 #define P struct rep_log
@@ -326,7 +329,7 @@ static const struct field shape_verify_fields[] = {
     AS_BOOL(P, W, ok),
     AS_ARRAY(FIELD_MANY, P, W, checked, checked_count, checked, REFUSED_ROWS_MAX,
              &shape_verify_count),
-    AS_ARRAY(FIELD_STRS, P, W, faults, fault_count, faults, REFUSED_ROWS_MAX, NULL),
+    AS_STRS(P, W, faults, fault_count, REFUSED_ROWS_MAX, LINE_MAX_BYTES),
     AS_I64(P, W, fault_total)};
 static SHAPE(shape_verify, rep_verify, tally__verify_reply__descriptor);
 #undef P
@@ -335,8 +338,7 @@ static SHAPE(shape_verify, rep_verify, tally__verify_reply__descriptor);
 #define P struct rep_apply
 #define W Tally__ApplyReply
 static const struct field shape_applied_fields[] = {
-    AS_U64(P, W, version),
-    AS_ARRAY(FIELD_STRS, P, W, changes, change_count, changes, 3 * MEASURES_MAX, NULL)};
+    AS_U64(P, W, version), AS_STRS(P, W, changes, change_count, 3 * MEASURES_MAX, LINE_MAX_BYTES)};
 static SHAPE(shape_applied, rep_apply, tally__apply_reply__descriptor);
 #undef P
 #undef W

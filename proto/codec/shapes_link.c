@@ -98,7 +98,7 @@ static SHAPE(shape_status, status_row, tally__status_row__descriptor);
 #define W Tally__Ancestor
 static const struct field shape_ancestor_fields[] = {
     AS_STR(P, W, unit, CODE_MAX_BYTES), AS_ID(P, W, node), AS_HASH(P, W, key),
-    AS_ARRAY(FIELD_STRS, P, W, addresses, address_count, addresses, ADDRESSES_MAX, NULL)};
+    AS_STRS(P, W, addresses, address_count, ADDRESSES_MAX, ADDRESS_MAX_BYTES)};
 SHAPE(shape_ancestor, ancestor, tally__ancestor__descriptor);
 #undef P
 #undef W
