@@ -201,6 +201,7 @@ static inline struct message sample_joined(void)
                                      .root_key = SAMPLE_32(74),
                                      .node_chain = SAMPLE_BYTES("node chain"),
                                      .ca_chain = SAMPLE_BYTES("ca chain"),
+                                     .now = {1700000000123},
                                      .ancestors = sample_ancestors,
                                      .ancestor_count = 1};
     return m;
