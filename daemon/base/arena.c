@@ -53,7 +53,7 @@ static struct arena_block *grow(struct arena *arena, size_t size)
     return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_alloc_raw(struct arena *arena, size_t size)
 {
     if (size > SIZE_MAX - ALIGN_BYTES) {
         return NULL;
@@ -68,7 +68,15 @@ void *arena_alloc(struct arena *arena, size_t size)
     }
     void *at = block->data + block->used;
     block->used += size;
-    memset(at, 0, size);
+    return at;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    void *at = arena_alloc_raw(arena, size);
+    if (at != NULL) {
+        memset(at, 0, size);
+    }
     return at;
 }
 
@@ -79,7 +87,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 
 void *arena_copy(struct arena *arena, const void *data, size_t len)
 {
-    void *at = arena_alloc(arena, len);
+    void *at = arena_alloc_raw(arena, len);
     if (at != NULL && len > 0) {
         memcpy(at, data, len);
     }
@@ -88,7 +96,10 @@ void *arena_copy(struct arena *arena, const void *data, size_t len)
 
 char *arena_strn(struct arena *arena, const char *text, size_t len)
 {
-    char *at = len == SIZE_MAX ? NULL : arena_alloc(arena, len + 1);
+    char *at = len == SIZE_MAX ? NULL : arena_alloc_raw(arena, len + 1);
+    if (at != NULL) {
+        at[len] = '\0';
+    }
     if (at != NULL && len > 0) {
         memcpy(at, text, len);
     }

@@ -23,6 +23,9 @@ void arena_reset(struct arena *arena);
  * valid pointer. */
 void *arena_alloc(struct arena *arena, size_t size);
 
+/* The same, not zeroed: for what is written over at once. */
+void *arena_alloc_raw(struct arena *arena, size_t size);
+
 /* `count` elements; NULL also when the product overflows. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 

@@ -372,7 +372,9 @@ static enum err add_cells(struct builder *b)
         b->cells_done = true;
         return ERR_OK;
     }
+    int64_t pending = node->head - sender->cells_read; /* at most: a revision is of one row */
     size_t page = rows_that_fit(b) < CELLS_PAGE ? rows_that_fit(b) : CELLS_PAGE;
+    page = pending < (int64_t)page ? (size_t)pending + 1 : page;
     struct store_cell *rows = arena_array(&node->arena, page, sizeof *rows);
     size_t n;
     if (rows == NULL) {

@@ -219,7 +219,7 @@ enum err codec_encode(struct codec *codec, const struct message *message, struct
 
 static void *arena_take(void *arena, size_t size)
 {
-    return arena_alloc(arena, size);
+    return arena_alloc_raw(arena, size); /* protobuf-c writes all that it takes */
 }
 
 static void arena_leave(void *arena, void *data)
