@@ -431,10 +431,11 @@ void record_request(struct node *node, const struct request *request)
             node_fail(node, err, "record");
         }
     }
-    if (record->row_count == 1 && out.rep->refused_total > 0) {
+    bool alone = record->row_count == 1;
+    if (alone && out.rep->refused_total > 0 && record->rows[0].line == 0) {
         reply->err = ERR_REFUSED;
-        reply->text = out.refused[0].reason;
-    } else if (record->row_count == 1 && !record->check_only) {
+        reply->text = out.refused[0].reason; /* of no file */
+    } else if (alone && out.rep->refused_total == 0 && !record->check_only) {
         *rows = out.first;
         out.rep->rows = rows;
         out.rep->row_count = 1;
