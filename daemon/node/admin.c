@@ -5,10 +5,9 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "node/changes.h"
 #include "node/formula.h"
 #include "node/internal.h"
-
-enum { CHANGES_MAX = 1000 };
 
 static bool admin_only(struct node *node, const struct request *request)
 {
@@ -64,7 +63,7 @@ static enum err check_measure(const struct measure *old, const struct measure *n
         return ERR_OK;
     }
     return err_fail(msg, ERR_REFUSED,
-                    "measure %s is published, and its %s never change; leave it as it is and "
+                    "measure %s is published, and its %s cannot change; leave it as it is and "
                     "publish a new code, such as %s_2",
                     old->code, what, old->code);
 }
@@ -127,54 +126,6 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
     return ERR_OK;
 }
 
-struct changes {
-    struct node *node;
-    const char **list;
-    size_t count;
-};
-
-static void add_change(struct changes *changes, const char *sign, const char *what,
-                       const char *code)
-{
-    const char *line = arena_printf(&changes->node->arena, "%s %s %s", sign, what, code);
-    if (line != NULL && changes->count < CHANGES_MAX) {
-        changes->list[changes->count++] = line;
-    }
-}
-
-static bool measures_equal(const struct measure *a, const struct measure *b)
-{
-    return strcmp(a->name, b->name) == 0 && strcmp(a->unit, b->unit) == 0 &&
-           strcmp(a->level, b->level) == 0 && a->strict == b->strict;
-}
-
-static void list_changes(struct changes *changes, const struct catalogue *old,
-                         const struct catalogue *next)
-{
-    for (size_t i = 0; i < next->measure_count; i++) {
-        const struct measure *before = catalogue_measure(old, next->measures[i].code);
-        if (before == NULL || !measures_equal(before, &next->measures[i])) {
-            add_change(changes, before == NULL ? "+" : "~", "measure", next->measures[i].code);
-        }
-    }
-    for (size_t i = 0; i < old->measure_count; i++) {
-        if (catalogue_measure(next, old->measures[i].code) == NULL) {
-            add_change(changes, "-", "measure", old->measures[i].code);
-        }
-    }
-    for (size_t i = 0; i < next->indicator_count; i++) {
-        const struct indicator *before = catalogue_indicator(old, next->indicators[i].code);
-        if (before == NULL || strcmp(before->formula, next->indicators[i].formula) != 0) {
-            add_change(changes, before == NULL ? "+" : "~", "indicator", next->indicators[i].code);
-        }
-    }
-    for (size_t i = 0; i < old->indicator_count; i++) {
-        if (catalogue_indicator(next, old->indicators[i].code) == NULL) {
-            add_change(changes, "-", "indicator", old->indicators[i].code);
-        }
-    }
-}
-
 /* Publishes: the act goes into the ledger, the signed bytes become the catalogue. */
 static enum err publish(struct node *node, const struct request *request, struct bytes content,
                         uint64_t version)
@@ -231,13 +182,11 @@ void apply_request(struct node *node, const struct request *request)
                                 : store_fact_blob(node->store, "catalogue", &node->arena, &old);
     bool same =
         had == ERR_OK && old.len == bytes.len && memcmp(old.data, bytes.data, bytes.len) == 0;
-    struct changes changes = {.node = node,
-                              .list = arena_array(&node->arena, CHANGES_MAX, sizeof(char *))};
-    if (changes.list != NULL) {
-        list_changes(&changes, &node->view.catalogue, &next);
-    }
-    if (!same && !apply->dry_run) {
-        next.version = ++version;
+    struct changes changes = {.count = 0};
+    err = changes_list(&node->view.catalogue, &next, &node->arena, &changes);
+    version += same ? 0 : 1;
+    if (err == ERR_OK && !same && !apply->dry_run) {
+        next.version = version;
         buf_clear(&bytes);
         catalogue_encode(&next, &bytes);
         err = bytes.failed ? ERR_LIMIT
@@ -250,7 +199,7 @@ void apply_request(struct node *node, const struct request *request)
         return;
     }
     reply->u.apply = (struct rep_apply){
-        .version = version, .changes = changes.list, .change_count = changes.count};
+        .version = version, .changes = changes.lines, .change_count = changes.count};
 }
 
 /* ---- units ---- */
