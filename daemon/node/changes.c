@@ -44,8 +44,8 @@ static void list_dimensions(struct list *list, const struct catalogue *old,
     for (size_t i = 0; i < next->dimension_count; i++) {
         const struct dimension *now = &next->dimensions[i];
         const struct dimension *before = catalogue_dimension(old, now->code);
-        bool same = before != NULL && same_lists(before->values, before->value_count, now->values,
-                                                 now->value_count);
+        bool same = before != NULL &&
+                    same_lists(before->values, before->value_count, now->values, now->value_count);
         add_part(list, before == NULL ? '+' : same ? 0 : '~', "category", now->code);
     }
     for (size_t i = 0; i < old->dimension_count; i++) {

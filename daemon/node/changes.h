@@ -1,5 +1,6 @@
 /* What differs between two catalogues, in words for who applies one: "+ measure prizes",
- * "~ category group", "- target 42 accounts 2023". Whether a change is allowed is not asked here. */
+ * "~ category group", "- target 42 accounts 2023". Whether a change is allowed is not asked here.
+ */
 #ifndef TALLY_NODE_CHANGES_H
 #define TALLY_NODE_CHANGES_H
 
