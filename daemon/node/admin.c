@@ -408,7 +408,8 @@ static enum err check_invite(struct node *node, const struct req_invite *invite,
     }
     if (node->address_count == 0) {
         return err_fail(msg, ERR_REFUSED,
-                        "this node listens on no address; set listen in tally.yaml and reload");
+                        "this node has no address at which a child could reach it; set addresses "
+                        "(or listen) in tally.yaml and reload");
     }
     return ERR_OK;
 }
@@ -432,7 +433,8 @@ static enum err invite(struct node *node, const struct request *request, const c
                 msg, ERR_REFUSED,
                 wanted->replace
                     ? "unit %s is not known here, so it has no node to replace"
-                    : "unit %s: this node listens on no address; set listen in tally.yaml",
+                    : "unit %s: this node has no address at which a child could reach it; set "
+                      "addresses (or listen) in tally.yaml and reload",
                 wanted->unit);
         }
         TRY(check_unit(node, &made, &parent, msg));
