@@ -153,6 +153,14 @@ static enum err try_address(struct attempt *attempt, const char *address, struct
     return err == ERR_OK ? ERR_OK : err_fail(msg, err, "%s", attempt->why.text);
 }
 
+static const char *remedy(enum err err)
+{
+    return err == ERR_UNREACHABLE ? "check that tallyd runs there and that this machine reaches it"
+                                  : "who answers there is not the office that gave this "
+                                    "invitation; check the address, "
+                                    "or ask for a new one";
+}
+
 enum err net_join(const struct net_join *join, struct errmsg *msg)
 {
     struct tls_context *tls = NULL;
@@ -164,7 +172,9 @@ enum err net_join(const struct net_join *join, struct errmsg *msg)
         if (err == ERR_OK || attempt.trusted) {
             break;
         }
-        (void)err_prefix(msg, err, "the office above, at %s", join->token->addresses[i]);
+        struct errmsg why = *msg;
+        (void)err_fail(msg, err, "the office above, at %s: %.300s; %s", join->token->addresses[i],
+                       why.text, remedy(err));
     }
     tls_context_free(tls);
     return err;

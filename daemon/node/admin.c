@@ -14,7 +14,9 @@ static bool admin_only(struct node *node, const struct request *request)
     if (request->client->role == NODE_ROLE_ADMIN) {
         return true;
     }
-    request_refuse(node, request, ERR_REFUSED, "this needs the role admin");
+    request_refuse(node, request, ERR_REFUSED,
+                   "this needs the role admin: be root or the user that runs tallyd, or show an "
+                   "admin certificate (--node)");
     return false;
 }
 
