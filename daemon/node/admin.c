@@ -8,6 +8,7 @@
 #include "node/changes.h"
 #include "node/formula.h"
 #include "node/internal.h"
+#include "node/retired.h"
 
 static bool admin_only(struct node *node, const struct request *request)
 {
@@ -129,13 +130,13 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
 }
 
 /* Publishes: the act goes into the ledger, the signed bytes become the catalogue. */
-static enum err publish(struct node *node, const struct request *request, struct bytes content,
-                        uint64_t version)
+static enum err publish(struct node *node, const struct request *request,
+                        const struct catalogue *next, struct bytes content)
 {
     struct buf bytes;
     struct signature signature;
     buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
-    buf_put_u64(&bytes, version);
+    buf_put_u64(&bytes, next->version);
     buf_put(&bytes, content.data, content.len);
     enum err err = bytes.failed ? ERR_NO_MEMORY
                                 : node->env.sign(node->env.ctx,
@@ -148,10 +149,11 @@ static enum err publish(struct node *node, const struct request *request, struct
                       .level = "",
                       .parent = "",
                       .day = DAY_NONE,
-                      .number = version,
+                      .number = next->version,
                       .content = sha256(content.data, content.len)};
     TRY(ledger_act(node, &act, request->client->author));
-    return admin_adopt_catalogue(node, version, content, &signature);
+    TRY(retired_keep(node, next));
+    return admin_adopt_catalogue(node, next->version, content, &signature);
 }
 
 void apply_request(struct node *node, const struct request *request)
@@ -171,6 +173,7 @@ void apply_request(struct node *node, const struct request *request)
     buf_init(&bytes, CATALOGUE_MAX_BYTES);
     enum err err = catalogue_decode(apply->catalogue, &node->arena, &next, &msg);
     err = err == ERR_OK ? admin_check_catalogue(node, &next, &msg) : err;
+    err = err == ERR_OK ? retired_check(node, &next, &msg) : err;
     if (err != ERR_OK) {
         request_refuse(node, request, err, "%s",
                        msg.text[0] != '\0' ? msg.text : "the catalogue cannot be read");
@@ -192,7 +195,7 @@ void apply_request(struct node *node, const struct request *request)
         buf_clear(&bytes);
         catalogue_encode(&next, &bytes);
         err = bytes.failed ? ERR_LIMIT
-                           : publish(node, request, (struct bytes){bytes.data, bytes.len}, version);
+                           : publish(node, request, &next, (struct bytes){bytes.data, bytes.len});
     }
     buf_deinit(&bytes);
     struct msg_reply *reply = err == ERR_OK ? request_reply(node, request) : NULL;
