@@ -355,9 +355,9 @@ void units_request(struct node *node, const struct request *request)
         node_fail(node, err, "units");
         return;
     }
-    if (rep->refused_total > 0 && units->unit_count == 1) {
+    if (rep->refused_total > 0 && units->unit_count == 1 && units->units[0].line == 0) {
         reply->err = ERR_REFUSED;
-        reply->text = refused[0].reason;
+        reply->text = refused[0].reason; /* of no file */
     }
     rep->recorded = rep->refused_total > 0 ? 0 : rep->recorded;
 }
