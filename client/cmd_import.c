@@ -231,7 +231,11 @@ static enum exit_status run(struct import *import)
         return finish_interrupted(import);
     }
     if (import->refusals.total > 0) {
-        return finish_refused(import);
+        enum exit_status refused = finish_refused(import);
+        if (import->partial && import->recorded + import->known > 0) {
+            (void)wait_until(import->client, &import->wish, import->revision, "the others are");
+        }
+        return refused; /* whatever the wait came to: some rows are not there */
     }
     print_result(import);
     return wait_until(import->client, &import->wish, import->revision, "the rows are");

@@ -150,6 +150,22 @@ class Keys(Case):
         self.assertEqual(node().total(COMMUNE, "fund_raised", "2024-01"), 2 + 2 + LONG_ROWS)
         self.assertNotIn("again", node().tally("import", "-", given=rows(2, key="said")).ok().out)
 
+    def test_partial_waits(self):
+        """--partial with --wait waits for the good rows, though it ends with 4 for the others."""
+        text = HEAD + ROW.replace("2023-01-01,1", "2024-04-01,7") + ROW.replace(",1\n", ",z\n")
+        node(DISTRICT).stop()
+        try:
+            result = node().tally("import", "-", "--partial", "--wait", "parent", "--timeout", 1,
+                                  given=text)
+        finally:
+            node(DISTRICT).run()
+        self.assertEqual(result.status, REFUSED, str(result))
+        refused, waited = result.err.splitlines()
+        self.assertIn("the others are recorded", refused)
+        self.assertIn("not known to be at the parent", waited)
+        tree.settle()
+        self.assertEqual(node(PROVINCE).total(COMMUNE, "fund_raised", "2024-04"), 7)
+
     def cut(self, day, act):
         """A long import without keys during which `act(process)` happens; then the same command."""
         path = tree.file("cut.csv", rows(4 * LONG_ROWS, day=day))
@@ -301,6 +317,8 @@ class Typed(Case):
             self.assertRefused(node().tally(*words), REFUSED, "nowhere", "tally tree")
         self.assertRefused(node().tally("total", "-m", "xyzzy"), REFUSED, "xyzzy", "tally total")
         self.assertRefused(node().tally("total", "--by", "level=comune"), REFUSED, "commune")
+        result = node().tally("total", "-m", "raised_each", "--by", "category")
+        self.assertRefused(result, REFUSED, "raised_each", "categories")
         result = self.record(COMMUNE, "accounts", "1", "--category", "group=boss")
         self.assertRefused(result, REFUSED, "group=boss", "cadre|other")
 
