@@ -21,7 +21,7 @@ from smalltree import COMMUNE, DISTRICT, PROVINCE
 
 NOBODY = 65534
 DISK_BYTES = 3 << 20
-ROOM_BYTES = 8192
+PORTS_EVERYWHERE = range(21001, 29999)
 SOCKET_NAME_MAX = 107
 FILL_CHUNK = b"x" * 4096
 LONG_ROWS = 30000  # more than the disk has room for
@@ -56,6 +56,18 @@ def init(data, *more, **options):
     return harness.tallyd("init", "--data", data,
                           *(word for name, value in words.items() for word in (f"--{name}", value)),
                           *more)
+
+
+def free_everywhere():
+    """A port that nobody has at any address; far from those that other tests take at theirs."""
+    for port in PORTS_EVERYWHERE:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+        return port
+    raise harness.Failed("no free port")
 
 
 class Case(unittest.TestCase):
@@ -109,8 +121,8 @@ class Directories(Case):
 
     def test_no_address_for_children(self):
         """A node that listens on 0.0.0.0 gives out no token that would lead a child to itself."""
-        everywhere = harness.Node(self.place("."), "everywhere")
-        port = everywhere.address.rpartition(":")[2]
+        port = free_everywhere()
+        everywhere = harness.Node(self.place("."), "everywhere", f"{harness.own_host()}:{port}")
         init(everywhere.data, unit="everywhere", listen=f"0.0.0.0:{port}").ok()
         everywhere.run()
         words = ["invite", "9", "--name", "N", "--level", "l"]
