@@ -70,7 +70,8 @@ static bool letters_to_bytes(const char *text, struct buf *out)
             bits &= (1u << have) - 1;
         }
     }
-    return !out->failed;
+    /* What is left are the zeros that fill the last letter. */
+    return !out->failed && have < 5 && bits == 0;
 }
 
 static bool take_text(struct cur *cur, char *out, size_t max_bytes)
