@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "proto/limits.h"
 
+#define SECOND_MS INT64_C(1000)
 #define MINUTE_MS INT64_C(60000)
 
 enum { DURATION_DIGITS_MAX = 6, DAYS_MAX = 365 };
@@ -51,7 +52,8 @@ enum err checks_duration(const char *text, int64_t *out_ms, struct errmsg *msg)
 {
     size_t digits = strspn(text, "0123456789");
     char unit = text[digits];
-    int64_t unit_ms = unit == 'm'   ? MINUTE_MS
+    int64_t unit_ms = unit == 's'   ? SECOND_MS
+                      : unit == 'm' ? MINUTE_MS
                       : unit == 'h' ? 60 * MINUTE_MS
                       : unit == 'd' ? 24 * 60 * MINUTE_MS
                                     : 0;
@@ -63,7 +65,7 @@ enum err checks_duration(const char *text, int64_t *out_ms, struct errmsg *msg)
     }
     if (!shaped || number == 0 || number * unit_ms > DAYS_MAX * 24 * 60 * MINUTE_MS) {
         return err_fail(msg, ERR_USAGE,
-                        "\"%.40s\" is no time like 30m, 24h or 7d, of at most %d days", text,
+                        "\"%.40s\" is no time like 90s, 30m, 24h or 7d, of at most %d days", text,
                         DAYS_MAX);
     }
     *out_ms = number * unit_ms;

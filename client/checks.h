@@ -20,7 +20,7 @@ enum err checks_text(const char *what, const char *text, size_t max_bytes, bool 
 /* A date; empty text is DAY_NONE. */
 enum err checks_day(const char *text, int32_t *out, struct errmsg *msg) MUST_CHECK;
 
-/* "30m", "24h", "7d" between a minute and a year. */
+/* "90s", "30m", "24h", "7d" between a second and a year. */
 enum err checks_duration(const char *text, int64_t *out_ms, struct errmsg *msg) MUST_CHECK;
 
 #endif

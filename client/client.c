@@ -88,6 +88,12 @@ static enum err connect_first(struct client *client, struct errmsg *msg)
         .cert_key = options_text(options, OPTION_CERT_KEY),
         .root = options_text(options, OPTION_ROOT),
     };
+    for (int i = OPTION_DATA; i <= OPTION_NODE; i++) {
+        if (options_has(options, i) && options_text(options, i)[0] == '\0') {
+            return err_fail(msg, ERR_USAGE, "--%s is empty (an unset variable?); name a node",
+                            i == OPTION_DATA ? "data" : "node");
+        }
+    }
     bool files =
         endpoint.cert[0] != '\0' || endpoint.cert_key[0] != '\0' || endpoint.root[0] != '\0';
     if (files && endpoint.node[0] == '\0') {
@@ -102,7 +108,7 @@ static enum err reply_check(const struct message *message, const struct msg_requ
 {
     const struct msg_reply *reply = &message->u.reply;
     if (message->type == MESSAGE_REFUSE) {
-        return err_fail(msg, ERR_REFUSED, "the daemon ends the connection: %.500s",
+        return err_fail(msg, ERR_REFUSED, "the daemon refuses this client: %.500s",
                         message->u.refuse.text);
     }
     if (message->type != MESSAGE_REPLY || reply->id != request->id ||
@@ -138,6 +144,19 @@ static enum err frame_take(struct client *client, const struct msg_request *requ
     return err;
 }
 
+/* The request could not be sent because the daemon closed: it may have said why before. */
+static enum err last_word(struct client *client, const struct msg_request *request,
+                          const struct asking *asking, struct errmsg *msg)
+{
+    struct errmsg said = {""};
+    bool more = false;
+    if (frame_take(client, request, asking, &more, &said) != ERR_REFUSED) {
+        return ERR_CLOSED;
+    }
+    *msg = said;
+    return ERR_REFUSED;
+}
+
 enum err client_ask(struct client *client, struct msg_request *request, const struct asking *asking,
                     struct errmsg *msg)
 {
@@ -146,7 +165,10 @@ enum err client_ask(struct client *client, struct msg_request *request, const st
     request->id = ++client->last_id;
     struct message message = {.type = MESSAGE_REQUEST, .u.request = *request};
     client->sent = true;
-    TRY(connection_send(client->connection, &message, msg));
+    enum err err = connection_send(client->connection, &message, msg);
+    if (err != ERR_OK) {
+        return err == ERR_CLOSED ? last_word(client, request, asking, msg) : err;
+    }
     bool more = true;
     while (more) {
         TRY(frame_take(client, request, asking, &more, msg));
@@ -282,6 +304,14 @@ static enum exit_status words_check(const struct client *client)
             "\"%s\" is a word too many (quote texts with spaces); usage: tally %s%s%s",
             client->options.words[command->words_max], command->name, space, command->usage);
     }
+    for (size_t i = 0; i < given; i++) {
+        if (client->options.words[i][0] == '\0') {
+            const char *name = usage_from(command->usage, i);
+            return client_fail(STATUS_USAGE,
+                               "%.*s is empty (an unset variable?); usage: tally %s %s",
+                               (int)strcspn(name, " "), name, command->name, command->usage);
+        }
+    }
     return STATUS_DONE;
 }
 
@@ -290,7 +320,9 @@ static enum exit_status finish_output(enum exit_status status)
 {
     bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
     if (failed && status == STATUS_DONE) {
-        return client_fail(STATUS_REFUSED, "cannot write the output: %s", strerror(errno));
+        return client_fail(STATUS_REFUSED,
+                           "cannot write the output: %s; what was asked is done all the same",
+                           strerror(errno));
     }
     return status;
 }

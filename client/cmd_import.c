@@ -33,6 +33,7 @@ struct import {
     int64_t known;
     int64_t revision;
     bool recording; /* the pass that records has begun */
+    bool malformed; /* what lies behind the fault cannot be read, so nothing is sent */
 };
 
 /* ---- one request ---- */
@@ -92,20 +93,36 @@ static enum err pass(struct import *import, const char *what, struct errmsg *msg
 
 /* ---- what is said at the end ---- */
 
+/* What giving the file once more would do to rows that have no key of their own. */
+static void print_keyless(const struct import *import)
+{
+    if (import->survey.without_key == 0 || import->recorded == 0) {
+        return;
+    }
+    (void)printf(
+        "rows without a key: %" PRId64 "; %s\n", import->survey.without_key,
+        import->rows.key_stem[0] == '\0'
+            ? "the same file again would count them again"
+            : "this very file again counts nothing twice, a changed one counts them again");
+}
+
 static void print_result(struct import *import)
 {
     struct errmsg msg = {""};
     if (!import->json) {
-        (void)printf("%" PRId64 " rows: %" PRId64 " recorded, %" PRId64 " known, %" PRId64
+        (void)printf("%" PRId64 " row%s: %" PRId64 " recorded, %" PRId64 " known, %" PRId64
                      " refused\n",
-                     import->survey.rows, import->recorded, import->known, import->refusals.total);
+                     import->survey.rows, import->survey.rows == 1 ? "" : "s", import->recorded,
+                     import->known, import->refusals.total);
+        print_keyless(import);
         return;
     }
     enum err err = output_json(
-        json_pack("{s:I, s:I, s:I, s:o, s:I}", "rows", (json_int_t)import->survey.rows, "recorded",
-                  (json_int_t)import->recorded, "known", (json_int_t)import->known, "refused",
-                  refusals_json(&import->refusals), "refused_total",
-                  (json_int_t)import->refusals.total),
+        json_pack("{s:I, s:I, s:I, s:o, s:I, s:I}", "rows", (json_int_t)import->survey.rows,
+                  "recorded", (json_int_t)import->recorded, "known", (json_int_t)import->known,
+                  "refused", refusals_json(&import->refusals), "refused_total",
+                  (json_int_t)import->refusals.total, "without_key",
+                  (json_int_t)import->survey.without_key),
         &msg);
     if (err != ERR_OK) {
         (void)client_fail_err(err, &msg);
@@ -118,7 +135,9 @@ static enum exit_status finish_refused(struct import *import)
     print_result(import);
     char consequence[ERRMSG_MAX_BYTES] = "nothing is recorded; mend what is wrong, or take "
                                          "--partial for the other rows";
-    if (import->partial) {
+    if (import->malformed) {
+        (void)snprintf(consequence, sizeof consequence, "nothing is recorded; mend the file");
+    } else if (import->partial) {
         (void)snprintf(consequence, sizeof consequence,
                        "refused rows: %" PRId64 "; the others are recorded",
                        import->refusals.total);
@@ -150,7 +169,8 @@ static enum exit_status finish_failed(const struct import *import, enum err err,
                                       const struct errmsg *msg)
 {
     if (!import->recording || (import->sent == 0 && err != ERR_CLOSED)) {
-        return client_fail(client_status(err), "%s; nothing is recorded", msg->text);
+        const char *said = err == ERR_DISK_FULL ? "" : "; nothing is recorded";
+        return client_fail(client_status(err), "%s%s", msg->text, said);
     }
     bool again = import->survey.without_key == 0 || import->rows.key_stem[0] != '\0';
     if (!again) {
@@ -210,7 +230,11 @@ static enum exit_status run(struct import *import)
         return finish_interrupted(import);
     }
     if (import->refusals.total > 0) {
-        return finish_refused(import);
+        enum exit_status refused = finish_refused(import);
+        if (import->partial && import->recorded + import->known > 0) {
+            (void)wait_until(import->client, &import->wish, import->revision, "the others are");
+        }
+        return refused; /* whatever the wait came to: some rows are not there */
     }
     print_result(import);
     return wait_until(import->client, &import->wish, import->revision, "the rows are");
@@ -220,9 +244,8 @@ static enum exit_status start(struct import *import)
 {
     struct errmsg msg = {""};
     enum err err = prepare(import, &msg);
-    bool malformed = err == ERR_INVALID && import->refusals.total > 0;
-    if (malformed || (err == ERR_OK && import->refusals.total > 0 && !import->partial)) {
-        import->partial = false; /* of a malformed file nothing is sent */
+    import->malformed = err == ERR_INVALID && import->refusals.total > 0;
+    if (import->malformed || (err == ERR_OK && import->refusals.total > 0 && !import->partial)) {
         return finish_refused(import);
     }
     if (err != ERR_OK) {

@@ -7,10 +7,18 @@
 #include "client/output.h"
 
 static const struct output_column COLUMNS[] = {
-    {.name = "ENTRY"},  {.name = "UNIT"},     {.name = "MEASURE"},
-    {.name = "DATE"},   {.name = "CATEGORY"}, {.name = "VALUE", .right = true},
-    {.name = "KIND"},   {.name = "REFERS"},   {.name = "LIVE"},
-    {.name = "KEY"},    {.name = "NOTE"},     {.name = "RECORDED"},
+    {.name = "ENTRY"},
+    {.name = "UNIT"},
+    {.name = "MEASURE"},
+    {.name = "DATE"},
+    {.name = "CATEGORY"},
+    {.name = "VALUE", .right = true},
+    {.name = "KIND"},
+    {.name = "REFERS"},
+    {.name = "LIVE"},
+    {.name = "KEY", .wrap = true},
+    {.name = "NOTE", .wrap = true},
+    {.name = "RECORDED"},
     {.name = "AUTHOR"},
 };
 

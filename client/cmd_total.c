@@ -113,7 +113,8 @@ struct view {
 
 static void column_add(struct view *view, const char *name, bool right)
 {
-    view->columns[view->column_count++] = (struct output_column){.name = name, .right = right};
+    view->columns[view->column_count++] =
+        (struct output_column){.name = name, .right = right, .wrap = strcmp(name, "NAME") == 0};
 }
 
 static bool shows_units(const struct view *view)

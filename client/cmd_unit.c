@@ -240,8 +240,11 @@ struct listing {
     struct output_list list;
 };
 
-static const struct output_column COLUMNS[] = {
-    {.name = "UNIT"}, {.name = "NAME"}, {.name = "LEVEL"}, {.name = "PARENT"}, {.name = "NODE"}};
+static const struct output_column COLUMNS[] = {{.name = "UNIT"},
+                                               {.name = "NAME", .wrap = true},
+                                               {.name = "LEVEL"},
+                                               {.name = "PARENT"},
+                                               {.name = "NODE"}};
 
 static const char *const CSV_HEAD[] = {"code", "name", "level", "parent"};
 

@@ -8,6 +8,8 @@
 
 enum { SAID_BYTES = 256 };
 
+#define LONE_RETURN "a carriage return without a line feed; save it with line ends LF or CRLF"
+
 /* The fields of one row as they stand in the file. */
 struct raw {
     uint32_t line;
@@ -53,7 +55,9 @@ static void new_line(struct csv *csv)
 static enum err text_put(struct csv *csv, char c, struct errmsg *msg)
 {
     if (csv->text_len == sizeof csv->text) {
-        return fail_at(csv, csv->at, "the row is longer than any that could be right", msg);
+        return fail_at(csv, csv->at,
+                       "the row is longer than any that could be right; is a quote not closed?",
+                       msg);
     }
     csv->text[csv->text_len++] = c;
     return ERR_OK;
@@ -100,7 +104,7 @@ static enum err plain_read(struct csv *csv, struct errmsg *msg)
                 "a quote inside a plain field; put the field in quotes and write it twice", msg);
         }
         if (c == '\r') {
-            return fail_at(csv, csv->at, "a carriage return without a line feed", msg);
+            return fail_at(csv, csv->at, LONE_RETURN, msg);
         }
         TRY(text_put(csv, c, msg));
         csv->at++;
@@ -116,7 +120,9 @@ static enum err field_read(struct csv *csv, struct raw *raw, struct errmsg *msg)
     TRY(quoted ? quoted_read(csv, msg) : plain_read(csv, msg));
     if (!text_is_clean(csv->text + text_at, csv->text_len - text_at, true)) {
         csv_seek(csv, place);
-        return fail_at(csv, csv->at, "the field is not UTF-8, or has a control character", msg);
+        return fail_at(
+            csv, csv->at,
+            "the field is not UTF-8, or has a control character; save it as CSV in UTF-8", msg);
     }
     TRY(text_put(csv, '\0', msg));
     if (raw->count == CSV_COLUMNS_MAX) {
@@ -169,7 +175,7 @@ static enum err raw_read(struct csv *csv, struct raw *raw, struct errmsg *msg)
     while (more) {
         TRY(field_read(csv, raw, msg));
         if (peek(csv, 0) == '\r' && peek(csv, 1) != '\n' && !at_end(csv)) {
-            return fail_at(csv, csv->at, "a carriage return without a line feed", msg);
+            return fail_at(csv, csv->at, LONE_RETURN, msg);
         }
         more = separator_take(csv);
     }
@@ -215,9 +221,12 @@ static enum err fail_column(const char *column, const char *const *names, size_t
     }
     nearest_format(&nearest, hint, sizeof hint);
     list_names(names, count, known, sizeof known);
-    if (strchr(column, ';') != NULL) {
-        return err_fail(msg, ERR_INVALID,
-                        "columns are separated by \";\"; separate them by commas");
+    const char *other = strpbrk(column, ";\t|");
+    if (other != NULL) {
+        return err_fail(msg, ERR_INVALID, "columns are separated by %s; separate them by commas",
+                        *other == ';'   ? "\";\""
+                        : *other == '|' ? "\"|\""
+                                        : "tabs");
     }
     if (hint[0] != '\0') {
         return err_fail(msg, ERR_INVALID, "unknown column \"%.40s\"%s", column, hint);

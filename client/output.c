@@ -5,14 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/check.h"
+
+enum { WRAP_LETTERS_MIN = 12, WIDE_LETTERS = 512, TREE_LETTERS = 6 };
 
 struct output_table {
     struct libscols_table *scols;
     const struct output_column *columns;
     size_t column_count;
-    size_t rows; /* not printed yet */
+    size_t rows;                       /* not printed yet */
+    size_t widths[OUTPUT_COLUMNS_MAX]; /* of the widest cell so far */
     bool failed;
 };
 
@@ -29,8 +33,7 @@ static bool columns_add(struct output_table *table)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         const struct output_column *column = &table->columns[i];
-        int flags = (column->right ? SCOLS_FL_RIGHT : 0) | (column->tree ? SCOLS_FL_TREE : 0) |
-                    (column->wrap ? SCOLS_FL_WRAP : 0);
+        int flags = (column->right ? SCOLS_FL_RIGHT : 0) | (column->tree ? SCOLS_FL_TREE : 0);
         if (scols_table_new_column(table->scols, column->name, 0, flags) == NULL) {
             return false;
         }
@@ -47,12 +50,45 @@ struct output_table *output_table_new(const struct output_column *columns, size_
     }
     *table = (struct output_table){
         .scols = scols_new_table(), .columns = columns, .column_count = count};
+    for (size_t i = 0; i < count; i++) {
+        table->widths[i] = strlen(columns[i].name);
+    }
     if (table->scols == NULL || !columns_add(table)) {
         scols_unref_table(table->scols);
         free(table);
         return NULL;
     }
     return table;
+}
+
+/* Columns of the terminal that the text takes. */
+static size_t text_width(const char *text)
+{
+    wchar_t letters[WIDE_LETTERS];
+    size_t count = mbstowcs(letters, text, WIDE_LETTERS);
+    int width = count == (size_t)-1 ? -1 : wcswidth(letters, count);
+    return width < 0 ? strlen(text) : (size_t)width;
+}
+
+/* Long texts are wrapped where the other columns leave them room; where they do not, lines of a few
+ * letters would read worse than those that the terminal breaks. */
+static void wrap_set(struct output_table *table)
+{
+    size_t fixed = 0;
+    size_t wrapped = 0;
+    for (size_t i = 0; i < table->column_count; i++) {
+        bool wrap = table->columns[i].wrap;
+        fixed += 1 + (wrap ? 0 : table->widths[i]);
+        wrapped += wrap ? 1 : 0;
+    }
+    size_t width = scols_table_get_termwidth(table->scols);
+    bool fits = fixed + wrapped * WRAP_LETTERS_MIN <= width;
+    for (size_t i = 0; i < table->column_count && fits; i++) {
+        struct libscols_column *column = scols_table_get_column(table->scols, i);
+        if (table->columns[i].wrap && column != NULL) {
+            (void)scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_WRAP);
+        }
+    }
 }
 
 static int cell_set(struct libscols_line *line, size_t at, const char *text)
@@ -79,6 +115,8 @@ struct libscols_line *output_table_branch(struct output_table *table, struct lib
     struct libscols_line *line = scols_table_new_line(table->scols, parent);
     table->failed = line == NULL;
     for (size_t i = 0; i < table->column_count && !table->failed; i++) {
+        size_t width = text_width(cells[i]) + (table->columns[i].tree ? TREE_LETTERS : 0);
+        table->widths[i] = width > table->widths[i] ? width : table->widths[i];
         table->failed = cell_set(line, i, cells[i]) != 0;
     }
     table->rows++;
@@ -88,6 +126,7 @@ struct libscols_line *output_table_branch(struct output_table *table, struct lib
 static void block_print(struct output_table *table)
 {
     if (table->rows > 0 && !table->failed) {
+        wrap_set(table);
         table->failed = scols_print_table(table->scols) != 0;
     }
     scols_table_remove_lines(table->scols);

@@ -2,9 +2,18 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { BAR_LETTERS = 30, LINE_LETTERS = 78 };
+enum { BAR_LETTERS = 30, LINE_LETTERS = 78, TEXT_LETTERS = 40 };
+
+/* How wide the terminal is; 80 when it does not say. */
+static int terminal_width(void)
+{
+    struct winsize size = {0};
+    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return known ? size.ws_col : LINE_LETTERS + 2;
+}
 
 void progress_begin(struct progress *progress, const char *what, int64_t total, bool worthwhile)
 {
@@ -17,7 +26,16 @@ void progress_begin(struct progress *progress, const char *what, int64_t total, 
 void progress_show(const struct progress *progress, int64_t done)
 {
     char bar[BAR_LETTERS + 1];
+    char line[LINE_LETTERS + 1];
     if (!progress->shown) {
+        return;
+    }
+    int width = terminal_width();
+    if (width < BAR_LETTERS + TEXT_LETTERS) { /* a line that wraps could not be wiped */
+        (void)snprintf(line, sizeof line, "%s %3" PRId64 " %%", progress->what,
+                       done * 100 / progress->total);
+        (void)fprintf(stderr, "\r%.*s", width - 1, line);
+        (void)fflush(stderr);
         return;
     }
     int64_t full = done * BAR_LETTERS / progress->total;
@@ -33,7 +51,8 @@ void progress_show(const struct progress *progress, int64_t done)
 void progress_end(struct progress *progress)
 {
     if (progress->shown) {
-        (void)fprintf(stderr, "\r%*s\r", LINE_LETTERS, "");
+        int width = terminal_width() - 1;
+        (void)fprintf(stderr, "\r%*s\r", width < LINE_LETTERS ? width : LINE_LETTERS, "");
         (void)fflush(stderr);
     }
     progress->shown = false;

@@ -112,7 +112,10 @@ static void children_link(struct treeview *view, const struct map *index)
 /* ---- drawing ---- */
 
 static const struct output_column COLUMNS[] = {
-    {.name = "UNIT", .tree = true}, {.name = "NAME"}, {.name = "LEVEL"}, {.name = "NODE"},
+    {.name = "UNIT", .tree = true},
+    {.name = "NAME", .wrap = true},
+    {.name = "LEVEL"},
+    {.name = "NODE"},
     {.name = "EXACT AS OF"},
 };
 

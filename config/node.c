@@ -53,6 +53,15 @@ static enum err take_address(const struct load_file *file, int32_t node, const c
     return ERR_OK;
 }
 
+/* On every address of this machine: none of which is known to be one that others reach. */
+static bool listens_everywhere(const char *listen)
+{
+    char host[ADDRESS_MAX_BYTES + 1];
+    int port;
+    return address_parse(listen, host, &port, NULL) == ERR_OK &&
+           (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || strcmp(host, "*") == 0);
+}
+
 static enum err take_all(const struct load_file *file, const struct file_node *from,
                          struct config_node *to, struct errmsg *msg)
 {
@@ -66,7 +75,7 @@ static enum err take_all(const struct load_file *file, const struct file_node *f
         TRY(take_address(file, node, from->addresses[i], to->addresses[i], msg));
     }
     to->address_count = from->addresses_count;
-    if (to->address_count == 0 && to->listen[0] != '\0') {
+    if (to->address_count == 0 && to->listen[0] != '\0' && !listens_everywhere(to->listen)) {
         memcpy(to->addresses[0], to->listen, sizeof to->listen);
         to->address_count = 1;
     }
@@ -122,7 +131,7 @@ static void write_text(const struct config_node *config, struct buf *out)
     }
     put(out,
         "\n# How children reach it, in the order in which they try; `tally invite` puts these\n"
-        "# into its tokens. Without this list: what `listen` says.\n");
+        "# into its tokens. Without this list: what `listen` says, unless that is 0.0.0.0.\n");
     if (config->address_count == 0) {
         put(out, "# addresses: [\"tally.example.org:7800\"]\n");
     } else {

@@ -56,10 +56,7 @@ static enum err load_catalogue(struct init *init, struct errmsg *msg)
         return ERR_OK;
     }
     enum err err = config_catalogue_load(path, &init->arena, &init->catalogue, msg);
-    if (err == ERR_NOT_FOUND || err == ERR_IO) {
-        return err_fail(msg, ERR_USAGE, "%s", msg->text);
-    }
-    TRY(err);
+    TRY(err == ERR_NOT_FOUND || err == ERR_IO ? ERR_USAGE : err);
     if (catalogue_level(&init->catalogue, level) < 0) {
         return err_fail(msg, ERR_REFUSED,
                         "the catalogue %.200s has no level \"%s\"; its levels are those of the "

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -63,6 +64,29 @@ static bool has_database(const struct home *home)
     return stat(home_path(home, HOME_DATABASE, path), &info) == 0;
 }
 
+/* Directory and database can be looked at: what cannot be seen is not said to be missing. */
+static enum err look(const struct home *home, struct errmsg *msg)
+{
+    struct stat info;
+    errno = 0;
+    bool folder = stat(home->dir, &info) == 0 && S_ISDIR(info.st_mode);
+    if (folder && has_database(home)) {
+        return ERR_OK;
+    }
+    if (errno == EACCES) {
+        return err_fail(msg, ERR_REFUSED,
+                        "cannot use %.400s: %s; run tallyd as the user whose node it is", home->dir,
+                        strerror(errno));
+    }
+    if (!folder) {
+        return err_fail(msg, ERR_NOT_FOUND,
+                        "there is no directory %.400s; make a node with tallyd init or tallyd join",
+                        home->dir);
+    }
+    return err_fail(msg, ERR_NOT_FOUND,
+                    "no node lives in %.400s; make one with tallyd init or tallyd join", home->dir);
+}
+
 static enum err take_lock(struct home *home, struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
@@ -93,9 +117,23 @@ static enum err take_lock(struct home *home, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* Better now than when the node is to run. */
+static enum err check_socket(const char *dir, struct errmsg *msg)
+{
+    struct sockaddr_un limit;
+    if (strlen(dir) + sizeof "/" HOME_SOCKET > sizeof limit.sun_path) {
+        return err_fail(msg, ERR_USAGE,
+                        "%.300s is too long for the socket in it (at most %zu bytes); use a "
+                        "shorter --data",
+                        dir, sizeof limit.sun_path - sizeof "/" HOME_SOCKET);
+    }
+    return ERR_OK;
+}
+
 enum err home_claim(struct home *home, const char *dir, struct errmsg *msg)
 {
     TRY(set_dir(home, dir, msg));
+    TRY(check_socket(dir, msg));
     if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
         return err_fail(msg, ERR_REFUSED, "cannot make %.400s: %s", dir, strerror(errno));
     }
@@ -260,27 +298,37 @@ static enum err read_file(const struct home *home, const char *file, struct buf 
     return file_read(home_path(home, file, path), out, msg);
 }
 
+/* Certificates that can be read, the first one that of `key` (NULL: of any). */
+static enum err read_chain(const struct home *home, const char *file, const struct pki_key *key,
+                           struct buf *out, struct errmsg *msg)
+{
+    struct hash root;
+    struct hash have;
+    TRY(read_file(home, file, out, msg));
+    enum err err = pki_chain_root(view(out), &root, NULL, msg);
+    err = err == ERR_OK && key != NULL ? pki_chain_key(view(out), &have, msg) : err;
+    if (err == ERR_OK && key != NULL) {
+        struct hash want = pki_key_public(key);
+        err = hash_equal(&have, &want) ? ERR_OK
+                                       : err_fail(msg, ERR_INVALID,
+                                                  "it certifies another key than this node's; put "
+                                                  "the right file back");
+    }
+    return err == ERR_OK ? ERR_OK : err_prefix(msg, err, "%.300s/%s", home->dir, file);
+}
+
 enum err home_open(struct home *home, const char *dir, struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
-    struct stat info;
     TRY(set_dir(home, dir, msg));
-    if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        return err_fail(msg, ERR_NOT_FOUND,
-                        "there is no directory %.400s; make a node with tallyd init or tallyd join",
-                        dir);
-    }
-    if (!has_database(home)) {
-        return err_fail(msg, ERR_NOT_FOUND,
-                        "no node lives in %.400s; make one with tallyd init or tallyd join", dir);
-    }
+    TRY(look(home, msg));
     TRY(take_lock(home, msg));
     TRY(pki_key_load(home_path(home, PKI_NODE_KEY, path), &home->node_key, msg));
     TRY(pki_key_load(home_path(home, PKI_CA_KEY, path), &home->ca_key, msg));
     TRY(read_file(home, PKI_NODE_KEY, &home->node_key_pem, msg));
-    TRY(read_file(home, PKI_NODE_CHAIN, &home->node_chain, msg));
-    TRY(read_file(home, PKI_CA_CHAIN, &home->ca_chain, msg));
-    return read_file(home, PKI_ROOT, &home->root, msg);
+    TRY(read_chain(home, PKI_NODE_CHAIN, home->node_key, &home->node_chain, msg));
+    TRY(read_chain(home, PKI_CA_CHAIN, home->ca_key, &home->ca_chain, msg));
+    return read_chain(home, PKI_ROOT, NULL, &home->root, msg);
 }
 
 /* ---- what the node asks ---- */

@@ -22,7 +22,7 @@ static bool port_parse(const char *text, int *out)
         port = port * 10 + (text[i] - '0');
     }
     *out = port;
-    return port <= 65535;
+    return port >= 1 && port <= 65535;
 }
 
 enum err address_parse(const char *text, char host[ADDRESS_MAX_BYTES + 1], int *port,

@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "proto/limits.h"
 
-/* Port 0 to 65535. ERR_USAGE with the form otherwise. */
+/* Port 1 to 65535. ERR_USAGE with the form otherwise. */
 enum err address_parse(const char *text, char host[ADDRESS_MAX_BYTES + 1], int *port,
                        struct errmsg *msg) MUST_CHECK;
 

@@ -20,7 +20,8 @@ static enum err fail_read(const char *name, struct errmsg *msg)
 static enum err fail_write(const char *path, struct errmsg *msg)
 {
     enum err err = errno == ENOSPC || errno == EDQUOT ? ERR_DISK_FULL : ERR_IO;
-    return err_fail(msg, err, "cannot write %.400s: %s", path, strerror(errno));
+    const char *remedy = err == ERR_DISK_FULL ? "; free some room and try again" : "";
+    return err_fail(msg, err, "cannot write %.400s: %s%s", path, strerror(errno), remedy);
 }
 
 enum err file_read_open(int fd, const char *name, struct buf *out, struct errmsg *msg)

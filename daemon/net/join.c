@@ -179,6 +179,14 @@ static enum err make_context(const struct net_join *join, struct tls_context **o
                : tls_client_context(renewal->chain, renewal->key, renewal->root, out, msg);
 }
 
+static const char *remedy(enum err err)
+{
+    return err == ERR_UNREACHABLE ? "check that tallyd runs there and that this machine reaches it"
+                                  : "who answers there is not the office that gave this "
+                                    "invitation; check the address, "
+                                    "or ask for a new one";
+}
+
 enum err net_join(const struct net_join *join, struct errmsg *msg)
 {
     struct tls_context *tls = NULL;
@@ -193,7 +201,9 @@ enum err net_join(const struct net_join *join, struct errmsg *msg)
         if (err == ERR_OK || attempt.trusted) {
             break;
         }
-        (void)err_prefix(msg, err, "the office above, at %s", address);
+        struct errmsg why = *msg;
+        (void)err_fail(msg, err, "the office above, at %s: %.300s; %s", address, why.text,
+                       remedy(err));
     }
     tls_context_free(tls);
     return err;

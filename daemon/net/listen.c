@@ -109,14 +109,14 @@ static enum err listen_tcp(struct server *server, struct errmsg *msg)
     (void)snprintf(service, sizeof service, "%d", config->listen_port);
     int code = getaddrinfo(config->listen_host, service, &hints, &found);
     if (code != 0) {
-        return err_fail(msg, ERR_USAGE, "cannot listen on %s: %s; check \"listen\" in tally.yaml",
+        return err_fail(msg, ERR_REFUSED, "cannot listen on %s: %s; check \"listen\" in tally.yaml",
                         config->listen_host, gai_strerror(code));
     }
     code = uv_tcp_bind(&server->tcp, found->ai_addr, 0);
     code = code == 0 ? uv_listen((uv_stream_t *)&server->tcp, BACKLOG, on_connection) : code;
     freeaddrinfo(found);
     if (code != 0) {
-        return err_fail(msg, code == UV_EADDRINUSE ? ERR_BUSY : ERR_USAGE,
+        return err_fail(msg, code == UV_EADDRINUSE ? ERR_BUSY : ERR_REFUSED,
                         "cannot listen on %s port %d: %s; another program has it, or it is not "
                         "this machine's; change "
                         "\"listen\" in tally.yaml",
@@ -138,7 +138,8 @@ static enum err listen_local(struct server *server, struct errmsg *msg)
             sizeof limit.sun_path - 1);
     }
     if (unlink(path) != 0 && errno != ENOENT) {
-        return err_fail(msg, ERR_USAGE, "cannot replace %s: %s", path, strerror(errno));
+        return err_fail(msg, ERR_REFUSED, "cannot replace %s: %s; take it away", path,
+                        strerror(errno));
     }
     int code = uv_pipe_bind(&server->pipe, path);
     if (code == 0 && chmod(path, 0660) != 0) {
@@ -146,7 +147,7 @@ static enum err listen_local(struct server *server, struct errmsg *msg)
     }
     code = code == 0 ? uv_listen((uv_stream_t *)&server->pipe, BACKLOG, on_connection) : code;
     if (code != 0) {
-        return err_fail(msg, ERR_USAGE, "cannot listen on %s: %s", path, uv_strerror(code));
+        return err_fail(msg, ERR_REFUSED, "cannot listen on %s: %s", path, uv_strerror(code));
     }
     return ERR_OK;
 }

@@ -131,7 +131,8 @@ static const char *know_client(struct peer *peer, const struct tls_peer *certifi
         {"reader", NODE_ROLE_READER}, {"recorder", NODE_ROLE_RECORDER}, {"admin", NODE_ROLE_ADMIN}};
     if (!hash_equal(&certificate->issuer_key, &peer->server->config.issuer_key) ||
         strncmp(certificate->common_name, "client:", CLIENT_PREFIX_BYTES) != 0) {
-        return "its certificate is not a client's of this node";
+        return "its certificate is of no client of this node; the one in the node's own data "
+               "directory is (--data)";
     }
     for (size_t i = 0; i < sizeof ROLES / sizeof ROLES[0]; i++) {
         if (strcmp(ROLES[i].name, certificate->role) == 0) {
@@ -211,6 +212,23 @@ static bool tell_opened(struct peer *peer)
     return true;
 }
 
+/* A client is told why; whoever links or joins is no more than a stranger here. */
+static void tell_refused(struct peer *peer, const char *no)
+{
+    struct server *server = peer->server;
+    struct message message = {.type = MESSAGE_REFUSE};
+    message.u.refuse =
+        (struct msg_refuse){.code = server->stopping                ? REFUSAL_SHUTDOWN
+                                    : server->clients > CLIENTS_MAX ? REFUSAL_BUSY
+                                                                    : REFUSAL_UNKNOWN,
+                            .text = no,
+                            .protocol_min = PROTOCOL_MIN,
+                            .protocol_max = PROTOCOL_MAX};
+    /* A failure has closed the connection. */
+    enum err sent = conn_send(peer->conn, &message);
+    (void)sent;
+}
+
 static bool on_opened(void *ctx, struct conn *conn, const struct tls_peer *certificate)
 {
     struct server *server = ctx;
@@ -227,6 +245,9 @@ static bool on_opened(void *ctx, struct conn *conn, const struct tls_peer *certi
     if (no != NULL) {
         (void)err_fail(&conn->why, ERR_AUTH, "%s", no);
         log_line(LOG_LEVEL_WARN, "connection=refused peer=%s text=\"%s\"", peer->address, no);
+        if (peer->kind == PEER_CLIENT) {
+            tell_refused(peer, no);
+        }
         return false;
     }
     if (peer->dialled) {

@@ -5,17 +5,19 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "node/changes.h"
 #include "node/formula.h"
 #include "node/internal.h"
-
-enum { CHANGES_MAX = 1000 };
+#include "node/retired.h"
 
 static bool admin_only(struct node *node, const struct request *request)
 {
     if (request->client->role == NODE_ROLE_ADMIN) {
         return true;
     }
-    request_refuse(node, request, ERR_REFUSED, "this needs the role admin");
+    request_refuse(node, request, ERR_REFUSED,
+                   "this needs the role admin: be root or the user that runs tallyd, or show an "
+                   "admin certificate (--node)");
     return false;
 }
 
@@ -64,7 +66,7 @@ static enum err check_measure(const struct measure *old, const struct measure *n
         return ERR_OK;
     }
     return err_fail(msg, ERR_REFUSED,
-                    "measure %s is published, and its %s never change; leave it as it is and "
+                    "measure %s is published, and its %s cannot change; leave it as it is and "
                     "publish a new code, such as %s_2",
                     old->code, what, old->code);
 }
@@ -127,62 +129,14 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
     return ERR_OK;
 }
 
-struct changes {
-    struct node *node;
-    const char **list;
-    size_t count;
-};
-
-static void add_change(struct changes *changes, const char *sign, const char *what,
-                       const char *code)
-{
-    const char *line = arena_printf(&changes->node->arena, "%s %s %s", sign, what, code);
-    if (line != NULL && changes->count < CHANGES_MAX) {
-        changes->list[changes->count++] = line;
-    }
-}
-
-static bool measures_equal(const struct measure *a, const struct measure *b)
-{
-    return strcmp(a->name, b->name) == 0 && strcmp(a->unit, b->unit) == 0 &&
-           strcmp(a->level, b->level) == 0 && a->strict == b->strict;
-}
-
-static void list_changes(struct changes *changes, const struct catalogue *old,
-                         const struct catalogue *next)
-{
-    for (size_t i = 0; i < next->measure_count; i++) {
-        const struct measure *before = catalogue_measure(old, next->measures[i].code);
-        if (before == NULL || !measures_equal(before, &next->measures[i])) {
-            add_change(changes, before == NULL ? "+" : "~", "measure", next->measures[i].code);
-        }
-    }
-    for (size_t i = 0; i < old->measure_count; i++) {
-        if (catalogue_measure(next, old->measures[i].code) == NULL) {
-            add_change(changes, "-", "measure", old->measures[i].code);
-        }
-    }
-    for (size_t i = 0; i < next->indicator_count; i++) {
-        const struct indicator *before = catalogue_indicator(old, next->indicators[i].code);
-        if (before == NULL || strcmp(before->formula, next->indicators[i].formula) != 0) {
-            add_change(changes, before == NULL ? "+" : "~", "indicator", next->indicators[i].code);
-        }
-    }
-    for (size_t i = 0; i < old->indicator_count; i++) {
-        if (catalogue_indicator(next, old->indicators[i].code) == NULL) {
-            add_change(changes, "-", "indicator", old->indicators[i].code);
-        }
-    }
-}
-
 /* Publishes: the act goes into the ledger, the signed bytes become the catalogue. */
-static enum err publish(struct node *node, const struct request *request, struct bytes content,
-                        uint64_t version)
+static enum err publish(struct node *node, const struct request *request,
+                        const struct catalogue *next, struct bytes content)
 {
     struct buf bytes;
     struct signature signature;
     buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
-    buf_put_u64(&bytes, version);
+    buf_put_u64(&bytes, next->version);
     buf_put(&bytes, content.data, content.len);
     enum err err = bytes.failed ? ERR_NO_MEMORY
                                 : node->env.sign(node->env.ctx,
@@ -195,10 +149,11 @@ static enum err publish(struct node *node, const struct request *request, struct
                       .level = "",
                       .parent = "",
                       .day = DAY_NONE,
-                      .number = version,
+                      .number = next->version,
                       .content = sha256(content.data, content.len)};
     TRY(ledger_act(node, &act, request->client->author));
-    return admin_adopt_catalogue(node, version, content, &signature);
+    TRY(retired_keep(node, next));
+    return admin_adopt_catalogue(node, next->version, content, &signature);
 }
 
 void apply_request(struct node *node, const struct request *request)
@@ -218,6 +173,7 @@ void apply_request(struct node *node, const struct request *request)
     buf_init(&bytes, CATALOGUE_MAX_BYTES);
     enum err err = catalogue_decode(apply->catalogue, &node->arena, &next, &msg);
     err = err == ERR_OK ? admin_check_catalogue(node, &next, &msg) : err;
+    err = err == ERR_OK ? retired_check(node, &next, &msg) : err;
     if (err != ERR_OK) {
         request_refuse(node, request, err, "%s",
                        msg.text[0] != '\0' ? msg.text : "the catalogue cannot be read");
@@ -231,17 +187,15 @@ void apply_request(struct node *node, const struct request *request)
                                 : store_fact_blob(node->store, "catalogue", &node->arena, &old);
     bool same =
         had == ERR_OK && old.len == bytes.len && memcmp(old.data, bytes.data, bytes.len) == 0;
-    struct changes changes = {.node = node,
-                              .list = arena_array(&node->arena, CHANGES_MAX, sizeof(char *))};
-    if (changes.list != NULL) {
-        list_changes(&changes, &node->view.catalogue, &next);
-    }
-    if (!same && !apply->dry_run) {
-        next.version = ++version;
+    struct changes changes = {.count = 0};
+    err = changes_list(&node->view.catalogue, &next, &node->arena, &changes);
+    version += same ? 0 : 1;
+    if (err == ERR_OK && !same && !apply->dry_run) {
+        next.version = version;
         buf_clear(&bytes);
         catalogue_encode(&next, &bytes);
         err = bytes.failed ? ERR_LIMIT
-                           : publish(node, request, (struct bytes){bytes.data, bytes.len}, version);
+                           : publish(node, request, &next, (struct bytes){bytes.data, bytes.len});
     }
     buf_deinit(&bytes);
     struct msg_reply *reply = err == ERR_OK ? request_reply(node, request) : NULL;
@@ -250,7 +204,7 @@ void apply_request(struct node *node, const struct request *request)
         return;
     }
     reply->u.apply = (struct rep_apply){
-        .version = version, .changes = changes.list, .change_count = changes.count};
+        .version = version, .changes = changes.lines, .change_count = changes.count};
 }
 
 /* ---- units ---- */
@@ -401,9 +355,9 @@ void units_request(struct node *node, const struct request *request)
         node_fail(node, err, "units");
         return;
     }
-    if (rep->refused_total > 0 && units->unit_count == 1) {
+    if (rep->refused_total > 0 && units->unit_count == 1 && units->units[0].line == 0) {
         reply->err = ERR_REFUSED;
-        reply->text = refused[0].reason;
+        reply->text = refused[0].reason; /* of no file */
     }
     rep->recorded = rep->refused_total > 0 ? 0 : rep->recorded;
 }
@@ -459,7 +413,8 @@ static enum err check_invite(struct node *node, const struct req_invite *invite,
     }
     if (node->address_count == 0) {
         return err_fail(msg, ERR_REFUSED,
-                        "this node listens on no address; set listen in tally.yaml and reload");
+                        "this node has no address at which a child could reach it; set addresses "
+                        "(or listen) in tally.yaml and reload");
     }
     return ERR_OK;
 }
@@ -483,7 +438,8 @@ static enum err invite(struct node *node, const struct request *request, const c
                 msg, ERR_REFUSED,
                 wanted->replace
                     ? "unit %s is not known here, so it has no node to replace"
-                    : "unit %s: this node listens on no address; set listen in tally.yaml",
+                    : "unit %s: this node has no address at which a child could reach it; set "
+                      "addresses (or listen) in tally.yaml and reload",
                 wanted->unit);
         }
         TRY(check_unit(node, &made, &parent, msg));

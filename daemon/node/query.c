@@ -74,7 +74,8 @@ enum err query_find_unit(struct query *q, const char *code, int *unit, struct er
         nearest_offer(&nearest, q->view.tree.units[i].code);
     }
     nearest_format(&nearest, hint, sizeof hint);
-    return err_fail(msg, ERR_REFUSED, "unit %s is not known here%s", code, hint);
+    return err_fail(msg, ERR_REFUSED, "unit %s is not known here%s%s", code, hint,
+                    nearest.count == 0 ? "; tally tree lists the units" : "");
 }
 
 /* ---- sources ---- */

@@ -338,7 +338,8 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
                 nearest_offer(&nearest, catalogue->indicators[j].code);
             }
             nearest_format(&nearest, hint, sizeof hint);
-            return err_fail(msg, ERR_REFUSED, "measure %s is not in the catalogue%s", code, hint);
+            return err_fail(msg, ERR_REFUSED, "measure %s is not in the catalogue%s%s", code, hint,
+                            nearest.count == 0 ? "; tally total lists the measures" : "");
         }
         if (m != NULL && m->frequency < a->period.frequency) {
             char period[PERIOD_TEXT_BYTES];
@@ -349,6 +350,12 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
         }
         struct formula formula;
         const struct indicator *indicator = m == NULL ? catalogue_indicator(catalogue, code) : NULL;
+        if (indicator != NULL && req->by == BY_CATEGORY) {
+            return err_fail(msg, ERR_REFUSED,
+                            "indicator %s is computed from sums over all categories; ask for it "
+                            "without --by category",
+                            code);
+        }
         if (indicator != NULL &&
             formula_parse(indicator->formula, catalogue, &formula, NULL) == ERR_OK &&
             formula_frequency(&a->q->view, &formula) < a->period.frequency) {

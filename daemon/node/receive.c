@@ -42,8 +42,9 @@ static enum err refuse(struct receiver *r, enum refuse_reason reason, const stru
         return ERR_OK;
     }
     return node_alarm(node, "refused-rows", link->address == NULL ? "parent" : link->address,
-                      "refused a row of unit %s, measure %s, that came over this link: %s",
-                      row->unit, row->measure, refuse_reason_text(reason));
+                      "refused a row of unit %s%s%s that came over this link: %s", row->unit,
+                      row->measure[0] == '\0' ? "" : ", measure ", row->measure,
+                      refuse_reason_text(reason));
 }
 
 static enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell,

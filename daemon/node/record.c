@@ -82,9 +82,15 @@ static enum err unknown_measure(const struct node *node, const char *code, struc
         nearest_offer(&nearest, node->view.catalogue.measures[i].code);
     }
     nearest_format(&nearest, hint, sizeof hint);
+    if (catalogue_indicator(&node->view.catalogue, code) != NULL) {
+        return err_fail(msg, ERR_REFUSED,
+                        "%s is an indicator, which is computed; record the measures of its formula",
+                        code);
+    }
     const char *none = node->view.catalogue.version == 0
                            ? "; this node has no catalogue yet: it comes from the root"
-                           : "";
+                       : nearest.count == 0 ? "; tally total lists the measures"
+                                            : "";
     return err_fail(msg, ERR_REFUSED, "measure %s is not in the catalogue%s%s", code, hint, none);
 }
 
@@ -358,7 +364,8 @@ static bool may(struct node *node, const struct request *request, enum node_role
     if (request->client->role >= role) {
         return true;
     }
-    request_refuse(node, request, ERR_REFUSED, "this needs the role %s",
+    request_refuse(node, request, ERR_REFUSED,
+                   "this needs the role %s; show a certificate that has it (--node)",
                    role == NODE_ROLE_ADMIN ? "admin" : "recorder");
     return false;
 }
@@ -406,10 +413,11 @@ void record_request(struct node *node, const struct request *request)
     if (err != ERR_OK) {
         node_fail(node, err, "record");
     }
-    if (record->row_count == 1 && out.rep->refused_total > 0) {
+    bool alone = record->row_count == 1;
+    if (alone && out.rep->refused_total > 0 && record->rows[0].line == 0) {
         reply->err = ERR_REFUSED;
-        reply->text = out.refused[0].reason;
-    } else if (record->row_count == 1 && !record->check_only) {
+        reply->text = out.refused[0].reason; /* of no file */
+    } else if (alone && out.rep->refused_total == 0 && !record->check_only) {
         *rows = out.first;
         out.rep->rows = rows;
         out.rep->row_count = 1;

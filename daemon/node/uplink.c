@@ -299,9 +299,10 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
         const struct refused_row *row = ack->refused_count > 0 ? &ack->refused[0] : NULL;
         TRY(node_alarm(
             node, "refused-above", "parent",
-            "the office above refused %" PRId64 " rows; the first: unit %s, measure %s: %s",
-            ack->refused_total, row == NULL ? "?" : row->unit, row == NULL ? "?" : row->measure,
-            row == NULL ? "?" : refuse_reason_text(row->reason)));
+            "the office above refused %" PRId64 " row%s; the first: unit %s%s%s: %s",
+            ack->refused_total, ack->refused_total == 1 ? "" : "s", row == NULL ? "?" : row->unit,
+            row == NULL || row->measure[0] == '\0' ? "" : ", measure ",
+            row == NULL ? "" : row->measure, row == NULL ? "?" : refuse_reason_text(row->reason)));
     }
     return send_again(node, link, ack);
 }

@@ -3,6 +3,8 @@
  * error, never a float. */
 #include "store/internal.h"
 
+#include <stdio.h>
+
 static const char *const MIGRATIONS[] = {
     /* 1: the first schema */
     "CREATE TABLE fact(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;"
@@ -123,6 +125,11 @@ enum err store_migrate(struct store *store, struct errmsg *msg)
     }
     if (version == STORE_SCHEMA_VERSION) {
         return ERR_OK;
+    }
+    if (version < 1 && store->mode != STORE_CREATE) {
+        (void)snprintf(store->error, sizeof store->error,
+                       "database: no node's, or emptied (it has no schema)");
+        return ERR_CORRUPT;
     }
     enum err err = migrate_from(store, version);
     if (err != ERR_OK) {

@@ -55,6 +55,20 @@ static enum err run_pragmas(struct store *store)
     return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
 }
 
+/* What to do about a file that cannot be opened. */
+static enum err fail_open(struct store *store, enum err err, struct errmsg *msg)
+{
+    /* The index of the WAL could not grow; only here, where nothing is under way, is that harmless.
+     */
+    bool full = err == ERR_IO && sqlite3_extended_errcode(store->db) == SQLITE_IOERR_SHMSIZE;
+    err = full ? ERR_DISK_FULL : err;
+    const char *remedy = err == ERR_DISK_FULL ? "; the disk is full: free some room and try again"
+                         : err == ERR_CORRUPT
+                             ? "; keep this file aside, and put a good copy in its place"
+                             : "";
+    return err_fail(msg, err, "%s%s", store->error, remedy);
+}
+
 static enum err prepare_file(struct store *store, struct errmsg *msg)
 {
     (void)sqlite3_extended_result_codes(store->db, 1);
@@ -74,7 +88,7 @@ static enum err prepare_file(struct store *store, struct errmsg *msg)
             sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         err = code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
     }
-    return err == ERR_OK ? ERR_OK : err_fail(msg, err, "%s", store->error);
+    return err == ERR_OK ? ERR_OK : fail_open(store, err, msg);
 }
 
 enum err store_open(const char *path, enum store_mode mode, struct store **out, struct errmsg *msg)

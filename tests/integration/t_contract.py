@@ -3,7 +3,7 @@
 
 Whoever writes a script around `tally` relies on these. Each test would fail when a name, a type, a status
 or a meaning of the contract is changed; its first line says which. What totals come to is in t_totals.py,
-what is refused in t_badinput.py.
+what is refused in t_input.py.
 """
 
 import csv

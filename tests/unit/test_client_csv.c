@@ -149,13 +149,21 @@ static void test_malformed(void **state)
     begin("unit,value\n1,\"2\n3,4\n");
     row_fails(ERR_INVALID, "f.csv:2:3: this quote is never closed");
     begin("unit,value\n1,2\rx\n");
-    row_fails(ERR_INVALID, "f.csv:2:4: a carriage return without a line feed");
+    row_fails(
+        ERR_INVALID,
+        "f.csv:2:4: a carriage return without a line feed; save it with line ends LF or CRLF");
     begin("unit,value\n\"1\"\rx,2\n");
-    row_fails(ERR_INVALID, "f.csv:2:4: a carriage return without a line feed");
+    row_fails(
+        ERR_INVALID,
+        "f.csv:2:4: a carriage return without a line feed; save it with line ends LF or CRLF");
     begin("unit,value\n1,\xff\n");
-    row_fails(ERR_INVALID, "f.csv:2:3: the field is not UTF-8, or has a control character");
+    row_fails(
+        ERR_INVALID,
+        "f.csv:2:3: the field is not UTF-8, or has a control character; save it as CSV in UTF-8");
     begin("unit,value\n1,\"a\nb\x01\"\n");
-    row_fails(ERR_INVALID, "f.csv:2:3: the field is not UTF-8, or has a control character");
+    row_fails(
+        ERR_INVALID,
+        "f.csv:2:3: the field is not UTF-8, or has a control character; save it as CSV in UTF-8");
 }
 
 static void test_number_of_fields(void **state)
@@ -175,7 +183,9 @@ static void test_nul(void **state)
     static const char TEXT[] = "unit,value\n1,a\0b\n";
     struct errmsg msg = {""};
     assert_int_equal(begin_bytes(TEXT, sizeof TEXT - 1, &msg), ERR_OK);
-    row_fails(ERR_INVALID, "f.csv:2:3: the field is not UTF-8, or has a control character");
+    row_fails(
+        ERR_INVALID,
+        "f.csv:2:3: the field is not UTF-8, or has a control character; save it as CSV in UTF-8");
 }
 
 static void test_too_long(void **state)
