@@ -354,37 +354,50 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
     return ERR_OK;
 }
 
-/* The entries are a run of one or more segments, each from the escrow's end on. What the escrow has
- * already is skipped. */
+/* One entry in its turn; what the escrow has already is skipped. ERR_PROTOCOL when it does not
+ * continue its segment. */
+static enum err take_entry(struct receiver *r, struct store_segment *segment,
+                           const struct entry *entry)
+{
+    struct errmsg why;
+    if (segment->id == 0 || !id_equal(&segment->name, &entry->segment)) {
+        struct store_segment next;
+        TRY(segment->id == 0 ? ERR_OK : store_segment_set(r->node->store, segment));
+        enum err err = store_segment_find(r->node->store, &entry->segment, &next);
+        if (err == ERR_NOT_FOUND || (err == ERR_OK && next.origin != r->link->origin)) {
+            return ERR_PROTOCOL;
+        }
+        TRY(err);
+        *segment = next;
+    }
+    if ((int64_t)entry->seq <= segment->held) {
+        return ERR_OK;
+    }
+    if ((int64_t)entry->seq != segment->held + 1 || entry_check(entry, &why) != ERR_OK) {
+        return ERR_PROTOCOL;
+    }
+    return append_escrow(r, segment, entry);
+}
+
+/* The entries are a run of one or more segments, each from the escrow's end on. Where a run breaks
+ * off, what came before the break is in the escrow, as rows and as length. */
 static enum err receive_entries(struct receiver *r)
 {
     struct node *node = r->node;
     struct store_segment segment = {0};
     const struct msg_batch *batch = r->batch;
-    struct errmsg why;
+    enum err err = ERR_OK;
     if (batch->entry_count > 0 && r->link->up) {
         return ERR_PROTOCOL;
     }
     TRY(batch->entry_count > 0 ? node_write(node) : ERR_OK);
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        const struct entry *entry = &batch->entries[i];
-        if (segment.id == 0 || !id_equal(&segment.name, &entry->segment)) {
-            TRY(segment.id == 0 ? ERR_OK : store_segment_set(node->store, &segment));
-            enum err err = store_segment_find(node->store, &entry->segment, &segment);
-            if (err == ERR_NOT_FOUND || (err == ERR_OK && segment.origin != r->link->origin)) {
-                return ERR_PROTOCOL;
-            }
-            TRY(err);
-        }
-        if ((int64_t)entry->seq <= segment.held) {
-            continue;
-        }
-        if ((int64_t)entry->seq != segment.held + 1 || entry_check(entry, &why) != ERR_OK) {
-            return ERR_PROTOCOL;
-        }
-        TRY(append_escrow(r, &segment, entry));
+    for (size_t i = 0; i < batch->entry_count && err == ERR_OK; i++) {
+        err = take_entry(r, &segment, &batch->entries[i]);
     }
-    return segment.id == 0 ? ERR_OK : store_segment_set(node->store, &segment);
+    if (segment.id != 0 && (err == ERR_OK || err == ERR_PROTOCOL)) {
+        TRY(store_segment_set(node->store, &segment));
+    }
+    return err;
 }
 
 /* ---- heads ---- */
