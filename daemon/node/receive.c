@@ -286,6 +286,9 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
     struct cached_origin *origin;
     struct store_hosting hosting;
     struct buf bytes;
+    if (heads->heads.head_count > CONTINUES_MAX) {
+        return refuse_unit(r, REFUSE_RANGE, "", &heads->heads.origin);
+    }
     TRY(admit_origin(r, &heads->heads.origin, &origin));
     if (origin == NULL || r->link->up || origin->row.unit == 0) {
         return ERR_OK;
