@@ -185,6 +185,7 @@ static enum err flush_cell(struct node *node, struct pending_cell *pending)
     }
     id_sum_add(&origin->row.digest, &now->hash);
     origin->row.cell_count += now->count - old->count;
+    origin->coming = 0; /* all cells of a flush go together */
     origin->dirty = true;
     origin->marked = false;
     now->scope = origin->row.scope;

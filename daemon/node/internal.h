@@ -106,7 +106,8 @@ struct waiter {
 struct cached_origin {
     struct store_origin row;
     bool dirty;
-    bool marked; /* nothing of it changed since the last mark went up */
+    int64_t coming; /* entries that cells taken in since the last flush count more than before */
+    bool marked;    /* nothing of it changed since the last mark went up */
 };
 
 /* How the heads stated for an origin stand against those known. */

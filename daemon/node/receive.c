@@ -5,7 +5,8 @@
  * through this child and the unit lies under it, and a cell only when an act gave its origin the
  * unit or one above. From the parent: what lies in the own subtree and was not made at or below
  * this node. A row that is not admitted is refused: counted, remembered with its hash (so that
- * digests still compare), told back. A row that cannot be judged yet is held: kept with its reason,
+ * digests still compare), told back. An origin's counts add up to no more than the length of its
+ * ledger. A row that cannot be judged yet is held: kept with its reason,
  * part of the digest, not of any total. Neither stops the rows behind it. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -581,6 +582,7 @@ static enum err receive_cell(struct receiver *r, const struct cell *cell)
         return refuse_cell(r, (enum refuse_reason)refusal, cell, origin->row.id);
     }
     const struct store_origin origin_row = origin->row;
+    const int64_t counted = origin->row.cell_count + origin->coming;
     TRY(node_symbol(node, cell->unit, &key.unit));
     TRY(node_symbol(node, cell->measure, &key.measure));
     TRY(node_symbol(node, cell->category, &key.category));
@@ -593,6 +595,10 @@ static enum err receive_cell(struct receiver *r, const struct cell *cell)
         return settle_equal_count(r, cell, pending);
     }
     const struct stated_heads *stated = map_get(&node->stated, &key.origin);
+    int64_t more = cell->count - pending->now.count;
+    if (counted + more > stated->length) {
+        return refuse_cell(r, REFUSE_RANGE, cell, key.origin);
+    }
     struct store_cell next = pending->now;
     take_content(&next, cell);
     next.held = cells_hold_reason(node, &next, &origin_row);
@@ -603,6 +609,8 @@ static enum err receive_cell(struct receiver *r, const struct cell *cell)
     }
     node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
     pending->now = next;
+    TRY(node_origin(node, key.origin, &origin));
+    origin->coming += more;
     return node->refused_rows > 0 ? store_refused_delete(node->store, &key) : ERR_OK;
 }
 
