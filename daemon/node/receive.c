@@ -507,6 +507,19 @@ static bool cell_sound(const struct cell *cell)
            text_is_code(cell->unit, CODE_MAX_BYTES) && text_is_code(cell->measure, CODE_MAX_BYTES);
 }
 
+/* The highest number that a stock of this unit can stand under: whoever hosts it, or did, has it.
+ */
+static int64_t hosting_bound(const struct view *view, int unit)
+{
+    int64_t bound = 0;
+    for (int depth = 0; unit != TREE_NONE && depth <= TREE_DEPTH_MAX; depth++) {
+        int64_t number = view->tree.units[unit].number;
+        bound = number > bound ? number : bound;
+        unit = view->tree.units[unit].parent;
+    }
+    return bound;
+}
+
 /* The reason to refuse the cell, or 0. */
 static int cell_refusal(const struct receiver *r, const struct cell *cell,
                         const struct cached_origin *origin, int unit)
@@ -518,6 +531,9 @@ static int cell_refusal(const struct receiver *r, const struct cell *cell,
                         (given != TREE_NONE && view_within(&node->view, unit, given));
         if (!admit_place(r, unit) || !given_it) {
             return REFUSE_NOT_ITS_UNIT;
+        }
+        if (!r->link->up && cell->hosting > hosting_bound(&node->view, unit)) {
+            return REFUSE_RANGE;
         }
     }
     const struct stated_heads *stated = map_get(&node->stated, &origin->row.id);
@@ -564,6 +580,34 @@ static enum err settle_equal_count(struct receiver *r, const struct cell *cell,
     return refuse_cell(r, REFUSE_CONFLICT, cell, pending->now.key.origin);
 }
 
+/* A cell that is news and admitted: taken, held, or refused for what it would come to. */
+static enum err take_cell(struct receiver *r, const struct cell *cell, struct pending_cell *pending)
+{
+    struct node *node = r->node;
+    struct cached_origin *origin;
+    struct store_cell next = pending->now;
+    TRY(node_origin(node, next.key.origin, &origin));
+    const struct stated_heads *stated = map_get(&node->stated, &next.key.origin);
+    const struct measure *measure = view_measure(&node->view, next.key.measure);
+    int64_t more = cell->count - next.count;
+    take_content(&next, cell);
+    next.held = cells_hold_reason(node, &next, &origin->row);
+    if (stated->standing == HEADS_BEHIND) {
+        return refuse_cell(r, REFUSE_BEHIND, cell, next.key.origin);
+    }
+    if (origin->row.cell_count + origin->coming + more > stated->length ||
+        (measure != NULL && !period_index_valid(measure->frequency, cell->period))) {
+        return refuse_cell(r, REFUSE_RANGE, cell, next.key.origin);
+    }
+    if (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX) {
+        return refuse_cell(r, REFUSE_LIMIT, cell, next.key.origin);
+    }
+    origin->coming += more;
+    node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
+    pending->now = next;
+    return node->refused_rows > 0 ? store_refused_delete(node->store, &next.key) : ERR_OK;
+}
+
 static enum err receive_cell(struct receiver *r, const struct cell *cell)
 {
     struct node *node = r->node;
@@ -581,37 +625,16 @@ static enum err receive_cell(struct receiver *r, const struct cell *cell)
     if (refusal != 0) {
         return refuse_cell(r, (enum refuse_reason)refusal, cell, origin->row.id);
     }
-    const struct store_origin origin_row = origin->row;
-    const int64_t counted = origin->row.cell_count + origin->coming;
+    key.origin = origin->row.id;
     TRY(node_symbol(node, cell->unit, &key.unit));
     TRY(node_symbol(node, cell->measure, &key.measure));
     TRY(node_symbol(node, cell->category, &key.category));
-    key.origin = origin_row.id;
     TRY(cells_touch(node, &key, &pending));
     if (cell->count < pending->now.count) {
         return ERR_OK;
     }
-    if (cell->count == pending->now.count) {
-        return settle_equal_count(r, cell, pending);
-    }
-    const struct stated_heads *stated = map_get(&node->stated, &key.origin);
-    int64_t more = cell->count - pending->now.count;
-    if (counted + more > stated->length) {
-        return refuse_cell(r, REFUSE_RANGE, cell, key.origin);
-    }
-    struct store_cell next = pending->now;
-    take_content(&next, cell);
-    next.held = cells_hold_reason(node, &next, &origin_row);
-    if (stated->standing == HEADS_BEHIND ||
-        (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX)) {
-        return refuse_cell(r, stated->standing == HEADS_BEHIND ? REFUSE_BEHIND : REFUSE_LIMIT, cell,
-                           key.origin);
-    }
-    node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
-    pending->now = next;
-    TRY(node_origin(node, key.origin, &origin));
-    origin->coming += more;
-    return node->refused_rows > 0 ? store_refused_delete(node->store, &key) : ERR_OK;
+    return cell->count == pending->now.count ? settle_equal_count(r, cell, pending)
+                                             : take_cell(r, cell, pending);
 }
 
 /* ---- all of it ---- */
