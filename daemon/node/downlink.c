@@ -142,9 +142,8 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
     }
     link->state = SESSION_HELLO;
     link->key = *key;
-    enum err err = store_hosting_by_key(node->store, key, &hosting);
-    bool mine = err == ERR_OK && id_equal(&hosting.decider, &node->origin) &&
-                id_equal(&hosting.node, node_id);
+    enum err err = store_hosting_by_key(node->store, key, &node->origin, &hosting);
+    bool mine = err == ERR_OK && id_equal(&hosting.node, node_id);
     if (!mine || hosting.revoked) {
         (void)address;
         refuse_link(
