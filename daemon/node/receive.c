@@ -129,6 +129,28 @@ static enum err store_unit_row(struct receiver *r, const struct unit_row *row, i
     return err;
 }
 
+/* Whether the tree stays a tree of its depth with `unit` (TREE_NONE: a new one) below `parent`. */
+static bool may_lie_below(const struct view *view, int unit, int parent)
+{
+    for (int depth = 1; depth < TREE_DEPTH_MAX; depth++) {
+        if (parent == TREE_NONE || (unit != TREE_NONE && parent == unit)) {
+            return parent == TREE_NONE;
+        }
+        parent = view->tree.units[parent].parent;
+    }
+    return false;
+}
+
+/* Whether this link may say that a unit lies there. */
+static bool admit_unit(const struct receiver *r, int unit, int parent)
+{
+    const struct view *view = &r->node->view;
+    if (r->link->up) {
+        return (unit != TREE_NONE && unit == view->self) || admit_place(r, parent);
+    }
+    return admit_place(r, parent) && unit != r->child && may_lie_below(view, unit, parent);
+}
+
 static enum err receive_unit(struct receiver *r, const struct unit_row *row)
 {
     struct node *node = r->node;
@@ -142,20 +164,20 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
     if (decider == NULL) {
         return refuse_unit(r, REFUSE_NOT_ROUTED, row->code, &row->decider);
     }
+    int self = view_unit_by_code(&node->view, row->code);
+    int parent = view_unit_by_code(&node->view, row->edges[row->edge_count - 1].parent);
+    if (!admit_unit(r, self, parent)) {
+        return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
+    }
+    if (self == TREE_NONE && node->view.tree.count >= UNITS_MAX) {
+        return refuse_unit(r, REFUSE_LIMIT, row->code, &row->decider);
+    }
     TRY(node_symbol(node, row->code, &id));
     enum err err = store_unit_get(node->store, id, &node->arena, &old);
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
     bool known = err == ERR_OK;
-    int parent = view_unit_by_code(&node->view, row->edges[row->edge_count - 1].parent);
-    int self = view_unit(&node->view, id);
-    bool is_own = self != TREE_NONE && self == node->view.self;
-    bool placed =
-        r->link->up ? is_own || admit_place(r, parent) : admit_place(r, parent) && self != r->child;
-    if (!placed) {
-        return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
-    }
     if (known && old.count > 0 && !id_equal(&old.decider, &row->decider)) {
         return refuse_unit(r, REFUSE_DUPLICATE, row->code, &row->decider);
     }
