@@ -14,6 +14,7 @@ enum {
     WAITERS_MAX = 4096,         /* clients that wait for a revision */
     HELD_ROWS_MAX = 100000,     /* held cells of one node */
     REFUSED_ROWS_KEPT = 100000, /* refused rows remembered */
+    HOMELESS_MAX = 1000,        /* origins from below that no act gave a unit */
     ALARMS_MAX = 200,           /* alarms shown */
     EFFECTS_ARENA_BYTES = 256 << 20,
     PING_EVERY_MS = 5000,    /* said when nothing else was */
@@ -201,6 +202,7 @@ struct node {
     struct map stated;    /* origin's number -> stated_heads: what this batch said of its heads */
     int64_t held_rows;    /* held cells in the store and pending */
     int64_t refused_rows; /* refused rows remembered */
+    int64_t homeless;     /* origins from below that no act gave a unit */
     struct map symbols;   /* SHA-less: 64-bit hash of text -> number; checked by text */
     struct map names;     /* number -> const char *, in names_arena */
     struct arena names_arena;

@@ -83,14 +83,34 @@ static enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const
 /* ---- who may say what ---- */
 
 /* The origin, known or new, if it may come over this link; else *out NULL. */
-static enum err admit_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
+static enum err route_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
 {
+    struct node *node = r->node;
     int64_t via = r->link->up ? 0 : r->link->unit;
     int64_t scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW;
     struct cached_origin *origin;
-    TRY(node_origin_ensure(r->node, name, via, scope, &origin));
+    enum err err = node_origin_named(node, name, &origin);
+    if (err == ERR_NOT_FOUND) {
+        err = node_origin_ensure(node, name, via, scope, &origin);
+        node->homeless += r->link->up ? 0 : 1;
+    }
+    TRY(err);
     *out = origin->row.scope == scope && origin->row.via == via ? origin : NULL;
     return ERR_OK;
+}
+
+/* The same for what does not say where the origin belongs: anybody can make up origins, so only so
+ * many are kept. */
+static enum err admit_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
+{
+    if (!r->link->up && r->node->homeless >= HOMELESS_MAX) {
+        enum err err = node_origin_named(r->node, name, out);
+        if (err == ERR_NOT_FOUND) {
+            *out = NULL;
+            return ERR_OK;
+        }
+    }
+    return route_origin(r, name, out);
 }
 
 /* Whether a unit (by code) lies where this link may speak of it. */
@@ -212,10 +232,11 @@ static enum err receive_hosting(struct receiver *r, const struct hosting_row *ro
         TRY(node_write(node));
         TRY(store_fact_set_int(node->store, "hosting", row->number));
     } else {
-        TRY(admit_origin(r, &row->origin, &origin));
+        TRY(route_origin(r, &row->origin, &origin));
         if (origin == NULL) {
             return refuse_unit(r, REFUSE_NOT_ROUTED, row->unit, &row->decider);
         }
+        node->homeless -= origin->row.unit == 0 && !r->link->up ? 1 : 0;
         origin->row.unit = id;
         origin->dirty = true;
     }
