@@ -24,6 +24,25 @@ struct receiver {
 
 /* ---- refusals ---- */
 
+/* Who is at the other end, for people. */
+static const char *sender_name(struct node *node, const struct link *link)
+{
+    const char *name =
+        link->address == NULL ? NULL : arena_printf(&node->arena, "unit %s", link->address);
+    return name == NULL ? "the office above" : name;
+}
+
+/* What a refused row is about, for people. */
+static const char *row_name(struct node *node, const struct refused_row *row)
+{
+    const char *name =
+        row->unit[0] == '\0' ? "a piece of a ledger"
+        : row->measure[0] == '\0'
+            ? arena_printf(&node->arena, "what it says of unit %s", row->unit)
+            : arena_printf(&node->arena, "a cell of unit %s, measure %s", row->unit, row->measure);
+    return name == NULL ? "a row" : name;
+}
+
 static enum err refuse(struct receiver *r, enum refuse_reason reason, const struct refused_row *row)
 {
     struct node *node = r->node;
@@ -43,8 +62,8 @@ static enum err refuse(struct receiver *r, enum refuse_reason reason, const stru
         return ERR_OK;
     }
     return node_alarm(node, "refused-rows", link->address == NULL ? "parent" : link->address,
-                      "refused a row of unit %s, measure %s, that came over this link: %s",
-                      row->unit, row->measure, refuse_reason_text(reason));
+                      "refused rows from %s; the first of the last batch: %s: %s",
+                      sender_name(node, link), row_name(node, row), refuse_reason_text(reason));
 }
 
 static enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell,
@@ -346,8 +365,9 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
                          (struct bytes){node->scratch.data, node->scratch.len}, &heads->signature);
     if (!good) {
         return node_alarm(node, "bad-signature", r->link->address,
-                          "heads that came over this link are not signed by the "
-                          "key of the node that they belong to");
+                          "heads that came from %s are not signed by the key of the node that "
+                          "they belong to",
+                          sender_name(node, r->link));
     }
     buf_init(&bytes, 1 << 16);
     err = heads_encode(heads->heads.heads, heads->heads.head_count, &bytes);
@@ -530,9 +550,9 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
         id_format(&heads->origin, name);
         return node_alarm(
             node, "fork", name,
-            "the ledger that came over the link from %s differs from the one known of this "
-            "origin; its cells are not taken in",
-            r->link->address == NULL ? "above" : r->link->address);
+            "the ledger that came from %s differs from the one known of this origin; its cells "
+            "are not taken in",
+            sender_name(node, r->link));
     }
     return ERR_OK;
 }
@@ -617,9 +637,10 @@ static enum err settle_equal_count(struct receiver *r, const struct cell *cell,
         return ERR_OK;
     }
     TRY(node_alarm(node, "conflict", r->link->address == NULL ? "parent" : r->link->address,
-                   "a cell of unit %s, measure %s came with count %" PRId64 " and value %" PRId64
-                   "; the one known with this count has value %" PRId64,
-                   cell->unit, cell->measure, cell->count, cell->value, pending->now.value));
+                   "a cell of unit %s, measure %s came from %s with count %" PRId64
+                   " and value %" PRId64 "; the one known with this count has value %" PRId64,
+                   cell->unit, cell->measure, sender_name(node, r->link), cell->count, cell->value,
+                   pending->now.value));
     return refuse_cell(r, REFUSE_CONFLICT, cell, pending->now.key.origin);
 }
 
