@@ -1,7 +1,7 @@
 /* Inside the node: its state, and what its files ask of each other. Files from the bottom up: view
  * (units, catalogue), state (caches, effects, alarms), cells (roll-up), ledger (own entries), rows
- * (rows of the feed), feed (batches out), receive (batches in), uplink, downlink (sessions),
- * record, admin, join (requests), audit, node (dispatch). */
+ * (rows of the feed), feed (batches out), refuse and receive (batches in), uplink, downlink
+ * (sessions), record, admin, join (requests), audit, node (dispatch). */
 #ifndef TALLY_NODE_INTERNAL_H
 #define TALLY_NODE_INTERNAL_H
 
@@ -302,6 +302,22 @@ enum err rows_set_state(struct node *node, struct link *link, enum link_state st
 /* Sends the next batch of the feed over the link if there is one to send. */
 enum err feed_pump(struct node *node, struct link *link) MUST_CHECK;
 void feed_start(struct node *node, struct sender *out, struct feed_mark have);
+
+/* ---- refuse.c: rows that are not taken in ---- */
+struct receiver {
+    struct node *node;
+    struct link *link;
+    const struct msg_batch *batch;
+    int child; /* the child's unit in the tree; TREE_NONE on an uplink */
+};
+
+enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell,
+                     int64_t origin) MUST_CHECK; /* origin: its number, 0 for none that is kept */
+/* What is said of a unit, or with "" of a ledger. */
+enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const char *unit,
+                     const struct id *decider) MUST_CHECK;
+/* Who is at the other end of a link, for people. */
+const char *refuse_sender(struct node *node, const struct link *link);
 
 /* ---- receive.c ---- */
 enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch)

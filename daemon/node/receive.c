@@ -15,90 +15,6 @@
 #include "base/text.h"
 #include "node/internal.h"
 
-struct receiver {
-    struct node *node;
-    struct link *link;
-    const struct msg_batch *batch;
-    int child; /* the child's unit in the tree; TREE_NONE on an uplink */
-};
-
-/* ---- refusals ---- */
-
-/* Who is at the other end, for people. */
-static const char *sender_name(struct node *node, const struct link *link)
-{
-    const char *name =
-        link->address == NULL ? NULL : arena_printf(&node->arena, "unit %s", link->address);
-    return name == NULL ? "the office above" : name;
-}
-
-/* What a refused row is about, for people. */
-static const char *row_name(struct node *node, const struct refused_row *row)
-{
-    const char *name =
-        row->unit[0] == '\0' ? "a piece of a ledger"
-        : row->measure[0] == '\0'
-            ? arena_printf(&node->arena, "what it says of unit %s", row->unit)
-            : arena_printf(&node->arena, "a cell of unit %s, measure %s", row->unit, row->measure);
-    return name == NULL ? "a row" : name;
-}
-
-static enum err refuse(struct receiver *r, enum refuse_reason reason, const struct refused_row *row)
-{
-    struct node *node = r->node;
-    struct link *link = r->link;
-    if (link->refused == NULL) {
-        link->refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof *link->refused);
-        if (link->refused == NULL) {
-            return ERR_NO_MEMORY;
-        }
-    }
-    link->refused_total++;
-    if (link->refused_count < REFUSED_ROWS_MAX) {
-        link->refused[link->refused_count] = *row;
-        link->refused[link->refused_count++].reason = reason;
-    }
-    if (link->refused_total > 1) {
-        return ERR_OK;
-    }
-    return node_alarm(node, "refused-rows", link->address == NULL ? "parent" : link->address,
-                      "refused rows from %s; the first of the last batch: %s: %s",
-                      sender_name(node, link), row_name(node, row), refuse_reason_text(reason));
-}
-
-static enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell,
-                            int64_t origin)
-{
-    struct node *node = r->node;
-    struct refused_row row = {.origin = cell->origin,
-                              .unit = cell->unit,
-                              .measure = cell->measure,
-                              .category = cell->category,
-                              .period = cell->period,
-                              .count = cell->count};
-    TRY(refuse(r, reason, &row));
-    if (origin == 0 || node->refused_rows >= REFUSED_ROWS_KEPT) {
-        return ERR_OK;
-    }
-    struct store_refused kept = {
-        .key = {.period = cell->period, .origin = origin}, .reason = reason, .count = cell->count};
-    buf_clear(&node->scratch);
-    kept.hash = cell_hash(cell, &node->scratch);
-    TRY(node_symbol(node, cell->unit, &kept.key.unit));
-    TRY(node_symbol(node, cell->measure, &kept.key.measure));
-    TRY(node_symbol(node, cell->category, &kept.key.category));
-    node->refused_rows++;
-    TRY(node_write(node));
-    return store_refused_put(node->store, &kept);
-}
-
-static enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const char *unit,
-                            const struct id *decider)
-{
-    struct refused_row row = {.origin = *decider, .unit = unit, .measure = "", .category = ""};
-    return refuse(r, reason, &row);
-}
-
 /* ---- who may say what ---- */
 
 /* The origin, known or new, if it may come over this link; else *out NULL. */
@@ -367,7 +283,7 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
         return node_alarm(node, "bad-signature", r->link->address,
                           "heads that came from %s are not signed by the key of the node that "
                           "they belong to",
-                          sender_name(node, r->link));
+                          refuse_sender(node, r->link));
     }
     buf_init(&bytes, 1 << 16);
     err = heads_encode(heads->heads.heads, heads->heads.head_count, &bytes);
@@ -552,7 +468,7 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
             node, "fork", name,
             "the ledger that came from %s differs from the one known of this origin; its cells "
             "are not taken in",
-            sender_name(node, r->link));
+            refuse_sender(node, r->link));
     }
     return ERR_OK;
 }
@@ -639,8 +555,8 @@ static enum err settle_equal_count(struct receiver *r, const struct cell *cell,
     TRY(node_alarm(node, "conflict", r->link->address == NULL ? "parent" : r->link->address,
                    "a cell of unit %s, measure %s came from %s with count %" PRId64
                    " and value %" PRId64 "; the one known with this count has value %" PRId64,
-                   cell->unit, cell->measure, sender_name(node, r->link), cell->count, cell->value,
-                   pending->now.value));
+                   cell->unit, cell->measure, refuse_sender(node, r->link), cell->count,
+                   cell->value, pending->now.value));
     return refuse_cell(r, REFUSE_CONFLICT, cell, pending->now.key.origin);
 }
 
