@@ -185,6 +185,7 @@ static enum err flush_cell(struct node *node, struct pending_cell *pending)
     }
     id_sum_add(&origin->row.digest, &now->hash);
     origin->row.cell_count += now->count - old->count;
+    origin->coming = 0; /* all cells of a flush go together */
     origin->dirty = true;
     origin->marked = false;
     now->scope = origin->row.scope;
@@ -252,14 +253,16 @@ enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *c
     if (origin->unit == 0 && origin->scope != SCOPE_ABOVE) {
         return HOLD_UNKNOWN_ORIGIN;
     }
+    /* A period that its frequency does not have: no measure that is known can be meant. */
     const struct measure *measure = view_measure(&node->view, cell->key.measure);
-    if (measure == NULL) {
+    if (measure == NULL || !period_index_valid(measure->frequency, (int32_t)cell->key.period)) {
         return HOLD_UNKNOWN_MEASURE;
     }
     const char *category;
     char in_order[CATEGORY_MAX_BYTES + 1];
     if (node_text(node, cell->key.category, &category) != ERR_OK ||
-        catalogue_category(&node->view.catalogue, measure, category, in_order, NULL) != ERR_OK) {
+        catalogue_category(&node->view.catalogue, measure, category, in_order, NULL) != ERR_OK ||
+        strcmp(in_order, category) != 0) {
         return HOLD_UNKNOWN_CATEGORY;
     }
     return HOLD_NONE;

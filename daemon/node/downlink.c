@@ -11,8 +11,9 @@
  *
  * Refused at the hello, each by itself: no common version; another tree; a ledger shorter than its
  * escrow (the child lost its tail); the same place with another hash (fork); a session name that
- * the child's file does not know (the file was copied or put back). The refusal is kept as the
- * child's state and shown. */
+ * the child's file does not know (the file was copied or put back). Refused at any time: what
+ * breaks the protocol. The refusal is kept as the child's state, shown, and an alarm until a hello
+ * is accepted again. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,15 @@ static void refuse_child(struct node *node, struct link *link, enum refusal_code
     refuse_link(node, link, code, text);
 }
 
+/* The child says what no child says: that is an alarm, and its state until the next good hello. */
+static void break_off(struct node *node, struct link *link, const char *what)
+{
+    char text[TEXT_MAX_BYTES];
+    (void)snprintf(text, sizeof text, "the node of unit %s broke the protocol: it sent %s",
+                   link->address, what);
+    refuse_child(node, link, REFUSAL_BROKEN, text);
+}
+
 static struct link *link_of_unit(struct node *node, int64_t unit, const struct link *but)
 {
     for (size_t i = 0; i < node->link_count; i++) {
@@ -132,9 +142,8 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
     }
     link->state = SESSION_HELLO;
     link->key = *key;
-    enum err err = store_hosting_by_key(node->store, key, &hosting);
-    bool mine = err == ERR_OK && id_equal(&hosting.decider, &node->origin) &&
-                id_equal(&hosting.node, node_id);
+    enum err err = store_hosting_by_key(node->store, key, &node->origin, &hosting);
+    bool mine = err == ERR_OK && id_equal(&hosting.node, node_id);
     if (!mine || hosting.revoked) {
         (void)address;
         refuse_link(
@@ -432,7 +441,9 @@ static void on_hello(struct node *node, struct link *link, const struct msg_hell
         return;
     }
     if (link->state != SESSION_HELLO || hello->session_count == 0) {
-        refuse_link(node, link, REFUSAL_BROKEN, "a hello where none was due");
+        break_off(node, link,
+                  link->state != SESSION_HELLO ? "a second hello"
+                                               : "a hello without the name of its session");
         return;
     }
     enum refusal_code code = check_hello(node, link, hello, &child, text, sizeof text);
@@ -455,7 +466,7 @@ static void on_batch(struct node *node, struct link *link, const struct msg_batc
 {
     enum err err = receive_batch(node, link, batch);
     if (err == ERR_PROTOCOL) {
-        refuse_link(node, link, REFUSAL_BROKEN, "entries that do not continue the ledger");
+        break_off(node, link, "entries that do not continue its ledger, or that cannot be");
         return;
     }
     if (err != ERR_OK) {
@@ -656,7 +667,8 @@ void downlink_message(struct node *node, struct link *link, const struct message
         return;
     }
     if (link->state != SESSION_LIVE) {
-        return; /* said before it knew of the refusal */
+        break_off(node, link, "something before its hello");
+        return;
     }
     if (message->type == MESSAGE_BATCH) {
         on_batch(node, link, &message->u.batch);
@@ -669,6 +681,6 @@ void downlink_message(struct node *node, struct link *link, const struct message
                  message->u.refuse.text);
         node_close_link(node, link, "the child ended the link");
     } else {
-        refuse_link(node, link, REFUSAL_BROKEN, "a message that a child does not send");
+        break_off(node, link, "a message that a child does not send");
     }
 }

@@ -27,9 +27,9 @@ struct builder {
     bool rows_done;
     bool entries_done;
     bool cells_done;
+    bool digests_done;
     struct map origin_seen; /* origins whose heads this batch states */
-    int64_t *origins;
-    size_t origin_count;
+    struct origin_heads *heads;
 };
 
 void feed_start(struct node *node, struct sender *out, struct feed_mark have)
@@ -303,35 +303,25 @@ static enum err add_entries(struct builder *b)
     return ERR_OK;
 }
 
-static enum err note_origin(struct builder *b, int64_t origin)
+/* States the heads that cells and digests of this batch stand for, once per origin. */
+static enum err note_origin(struct builder *b, int64_t number)
 {
     bool made;
-    if (map_put(&b->origin_seen, &origin, &made) == NULL) {
+    struct cached_origin *origin;
+    struct head *heads;
+    if (map_put(&b->origin_seen, &number, &made) == NULL) {
         return ERR_NO_MEMORY;
     }
-    if (made) {
-        b->origins[b->origin_count++] = origin;
+    if (!made) {
+        return ERR_OK;
     }
-    return ERR_OK;
-}
-
-/* The heads that the cells and digests of this batch stand for, once per origin. */
-static enum err add_heads(struct builder *b)
-{
-    struct origin_heads *out = arena_array(&b->node->arena, b->origin_count, sizeof *out);
-    if (out == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    for (size_t i = 0; i < b->origin_count; i++) {
-        struct cached_origin *origin;
-        struct head *heads;
-        TRY(node_origin(b->node, b->origins[i], &origin));
-        out[i].origin = origin->row.name;
-        TRY(ledger_frontier(b->node, b->origins[i], &heads, &out[i].head_count));
-        out[i].heads = heads;
-    }
-    b->batch->heads = out;
-    b->batch->heads_count = b->origin_count;
+    struct origin_heads *out = &b->heads[b->batch->heads_count];
+    TRY(node_origin(b->node, number, &origin));
+    TRY(ledger_frontier(b->node, number, &heads, &out->head_count));
+    out->origin = origin->row.name;
+    out->heads = heads;
+    b->batch->heads_count++;
+    b->bytes += ROW_ROOM_BYTES * (1 + out->head_count);
     return ERR_OK;
 }
 
@@ -421,7 +411,8 @@ static enum err sign_own_heads(struct node *node)
     return err;
 }
 
-/* Step 4: digests of the origins that changed since the last mark. */
+/* Step 4: digests of the origins that changed since the last mark. Those for which there is no room
+ * have a mark of their own after this one. */
 static enum err add_mark(struct builder *b)
 {
     struct node *node = b->node;
@@ -434,11 +425,15 @@ static enum err add_mark(struct builder *b)
     void *value;
     while (map_next(&node->origins, &at, &key, &value)) {
         struct cached_origin *origin = value;
-        if (origin->row.scope != SCOPE_ABOVE && !origin->marked &&
-            b->batch->digest_count < BATCH_ROWS_MAX) {
+        if (origin->row.scope != SCOPE_ABOVE && !origin->marked) {
+            if (!room_left(b) || b->batch->digest_count >= BATCH_ROWS_MAX) {
+                b->digests_done = false;
+                break;
+            }
             out[b->batch->digest_count++] =
                 (struct digest){origin->row.name, origin->row.digest, origin->row.cell_count};
             origin->marked = true;
+            b->bytes += ROW_ROOM_BYTES;
             TRY(note_origin(b, origin->row.id));
         }
     }
@@ -466,11 +461,12 @@ static enum err build(struct builder *b)
     struct sender *out = &b->link->out;
     bool up = b->link->up;
     b->entries_done = !up;
-    b->origins =
-        arena_array(&node->arena, CELLS_PAGE + node->origins.count + 1, sizeof *b->origins);
-    if (b->origins == NULL) {
+    b->digests_done = true;
+    b->heads = arena_array(&node->arena, CELLS_PAGE + node->origins.count + 1, sizeof *b->heads);
+    if (b->heads == NULL) {
         return ERR_NO_MEMORY;
     }
+    b->batch->heads = b->heads;
     TRY(add_rows(b));
     if (b->rows_done && up && room_left(b)) {
         TRY(add_entries(b));
@@ -483,7 +479,7 @@ static enum err build(struct builder *b)
     if (b->rows_done && b->entries_done && b->cells_done && up) {
         TRY(add_mark(b));
     }
-    return add_heads(b);
+    return ERR_OK;
 }
 
 enum err feed_pump(struct node *node, struct link *link)
@@ -512,7 +508,7 @@ enum err feed_pump(struct node *node, struct link *link)
     int64_t reached = out->rows_read > out->cells_read ? out->rows_read : out->cells_read;
     node->read = reached > node->read ? reached : node->read;
     bool silent = nothing_to_say(&b);
-    out->marked = b.rows_done && b.entries_done && b.cells_done;
+    out->marked = b.rows_done && b.entries_done && b.cells_done && b.digests_done;
     if (!silent) {
         out->in_flight = true;
         out->in_flight_mark = b.batch->mark;

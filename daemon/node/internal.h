@@ -1,7 +1,7 @@
 /* Inside the node: its state, and what its files ask of each other. Files from the bottom up: view
  * (units, catalogue), state (caches, effects, alarms), cells (roll-up), ledger (own entries), rows
- * (rows of the feed), feed (batches out), receive (batches in), uplink, downlink (sessions),
- * record, admin, join (requests), audit, node (dispatch). */
+ * (rows of the feed), feed (batches out), refuse and receive (batches in), uplink, downlink
+ * (sessions), record, admin, join (requests), audit, node (dispatch). */
 #ifndef TALLY_NODE_INTERNAL_H
 #define TALLY_NODE_INTERNAL_H
 
@@ -15,6 +15,7 @@ enum {
     WAITERS_MAX = 4096,         /* clients that wait for a revision */
     HELD_ROWS_MAX = 100000,     /* held cells of one node */
     REFUSED_ROWS_KEPT = 100000, /* refused rows remembered */
+    HOMELESS_MAX = 1000,        /* origins from below that no act gave a unit */
     ALARMS_MAX = 200,           /* alarms shown */
     EFFECTS_ARENA_BYTES = 256 << 20,
     PING_EVERY_MS = 5000,    /* said when nothing else was */
@@ -107,7 +108,8 @@ struct waiter {
 struct cached_origin {
     struct store_origin row;
     bool dirty;
-    bool marked; /* nothing of it changed since the last mark went up */
+    int64_t coming; /* entries that cells taken in since the last flush count more than before */
+    bool marked;    /* nothing of it changed since the last mark went up */
 };
 
 /* How the heads stated for an origin stand against those known. */
@@ -200,6 +202,7 @@ struct node {
     struct map stated;    /* origin's number -> stated_heads: what this batch said of its heads */
     int64_t held_rows;    /* held cells in the store and pending */
     int64_t refused_rows; /* refused rows remembered */
+    int64_t homeless;     /* origins from below that no act gave a unit */
     struct map symbols;   /* 64-bit hash of a text -> its number; proved by the text */
     struct texts texts;   /* numbers to texts; both are forgotten when they grow large */
 
@@ -300,6 +303,22 @@ enum err rows_set_state(struct node *node, struct link *link, enum link_state st
 /* Sends the next batch of the feed over the link if there is one to send. */
 enum err feed_pump(struct node *node, struct link *link) MUST_CHECK;
 void feed_start(struct node *node, struct sender *out, struct feed_mark have);
+
+/* ---- refuse.c: rows that are not taken in ---- */
+struct receiver {
+    struct node *node;
+    struct link *link;
+    const struct msg_batch *batch;
+    int child; /* the child's unit in the tree; TREE_NONE on an uplink */
+};
+
+enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell,
+                     int64_t origin) MUST_CHECK; /* origin: its number, 0 for none that is kept */
+/* What is said of a unit, or with "" of a ledger. */
+enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const char *unit,
+                     const struct id *decider) MUST_CHECK;
+/* Who is at the other end of a link, for people. */
+const char *refuse_sender(struct node *node, const struct link *link);
 
 /* ---- receive.c ---- */
 enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch)

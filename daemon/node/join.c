@@ -142,9 +142,8 @@ void node_on_renew(struct node *node, uint64_t link, const struct id *node_id,
                    const struct hash *key)
 {
     struct store_hosting hosting;
-    enum err err = store_hosting_by_key(node->store, key, &hosting);
-    bool mine = err == ERR_OK && id_equal(&hosting.decider, &node->origin) &&
-                id_equal(&hosting.node, node_id);
+    enum err err = store_hosting_by_key(node->store, key, &node->origin, &hosting);
+    bool mine = err == ERR_OK && id_equal(&hosting.node, node_id);
     if (mine && !hosting.revoked) {
         err = answer(node, link, &hosting);
         log_answer(node, "renewal", hosting.unit);

@@ -58,6 +58,7 @@ static enum err load_origins(struct node *node)
     struct store_origin rows[ORIGINS_PAGE];
     size_t n = ORIGINS_PAGE;
     map_clear(&node->origins);
+    node->homeless = 0;
     for (int64_t after = 0; n == ORIGINS_PAGE; after = rows[n - 1].id) {
         TRY(store_origins(node->store, after, rows, ORIGINS_PAGE, &n));
         for (size_t i = 0; i < n; i++) {
@@ -66,6 +67,7 @@ static enum err load_origins(struct node *node)
                 return ERR_NO_MEMORY;
             }
             *cached = (struct cached_origin){.row = rows[i]};
+            node->homeless += rows[i].scope == SCOPE_BELOW && rows[i].unit == 0 ? 1 : 0;
         }
         if (n == 0) {
             break;

@@ -5,7 +5,8 @@
  * through this child and the unit lies under it, and a cell only when an act gave its origin the
  * unit or one above. From the parent: what lies in the own subtree and was not made at or below
  * this node. A row that is not admitted is refused: counted, remembered with its hash (so that
- * digests still compare), told back. A row that cannot be judged yet is held: kept with its reason,
+ * digests still compare), told back. An origin's counts add up to no more than the length of its
+ * ledger. A row that cannot be judged yet is held: kept with its reason,
  * part of the digest, not of any total. Neither stops the rows behind it. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,83 +15,37 @@
 #include "base/text.h"
 #include "node/internal.h"
 
-struct receiver {
-    struct node *node;
-    struct link *link;
-    const struct msg_batch *batch;
-    int child; /* the child's unit in the tree; TREE_NONE on an uplink */
-};
-
-/* ---- refusals ---- */
-
-static enum err refuse(struct receiver *r, enum refuse_reason reason, const struct refused_row *row)
-{
-    struct node *node = r->node;
-    struct link *link = r->link;
-    if (link->refused == NULL) {
-        link->refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof *link->refused);
-        if (link->refused == NULL) {
-            return ERR_NO_MEMORY;
-        }
-    }
-    link->refused_total++;
-    if (link->refused_count < REFUSED_ROWS_MAX) {
-        link->refused[link->refused_count] = *row;
-        link->refused[link->refused_count++].reason = reason;
-    }
-    if (link->refused_total > 1) {
-        return ERR_OK;
-    }
-    return node_alarm(node, "refused-rows", link->address == NULL ? "parent" : link->address,
-                      "refused a row of unit %s%s%s that came over this link: %s", row->unit,
-                      row->measure[0] == '\0' ? "" : ", measure ", row->measure,
-                      refuse_reason_text(reason));
-}
-
-static enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct cell *cell,
-                            int64_t origin)
-{
-    struct node *node = r->node;
-    struct refused_row row = {.origin = cell->origin,
-                              .unit = cell->unit,
-                              .measure = cell->measure,
-                              .category = cell->category,
-                              .period = cell->period,
-                              .count = cell->count};
-    TRY(refuse(r, reason, &row));
-    if (origin == 0 || node->refused_rows >= REFUSED_ROWS_KEPT) {
-        return ERR_OK;
-    }
-    struct store_refused kept = {
-        .key = {.period = cell->period, .origin = origin}, .reason = reason, .count = cell->count};
-    buf_clear(&node->scratch);
-    kept.hash = cell_hash(cell, &node->scratch);
-    TRY(node_symbol(node, cell->unit, &kept.key.unit));
-    TRY(node_symbol(node, cell->measure, &kept.key.measure));
-    TRY(node_symbol(node, cell->category, &kept.key.category));
-    node->refused_rows++;
-    TRY(node_write(node));
-    return store_refused_put(node->store, &kept);
-}
-
-static enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const char *unit,
-                            const struct id *decider)
-{
-    struct refused_row row = {.origin = *decider, .unit = unit, .measure = "", .category = ""};
-    return refuse(r, reason, &row);
-}
-
 /* ---- who may say what ---- */
 
 /* The origin, known or new, if it may come over this link; else *out NULL. */
-static enum err admit_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
+static enum err route_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
 {
+    struct node *node = r->node;
     int64_t via = r->link->up ? 0 : r->link->unit;
     int64_t scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW;
     struct cached_origin *origin;
-    TRY(node_origin_ensure(r->node, name, via, scope, &origin));
+    enum err err = node_origin_named(node, name, &origin);
+    if (err == ERR_NOT_FOUND) {
+        err = node_origin_ensure(node, name, via, scope, &origin);
+        node->homeless += r->link->up ? 0 : 1;
+    }
+    TRY(err);
     *out = origin->row.scope == scope && origin->row.via == via ? origin : NULL;
     return ERR_OK;
+}
+
+/* The same for what does not say where the origin belongs: anybody can make up origins, so only so
+ * many are kept. */
+static enum err admit_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
+{
+    if (!r->link->up && r->node->homeless >= HOMELESS_MAX) {
+        enum err err = node_origin_named(r->node, name, out);
+        if (err == ERR_NOT_FOUND) {
+            *out = NULL;
+            return ERR_OK;
+        }
+    }
+    return route_origin(r, name, out);
 }
 
 /* Whether a unit (by code) lies where this link may speak of it. */
@@ -129,6 +84,28 @@ static enum err store_unit_row(struct receiver *r, const struct unit_row *row, i
     return err;
 }
 
+/* Whether the tree stays a tree of its depth with `unit` (TREE_NONE: a new one) below `parent`. */
+static bool may_lie_below(const struct view *view, int unit, int parent)
+{
+    for (int depth = 1; depth < TREE_DEPTH_MAX; depth++) {
+        if (parent == TREE_NONE || (unit != TREE_NONE && parent == unit)) {
+            return parent == TREE_NONE;
+        }
+        parent = view->tree.units[parent].parent;
+    }
+    return false;
+}
+
+/* Whether this link may say that a unit lies there. */
+static bool admit_unit(const struct receiver *r, int unit, int parent)
+{
+    const struct view *view = &r->node->view;
+    if (r->link->up) {
+        return (unit != TREE_NONE && unit == view->self) || admit_place(r, parent);
+    }
+    return admit_place(r, parent) && unit != r->child && may_lie_below(view, unit, parent);
+}
+
 static enum err receive_unit(struct receiver *r, const struct unit_row *row)
 {
     struct node *node = r->node;
@@ -142,20 +119,20 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
     if (decider == NULL) {
         return refuse_unit(r, REFUSE_NOT_ROUTED, row->code, &row->decider);
     }
+    int self = view_unit_by_code(&node->view, row->code);
+    int parent = view_unit_by_code(&node->view, row->edges[row->edge_count - 1].parent);
+    if (!admit_unit(r, self, parent)) {
+        return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
+    }
+    if (self == TREE_NONE && node->view.tree.count >= UNITS_MAX) {
+        return refuse_unit(r, REFUSE_LIMIT, row->code, &row->decider);
+    }
     TRY(node_symbol(node, row->code, &id));
     enum err err = store_unit_get(node->store, id, &node->arena, &old);
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
     bool known = err == ERR_OK;
-    int parent = view_unit_by_code(&node->view, row->edges[row->edge_count - 1].parent);
-    int self = view_unit(&node->view, id);
-    bool is_own = self != TREE_NONE && self == node->view.self;
-    bool placed =
-        r->link->up ? is_own || admit_place(r, parent) : admit_place(r, parent) && self != r->child;
-    if (!placed) {
-        return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
-    }
     if (known && old.count > 0 && !id_equal(&old.decider, &row->decider)) {
         return refuse_unit(r, REFUSE_DUPLICATE, row->code, &row->decider);
     }
@@ -190,10 +167,11 @@ static enum err receive_hosting(struct receiver *r, const struct hosting_row *ro
         TRY(node_write(node));
         TRY(store_fact_set_int(node->store, "hosting", row->number));
     } else {
-        TRY(admit_origin(r, &row->origin, &origin));
+        TRY(route_origin(r, &row->origin, &origin));
         if (origin == NULL) {
             return refuse_unit(r, REFUSE_NOT_ROUTED, row->unit, &row->decider);
         }
+        node->homeless -= origin->row.unit == 0 && !r->link->up ? 1 : 0;
         origin->row.unit = id;
         origin->dirty = true;
     }
@@ -287,6 +265,9 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
     struct cached_origin *origin;
     struct store_hosting hosting;
     struct buf bytes;
+    if (heads->heads.head_count > CONTINUES_MAX) {
+        return refuse_unit(r, REFUSE_RANGE, "", &heads->heads.origin);
+    }
     TRY(admit_origin(r, &heads->heads.origin, &origin));
     if (origin == NULL || r->link->up || origin->row.unit == 0) {
         return ERR_OK;
@@ -300,8 +281,9 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
                          (struct bytes){node->scratch.data, node->scratch.len}, &heads->signature);
     if (!good) {
         return node_alarm(node, "bad-signature", r->link->address,
-                          "heads that came over this link are not signed by the "
-                          "key of the node that they belong to");
+                          "heads that came from %s are not signed by the key of the node that "
+                          "they belong to",
+                          refuse_sender(node, r->link));
     }
     buf_init(&bytes, 1 << 16);
     err = heads_encode(heads->heads.heads, heads->heads.head_count, &bytes);
@@ -355,37 +337,50 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
     return ERR_OK;
 }
 
-/* The entries are a run of one or more segments, each from the escrow's end on. What the escrow has
- * already is skipped. */
+/* One entry in its turn; what the escrow has already is skipped. ERR_PROTOCOL when it does not
+ * continue its segment. */
+static enum err take_entry(struct receiver *r, struct store_segment *segment,
+                           const struct entry *entry)
+{
+    struct errmsg why;
+    if (segment->id == 0 || !id_equal(&segment->name, &entry->segment)) {
+        struct store_segment next;
+        TRY(segment->id == 0 ? ERR_OK : store_segment_set(r->node->store, segment));
+        enum err err = store_segment_find(r->node->store, &entry->segment, &next);
+        if (err == ERR_NOT_FOUND || (err == ERR_OK && next.origin != r->link->origin)) {
+            return ERR_PROTOCOL;
+        }
+        TRY(err);
+        *segment = next;
+    }
+    if ((int64_t)entry->seq <= segment->held) {
+        return ERR_OK;
+    }
+    if ((int64_t)entry->seq != segment->held + 1 || entry_check(entry, &why) != ERR_OK) {
+        return ERR_PROTOCOL;
+    }
+    return append_escrow(r, segment, entry);
+}
+
+/* The entries are a run of one or more segments, each from the escrow's end on. Where a run breaks
+ * off, what came before the break is in the escrow, as rows and as length. */
 static enum err receive_entries(struct receiver *r)
 {
     struct node *node = r->node;
     struct store_segment segment = {0};
     const struct msg_batch *batch = r->batch;
-    struct errmsg why;
+    enum err err = ERR_OK;
     if (batch->entry_count > 0 && r->link->up) {
         return ERR_PROTOCOL;
     }
     TRY(batch->entry_count > 0 ? node_write(node) : ERR_OK);
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        const struct entry *entry = &batch->entries[i];
-        if (segment.id == 0 || !id_equal(&segment.name, &entry->segment)) {
-            TRY(segment.id == 0 ? ERR_OK : store_segment_set(node->store, &segment));
-            enum err err = store_segment_find(node->store, &entry->segment, &segment);
-            if (err == ERR_NOT_FOUND || (err == ERR_OK && segment.origin != r->link->origin)) {
-                return ERR_PROTOCOL;
-            }
-            TRY(err);
-        }
-        if ((int64_t)entry->seq <= segment.held) {
-            continue;
-        }
-        if ((int64_t)entry->seq != segment.held + 1 || entry_check(entry, &why) != ERR_OK) {
-            return ERR_PROTOCOL;
-        }
-        TRY(append_escrow(r, &segment, entry));
+    for (size_t i = 0; i < batch->entry_count && err == ERR_OK; i++) {
+        err = take_entry(r, &segment, &batch->entries[i]);
     }
-    return segment.id == 0 ? ERR_OK : store_segment_set(node->store, &segment);
+    if (segment.id != 0 && (err == ERR_OK || err == ERR_PROTOCOL)) {
+        TRY(store_segment_set(node->store, &segment));
+    }
+    return err;
 }
 
 /* ---- heads ---- */
@@ -471,9 +466,9 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
         id_format(&heads->origin, name);
         return node_alarm(
             node, "fork", name,
-            "the ledger that came over the link from %s differs from the one known of this "
-            "origin; its cells are not taken in",
-            r->link->address == NULL ? "above" : r->link->address);
+            "the ledger that came from %s differs from the one known of this origin; its cells "
+            "are not taken in",
+            refuse_sender(node, r->link));
     }
     return ERR_OK;
 }
@@ -491,6 +486,19 @@ static bool cell_sound(const struct cell *cell)
            text_is_code(cell->unit, CODE_MAX_BYTES) && text_is_code(cell->measure, CODE_MAX_BYTES);
 }
 
+/* The highest number that a stock of this unit can stand under: whoever hosts it, or did, has it.
+ */
+static int64_t hosting_bound(const struct view *view, int unit)
+{
+    int64_t bound = 0;
+    for (int depth = 0; unit != TREE_NONE && depth <= TREE_DEPTH_MAX; depth++) {
+        int64_t number = view->tree.units[unit].number;
+        bound = number > bound ? number : bound;
+        unit = view->tree.units[unit].parent;
+    }
+    return bound;
+}
+
 /* The reason to refuse the cell, or 0. */
 static int cell_refusal(const struct receiver *r, const struct cell *cell,
                         const struct cached_origin *origin, int unit)
@@ -502,6 +510,9 @@ static int cell_refusal(const struct receiver *r, const struct cell *cell,
                         (given != TREE_NONE && view_within(&node->view, unit, given));
         if (!admit_place(r, unit) || !given_it) {
             return REFUSE_NOT_ITS_UNIT;
+        }
+        if (!r->link->up && cell->hosting > hosting_bound(&node->view, unit)) {
+            return REFUSE_RANGE;
         }
     }
     const struct stated_heads *stated = map_get(&node->stated, &origin->row.id);
@@ -542,10 +553,39 @@ static enum err settle_equal_count(struct receiver *r, const struct cell *cell,
         return ERR_OK;
     }
     TRY(node_alarm(node, "conflict", r->link->address == NULL ? "parent" : r->link->address,
-                   "a cell of unit %s, measure %s came with count %" PRId64 " and value %" PRId64
-                   "; the one known with this count has value %" PRId64,
-                   cell->unit, cell->measure, cell->count, cell->value, pending->now.value));
+                   "a cell of unit %s, measure %s came from %s with count %" PRId64
+                   " and value %" PRId64 "; the one known with this count has value %" PRId64,
+                   cell->unit, cell->measure, refuse_sender(node, r->link), cell->count,
+                   cell->value, pending->now.value));
     return refuse_cell(r, REFUSE_CONFLICT, cell, pending->now.key.origin);
+}
+
+/* A cell that is news and admitted: taken, held, or refused for what it would come to. */
+static enum err take_cell(struct receiver *r, const struct cell *cell, struct pending_cell *pending)
+{
+    struct node *node = r->node;
+    struct cached_origin *origin;
+    struct store_cell next = pending->now;
+    TRY(node_origin(node, next.key.origin, &origin));
+    const struct stated_heads *stated = map_get(&node->stated, &next.key.origin);
+    const struct measure *measure = view_measure(&node->view, next.key.measure);
+    int64_t more = cell->count - next.count;
+    take_content(&next, cell);
+    next.held = cells_hold_reason(node, &next, &origin->row);
+    if (stated->standing == HEADS_BEHIND) {
+        return refuse_cell(r, REFUSE_BEHIND, cell, next.key.origin);
+    }
+    if (origin->row.cell_count + origin->coming + more > stated->length ||
+        (measure != NULL && !period_index_valid(measure->frequency, cell->period))) {
+        return refuse_cell(r, REFUSE_RANGE, cell, next.key.origin);
+    }
+    if (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX) {
+        return refuse_cell(r, REFUSE_LIMIT, cell, next.key.origin);
+    }
+    origin->coming += more;
+    node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
+    pending->now = next;
+    return node->refused_rows > 0 ? store_refused_delete(node->store, &next.key) : ERR_OK;
 }
 
 static enum err receive_cell(struct receiver *r, const struct cell *cell)
@@ -565,30 +605,16 @@ static enum err receive_cell(struct receiver *r, const struct cell *cell)
     if (refusal != 0) {
         return refuse_cell(r, (enum refuse_reason)refusal, cell, origin->row.id);
     }
-    const struct store_origin origin_row = origin->row;
+    key.origin = origin->row.id;
     TRY(node_symbol(node, cell->unit, &key.unit));
     TRY(node_symbol(node, cell->measure, &key.measure));
     TRY(node_symbol(node, cell->category, &key.category));
-    key.origin = origin_row.id;
     TRY(cells_touch(node, &key, &pending));
     if (cell->count < pending->now.count) {
         return ERR_OK;
     }
-    if (cell->count == pending->now.count) {
-        return settle_equal_count(r, cell, pending);
-    }
-    const struct stated_heads *stated = map_get(&node->stated, &key.origin);
-    struct store_cell next = pending->now;
-    take_content(&next, cell);
-    next.held = cells_hold_reason(node, &next, &origin_row);
-    if (stated->standing == HEADS_BEHIND ||
-        (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX)) {
-        return refuse_cell(r, stated->standing == HEADS_BEHIND ? REFUSE_BEHIND : REFUSE_LIMIT, cell,
-                           key.origin);
-    }
-    node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
-    pending->now = next;
-    return node->refused_rows > 0 ? store_refused_delete(node->store, &key) : ERR_OK;
+    return cell->count == pending->now.count ? settle_equal_count(r, cell, pending)
+                                             : take_cell(r, cell, pending);
 }
 
 /* ---- all of it ---- */

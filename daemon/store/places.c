@@ -78,10 +78,12 @@ enum err store_hosting_get(struct store *store, int64_t unit, struct store_hosti
                           out);
 }
 
-enum err store_hosting_by_key(struct store *store, const struct hash *key,
+enum err store_hosting_by_key(struct store *store, const struct hash *key, const struct id *decider,
                               struct store_hosting *out)
 {
-    return store_read_one(store, store_bind(store, STMT_HOSTING_BY_KEY, "b", key->b, sizeof key->b),
+    return store_read_one(store,
+                          store_bind(store, STMT_HOSTING_BY_KEY, "bb", key->b, sizeof key->b,
+                                     decider->b, sizeof decider->b),
                           read_hosting, NULL, out);
 }
 

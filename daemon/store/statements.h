@@ -208,7 +208,7 @@
       "unit=?1") \
     X(HOSTING_BY_KEY, \
       "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
-      "key=?1 LIMIT 1") \
+      "key=?1 AND decider=?2 LIMIT 1") \
     X(HOSTINGS, \
       "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
       "unit>?1 ORDER BY unit LIMIT ?2") \

@@ -306,7 +306,8 @@ struct store_hosting {
 
 enum err store_hosting_put(struct store *store, const struct store_hosting *hosting) MUST_CHECK;
 enum err store_hosting_get(struct store *store, int64_t unit, struct store_hosting *out) MUST_CHECK;
-enum err store_hosting_by_key(struct store *store, const struct hash *key,
+/* Of those that this origin decided: what others say of a key is not asked. */
+enum err store_hosting_by_key(struct store *store, const struct hash *key, const struct id *decider,
                               struct store_hosting *out) MUST_CHECK;
 enum err store_hostings(struct store *store, int64_t after, struct store_hosting *out, size_t cap,
                         size_t *count) MUST_CHECK;
