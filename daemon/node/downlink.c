@@ -162,12 +162,18 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
 
 void downlink_down(struct node *node, struct link *link, const char *why)
 {
+    struct store_status status;
     /* A newer link of the same child may have taken over; then its state is the child's. */
-    if (link->unit != 0 && link->state == SESSION_LIVE &&
-        link_of_unit(node, link->unit, link) == NULL) {
-        node_log(node, false, "link=%" PRIu64 " unit=%s down=\"%s\"", link->id, link->address, why);
-        fail(node, rows_set_state(node, link, LINK_OFFLINE), "child state");
+    if (link->unit == 0 || link->address == NULL || link_of_unit(node, link->unit, link) != NULL) {
+        return;
     }
+    /* Closed from here or from there, a link that was live is gone; a refusal stays to be seen. */
+    enum err err = store_status_get(node->store, link->unit, &status);
+    if (err == ERR_OK && (status.state == LINK_EXACT || status.state == LINK_CATCHING_UP)) {
+        node_log(node, false, "link=%" PRIu64 " unit=%s down=\"%s\"", link->id, link->address, why);
+        err = rows_set_state(node, link, LINK_OFFLINE);
+    }
+    fail(node, err == ERR_NOT_FOUND ? ERR_OK : err, "child state");
 }
 
 void node_on_link_down(struct node *node, uint64_t id, const char *why)

@@ -122,9 +122,13 @@ void uplink_down(struct node *node, struct link *link)
 {
     node->uplink = NULL;
     node->parent_clock_known = false;
-    if (link->state == SESSION_LIVE || link->state == SESSION_HELLO) {
+    /* Why a link was refused stays to be seen; one that only ended is being made again. */
+    int64_t state;
+    enum err err = store_fact_int(node->store, "uplink_state", UPLINK_CONNECTING, &state);
+    if (err == ERR_OK && (link->state != SESSION_CLOSING || state == UPLINK_LINKED)) {
         uplink_refused_state(node, UPLINK_CONNECTING, "");
     }
+    fail(node, err, "uplink state");
 }
 
 /* The end of this session for a reason that people must see. */
