@@ -93,14 +93,14 @@ static void refuse_link(struct node *node, struct link *link, enum refusal_code 
 static void refuse_child(struct node *node, struct link *link, enum refusal_code code,
                          const char *text)
 {
-    struct store_child child;
+    struct store_child child = {.unit = link->unit, .node = link->node};
     enum err err = rows_set_state(node, link, LINK_REFUSED);
     fail(node, err, "child state");
+    /* It may be refused before it was ever welcomed. */
     err = store_child_get(node->store, link->unit, &node->arena, &child);
-    if (err == ERR_OK) {
-        child.text = text;
-        fail(node, store_child_put(node->store, &child), "child");
-    }
+    child.text = text;
+    err = err == ERR_OK || err == ERR_NOT_FOUND ? store_child_put(node->store, &child) : err;
+    fail(node, err, "child");
     fail(node, node_alarm(node, "child-refused", link->address, "%s", text), "alarm");
     refuse_link(node, link, code, text);
 }
