@@ -416,8 +416,8 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
      * start then. */
     struct feed_mark have = hello->have;
     bool ours;
-    TRY(node_knows_session(node, &have.session, &ours));
-    if (!ours || have.revision > node->head) {
+    TRY(node_gave(node, &have, &ours));
+    if (!ours) {
         have = (struct feed_mark){.revision = 0};
     }
     feed_start(node, &link->out, have);

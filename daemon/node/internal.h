@@ -250,8 +250,9 @@ enum err node_alarm(struct node *node, const char *code, const char *subject, co
 enum err node_savepoint(struct node *node) MUST_CHECK;
 enum err node_savepoint_end(struct node *node, bool undo) MUST_CHECK;
 struct link *node_link(struct node *node, uint64_t id);
-/* Whether this file once used that session name; true for none. */
-enum err node_knows_session(struct node *node, const struct id *session, bool *known) MUST_CHECK;
+/* Whether this file gave that place in its feed: it knows the session, and the revision is not
+ * beyond the session's end. Revision 0 without a session always is. */
+enum err node_gave(struct node *node, const struct feed_mark *mark, bool *gave) MUST_CHECK;
 
 /* ---- cells.c ---- */
 enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)

@@ -158,7 +158,8 @@ static enum err first_batch(struct node *node, struct now now, struct errmsg *ms
     node_begin(node, now);
     node->env.random(node->env.ctx, node->session.b, sizeof node->session.b);
     enum err err = node_write(node);
-    err = err == ERR_OK ? store_session_add(node->store, &node->session, SESSIONS_MAX) : err;
+    err = err == ERR_OK ? store_session_add(node->store, &node->session, node->head, SESSIONS_MAX)
+                        : err;
     err = err == ERR_OK ? reset_statuses(node) : err;
     if (err == ERR_OK && !node->identity.is_root) {
         uplink_refused_state(node, UPLINK_CONNECTING, "");

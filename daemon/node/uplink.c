@@ -249,8 +249,8 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
                 "the office above");
         return ERR_OK;
     }
-    TRY(node_knows_session(node, &welcome->have.session, &known));
-    if (!known || welcome->have.revision > node->head) {
+    TRY(node_gave(node, &welcome->have, &known));
+    if (!known) {
         give_up(node, link, REFUSAL_SESSION,
                 "the parent has had changes of this node that this file does not know: its data "
                 "was put back to an old "
