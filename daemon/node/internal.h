@@ -96,9 +96,11 @@ struct waiter {
     uint64_t client;
     uint64_t request;
     enum wait_level level;
-    int64_t revision;
-    int64_t entries; /* place in the own ledger that must be in escrow too */
+    int64_t revision; /* INT64_MAX: all up to the flush of its batch */
+    int64_t entries;  /* place in the own ledger that must be in escrow too */
     struct mono deadline;
+    bool fresh;    /* asked for in the batch under way */
+    bool answered; /* in the batch under way */
 };
 
 /* ---- the transaction under way ---- */
@@ -317,6 +319,9 @@ void downlink_down(struct node *node, struct link *link, const char *why);
 enum err downlink_settle(struct node *node, struct link *link) MUST_CHECK;
 enum err uplink_settle(struct node *node, struct link *link) MUST_CHECK;
 void waiters_wake(struct node *node);
+/* After the commit, or when it failed: those that were answered are forgotten, or wait on; those of
+ * a batch that failed have had their answer. */
+void waiters_settle(struct node *node, bool committed);
 
 /* ---- record.c, admin.c, join.c: requests ---- */
 struct request {

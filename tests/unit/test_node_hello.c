@@ -13,8 +13,7 @@ static int set_up(void **state)
     root = tree_root("4", tree_catalogue(1));
     office = tree_child(root, "42", "district");
     other = tree_child(root, "43", "district");
-    tree_connect_all();
-    world_settle();
+    tree_relink();
     assert_int_equal(world_record(office, "42", "raised", "5", "2025-02-03")->err, ERR_OK);
     world_settle();
     assert_int_equal(state_of_child(root, "42"), LINK_EXACT);
@@ -166,8 +165,7 @@ static void test_parent_has_less(void **state)
     assert_int_equal(tree_total(root, "4", "raised", "2025").value, 18);
     put_back(root, copy);
     assert_int_equal(tree_total(root, "4", "raised", "2025").value, 5);
-    tree_connect_all();
-    world_settle();
+    tree_relink();
     assert_int_equal(tree_total(root, "4", "raised", "2025").value, 18);
     assert_int_equal(state_of_child(root, "42"), LINK_EXACT);
     assert_false(state_alarm(root, "").there);
@@ -200,8 +198,7 @@ static void test_place_of_a_lost_time(void **state)
         (void)snprintf(day, sizeof day, "2024-%02d-%02d", 2 + i % 10, 1 + i % 7);
         assert_int_equal(world_record(root, "43", "visits", "1", day)->err, ERR_OK);
     }
-    tree_connect_all();
-    world_settle();
+    tree_relink();
     assert_int_equal(tree_total(office, "42", "visits", "2024").value, 1);
     assert_int_equal(tree_total(other, "43", "visits", "2024").value, 60);
     assert_int_equal(tree_total(root, "4", "visits", "2024").value, 61);
@@ -214,8 +211,7 @@ static void test_child_of_a_lost_time(void **state)
     (void)state;
     char copy[WORLD_PATH_BYTES + 8];
     struct world_node *leaf = tree_child(other, "431", "commune");
-    tree_connect_all();
-    world_settle();
+    tree_relink();
     (void)snprintf(copy, sizeof copy, "%s.copy", other->path);
     assert_int_equal(
         sqlite3_wal_checkpoint_v2(other->store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL),
@@ -250,8 +246,7 @@ static void test_lost_tail(void **state)
     assert_int_equal(world_record(office, "42", "raised", "10", "2025-02-03")->err, ERR_OK);
     world_settle();
     put_back(office, copy);
-    tree_connect_all();
-    world_settle();
+    tree_relink();
     check_refused("shorter than the copy kept here");
     assert_int_equal(tree_total(root, "42", "raised", "2025").value, 15);
 }
@@ -262,14 +257,11 @@ static void test_unknown_session(void **state)
     (void)state;
     char copy[WORLD_PATH_BYTES + 8];
     keep_copy(other, copy);
-    tree_connect_all();
-    world_settle();
+    tree_relink();
     tree_restart(other);
-    tree_connect_all();
-    world_settle();
+    tree_relink();
     put_back(other, copy);
-    tree_connect_all();
-    world_settle();
+    tree_relink();
     struct state_status above = state_status(root, "43");
     assert_int_equal(above.of_child.state, LINK_REFUSED);
     assert_non_null(strstr(above.of_child.text, "does not know a session"));

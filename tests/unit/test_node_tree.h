@@ -269,6 +269,14 @@ static inline void tree_connect_all(void)
     }
 }
 
+/* Links that were closed are made again, and everything goes where it should. */
+static inline void tree_relink(void)
+{
+    world_settle();
+    tree_connect_all();
+    world_settle();
+}
+
 /* ---- questions ---- */
 
 static inline void tree_query(struct world_node *n, const struct msg_request *request,
