@@ -354,37 +354,54 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
     return ERR_OK;
 }
 
+/* Takes the entries one by one; `segment` is the one that grows, to be written by the caller also
+ * after an error: what was appended is there. */
+static enum err append_entries(struct receiver *r, struct store_segment *segment)
+{
+    struct node *node = r->node;
+    const struct msg_batch *batch = r->batch;
+    struct errmsg why;
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        const struct entry *entry = &batch->entries[i];
+        if (segment->id == 0 || !id_equal(&segment->name, &entry->segment)) {
+            TRY(segment->id == 0 ? ERR_OK : store_segment_set(node->store, segment));
+            struct store_segment next;
+            enum err err = store_segment_find(node->store, &entry->segment, &next);
+            if (err == ERR_NOT_FOUND || (err == ERR_OK && next.origin != r->link->origin)) {
+                return ERR_PROTOCOL;
+            }
+            TRY(err);
+            *segment = next;
+        }
+        if ((int64_t)entry->seq <= segment->held) {
+            continue;
+        }
+        if ((int64_t)entry->seq != segment->held + 1 || entry_check(entry, &why) != ERR_OK) {
+            return ERR_PROTOCOL;
+        }
+        TRY(append_escrow(r, segment, entry));
+    }
+    return ERR_OK;
+}
+
 /* The entries are a run of one or more segments, each from the escrow's end on. What the escrow has
  * already is skipped. */
 static enum err receive_entries(struct receiver *r)
 {
     struct node *node = r->node;
     struct store_segment segment = {0};
-    const struct msg_batch *batch = r->batch;
-    struct errmsg why;
-    if (batch->entry_count > 0 && r->link->up) {
+    if (r->batch->entry_count == 0) {
+        return ERR_OK;
+    }
+    if (r->link->up) {
         return ERR_PROTOCOL;
     }
-    TRY(batch->entry_count > 0 ? node_write(node) : ERR_OK);
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        const struct entry *entry = &batch->entries[i];
-        if (segment.id == 0 || !id_equal(&segment.name, &entry->segment)) {
-            TRY(segment.id == 0 ? ERR_OK : store_segment_set(node->store, &segment));
-            enum err err = store_segment_find(node->store, &entry->segment, &segment);
-            if (err == ERR_NOT_FOUND || (err == ERR_OK && segment.origin != r->link->origin)) {
-                return ERR_PROTOCOL;
-            }
-            TRY(err);
-        }
-        if ((int64_t)entry->seq <= segment.held) {
-            continue;
-        }
-        if ((int64_t)entry->seq != segment.held + 1 || entry_check(entry, &why) != ERR_OK) {
-            return ERR_PROTOCOL;
-        }
-        TRY(append_escrow(r, &segment, entry));
+    TRY(node_write(node));
+    enum err err = append_entries(r, &segment);
+    if (segment.id != 0 && (err == ERR_OK || err == ERR_PROTOCOL)) {
+        TRY(store_segment_set(node->store, &segment));
     }
-    return segment.id == 0 ? ERR_OK : store_segment_set(node->store, &segment);
+    return err;
 }
 
 /* ---- heads ---- */

@@ -131,9 +131,7 @@ static inline enum link_state state_of_child(struct world_node *n, const char *c
 static inline struct store_origin state_origin(struct world_node *at, const struct world_node *of)
 {
     struct store_origin out = {.id = 0};
-    struct id name;
-    assert_int_equal(store_fact_fixed(of->store, "origin", name.b, ID_BYTES), ERR_OK);
-    enum err err = store_origin_find(at->store, &name, &out);
+    enum err err = store_origin_find(at->store, &of->origin, &out);
     assert_true(err == ERR_OK || err == ERR_NOT_FOUND);
     return out;
 }

@@ -81,6 +81,7 @@ static inline void tree_open(struct world_node *n)
     err = node_open(n->store, &env, world_now(n), &n->node, &msg);
     assert_string_equal(msg.text, "");
     assert_int_equal(err, ERR_OK);
+    n->origin = n->node->origin;
     node_set_addresses(n->node, ADDRESSES, 1, &FINGERPRINT);
     world_effects(n);
 }

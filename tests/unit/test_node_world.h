@@ -46,6 +46,7 @@ struct world_node {
     char unit[CODE_MAX_BYTES + 1];
     char path[WORLD_PATH_BYTES];
     struct hash key;
+    struct id origin;
     struct store *store;
     struct node *node;
     struct world_node *parent;
