@@ -500,18 +500,11 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     char name[ID_HEX_BYTES];
     id_format(&digest->origin, name);
     if (id_equal(&sum, &digest->sum)) {
-        if (map_get(&link->unequal, &origin->row.id) != NULL) {
-            struct store_alarm alarm = {
-                .code = "digest",
-                .subject = name,
-                .since = node->now.wall,
-                .mended = true,
-                .text = "the cells of this origin differed from its own at a mark; they were sent "
-                        "again and are equal now"};
-            map_clear(&link->unequal);
-            TRY(store_alarm_put(node->store, &alarm));
-        }
-        return ERR_OK;
+        /* The alarm may be from an earlier link. */
+        map_remove(&link->unequal, &origin->row.id);
+        return store_alarm_mend(node->store, "digest", name,
+                                "the cells of this origin differed from its own at a mark; they "
+                                "were sent again and are equal now");
     }
     if (map_put(&link->unequal, &origin->row.id, NULL) == NULL) {
         return ERR_NO_MEMORY;
@@ -524,12 +517,35 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
         link->address, *again ? "they are sent again" : "sending them again did not help");
 }
 
+/* The counts of the child's own cells, none of them refused, add up to its ledger. */
+static enum err check_conserved(struct node *node, const struct link *link)
+{
+    struct cached_origin *origin;
+    int64_t rows;
+    int64_t counts;
+    struct id hashes;
+    TRY(node_origin(node, link->origin, &origin));
+    TRY(store_refused_sum(node->store, link->origin, &rows, &counts, &hashes));
+    if (rows > 0) {
+        return ERR_OK;
+    }
+    if (origin->row.cell_count == link->escrow_facts) {
+        return store_alarm_mend(node->store, "conserved", link->address,
+                                "the cells of this unit stood for another number of entries than "
+                                "its ledger has; they add up now");
+    }
+    return node_alarm(node, "conserved", link->address,
+                      "the cells of unit %s stand for %" PRId64 " entries; its ledger has %" PRId64,
+                      link->address, origin->row.cell_count, link->escrow_facts);
+}
+
 static enum err settle_mark(struct node *node, struct link *link)
 {
     struct id *again = arena_array(&node->arena, link->digest_count + DAMAGES_MAX, sizeof *again);
     if (again == NULL) {
         return ERR_NO_MEMORY;
     }
+    TRY(node_write(node));
     for (size_t i = 0; i < link->digest_count; i++) {
         bool ask;
         TRY(compare_digest(node, link, &link->digests[i], &ask));
@@ -540,18 +556,7 @@ static enum err settle_mark(struct node *node, struct link *link)
     TRY(audit_mend(node));
     TRY(audit_ask_again(node, link, again, &link->ask_again_count));
     link->ask_again = again;
-    struct cached_origin *origin;
-    TRY(node_origin(node, link->origin, &origin));
-    int64_t rows;
-    int64_t counts;
-    struct id hashes;
-    TRY(store_refused_sum(node->store, link->origin, &rows, &counts, &hashes));
-    if (rows == 0 && origin->row.cell_count != link->escrow_facts) {
-        TRY(node_alarm(node, "conserved", link->address,
-                       "the cells of unit %s stand for %" PRId64
-                       " entries; its ledger has %" PRId64,
-                       link->address, origin->row.cell_count, link->escrow_facts));
-    }
+    TRY(check_conserved(node, link));
     link->exact = link->unequal.count == 0 && link->ask_again_count == 0;
     link->exact_as_of = link->exact ? node->now.wall : link->exact_as_of;
     return rows_set_state(node, link, link->exact ? LINK_EXACT : LINK_CATCHING_UP);

@@ -221,6 +221,12 @@ enum err store_alarm_put(struct store *store, const struct store_alarm *alarm)
                                        alarm->text, alarm->since.ms, (int64_t)alarm->mended));
 }
 
+enum err store_alarm_mend(struct store *store, const char *code, const char *subject,
+                          const char *text)
+{
+    return store_run(store, store_bind(store, STMT_ALARM_MEND, "ttt", code, subject, text));
+}
+
 enum err store_alarm_delete(struct store *store, const char *code, const char *subject)
 {
     return store_run(store, store_bind(store, STMT_ALARM_DELETE, "tt", code, subject));

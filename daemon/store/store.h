@@ -387,6 +387,9 @@ struct store_alarm {
 
 enum err store_alarm_put(struct store *store, const struct store_alarm *alarm)
     MUST_CHECK; /* keeps the first `since` */
+/* Nothing when there is no such alarm or it is mended already. */
+enum err store_alarm_mend(struct store *store, const char *code, const char *subject,
+                          const char *text) MUST_CHECK;
 enum err store_alarm_delete(struct store *store, const char *code, const char *subject) MUST_CHECK;
 enum err store_alarms_delete_mended(struct store *store) MUST_CHECK;
 enum err store_alarms(struct store *store, struct arena *arena, struct store_alarm *out, size_t cap,

@@ -334,6 +334,48 @@ static void test_digest_mended_over_another_link(void **state)
     assert_true(state_alarm(root, "digest").mended);
 }
 
+/* Two origins differ and become equal one after the other: each alarm is mended when it is its
+ * turn, and nothing is exact before the last. */
+static void test_two_digests_that_differ(void **state)
+{
+    (void)state;
+    test_unknown_origin(state);
+    struct id stranger = {{9, 9, 9}};
+    struct head head = {.segment = {{8, 8}}, .length = 5, .hash = {{1}}};
+    struct origin_heads heads = {.origin = stranger, .heads = &head, .head_count = 1};
+    fake_ledger(&fake, "42", 2);
+    struct cell own = *fake_cell(&fake, "42", "raised", 2, 20);
+    struct cell below = *fake_cell(&fake, "421", "raised", 3, 60);
+    below.origin = stranger;
+    for (int round = 0; round < 3; round++) {
+        fake.cell_count = 0;
+        fake.cells[fake.cell_count++] = round == 0 ? (struct cell){.count = 0} : own;
+        fake.cells[fake.cell_count++] = below;
+        fake.cell_count = (size_t)round; /* none, the own one, both */
+        if (round > 0) {
+            fake_state_heads(&fake);
+        } else {
+            fake.openings[fake.opening_count++] = fake.opening;
+        }
+        fake.heads[fake.head_count++] = heads;
+        fake.digests[fake.digest_count++] = fake_digest(&fake, &below, 1);
+        fake.digests[fake.digest_count++] = fake_digest(&fake, &own, 1);
+        fake.revision = 10 + round;
+        assert_int_equal(fake_send(&fake, true), ERR_OK);
+        assert_int_equal(fake.unequal, (size_t)(2 - round));
+        assert_int_equal(state_of_child(root, "42"), round < 2 ? LINK_CATCHING_UP : LINK_EXACT);
+    }
+    struct store_alarm alarms[8];
+    struct arena arena;
+    size_t n;
+    arena_init(&arena, 1 << 16);
+    assert_int_equal(store_alarms(root->store, &arena, alarms, 8, &n), ERR_OK);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(alarms[i].mended);
+    }
+    arena_reset(&arena);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -347,6 +389,7 @@ int main(void)
                                        CASE(test_conflict),
                                        CASE(test_entries_with_a_gap),
                                        CASE(test_digest_that_differs),
-                                       CASE(test_digest_mended_over_another_link)};
+                                       CASE(test_digest_mended_over_another_link),
+                                       CASE(test_two_digests_that_differ)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
