@@ -449,7 +449,8 @@ static enum err add_mark(struct builder *b)
     return ERR_OK;
 }
 
-/* The digests that are not compared downwards need no mark. */
+/* Rows that do not go over this link move the feed on too: the receiver is told, so that what it
+ * has is known to be all of it. */
 static bool nothing_to_say(const struct builder *b)
 {
     const struct msg_batch *batch = b->batch;
@@ -457,7 +458,7 @@ static bool nothing_to_say(const struct builder *b)
                      batch->opening_count + batch->signed_heads_count + batch->entry_count +
                      batch->cell_count ==
                  0;
-    bool moved = b->link->up ? false : batch->upto.revision > b->link->out.acked.revision;
+    bool moved = batch->upto.revision > b->link->out.acked.revision;
     return empty && !moved && (!batch->mark || b->link->out.marked);
 }
 
@@ -496,8 +497,7 @@ enum err feed_pump(struct node *node, struct link *link)
     if (link->state != SESSION_LIVE || out->in_flight || (!behind && out->marked)) {
         return ERR_OK;
     }
-    if (link->up && node->signed_length != node->ledger_length &&
-        out->entries_read >= node->ledger_length) {
+    if (link->up && node->signed_length != node->ledger_length) {
         TRY(sign_own_heads(node));
     }
     struct message *message = node_message(node, MESSAGE_BATCH);

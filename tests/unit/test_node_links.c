@@ -102,6 +102,27 @@ static void test_as_of_is_the_receivers_clock(void **state)
     assert_int_equal(tree_total(root, "4", "raised", "2025").value, 5);
 }
 
+/* The heads that a node has signed at its last mark are at the root, up to the last entry. */
+static void test_signed_heads_are_at_the_root(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct signed_heads heads;
+    struct bytes bytes;
+    arena_init(&arena, 1 << 16);
+    for (uint64_t i = 1; i <= 3; i++) {
+        record_one(leaf);
+        world_settle();
+        struct store_origin origin = state_origin(root, leaf);
+        assert_int_equal(store_origin_signed(root->store, origin.id, &arena, &bytes), ERR_OK);
+        assert_int_equal(signed_heads_decode(bytes, &arena, &leaf->origin, &heads), ERR_OK);
+        assert_int_equal(heads.heads.head_count, 1);
+        assert_int_equal(heads.heads.heads[0].length, i);
+        assert_true(hash_equal(&heads.heads.heads[0].hash, &leaf->node->segment.hash));
+    }
+    arena_reset(&arena);
+}
+
 /* ---- links that end without a word ---- */
 
 static void test_silence_is_noticed(void **state)
@@ -184,10 +205,14 @@ static void test_why_there_is_no_link(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        CASE(test_exact_only_after_a_mark),      CASE(test_not_exact_after_a_cut),
-        CASE(test_as_of_is_the_receivers_clock), CASE(test_silence_is_noticed),
-        CASE(test_newer_link_takes_over),        CASE(test_child_that_breaks_the_protocol),
-        CASE(test_second_uplink_is_closed),      CASE(test_why_there_is_no_link)};
+    const struct CMUnitTest tests[] = {CASE(test_exact_only_after_a_mark),
+                                       CASE(test_not_exact_after_a_cut),
+                                       CASE(test_as_of_is_the_receivers_clock),
+                                       CASE(test_signed_heads_are_at_the_root),
+                                       CASE(test_silence_is_noticed),
+                                       CASE(test_newer_link_takes_over),
+                                       CASE(test_child_that_breaks_the_protocol),
+                                       CASE(test_second_uplink_is_closed),
+                                       CASE(test_why_there_is_no_link)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
