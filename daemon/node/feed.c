@@ -24,6 +24,7 @@ struct builder {
     struct msg_batch *batch;
     size_t bytes;
     size_t room;
+    int64_t rows_end; /* rows of step 1 go up to this revision in this batch */
     bool rows_done;
     bool entries_done;
     bool cells_done;
@@ -71,7 +72,7 @@ static enum err add_units(struct builder *b, int64_t *last)
     TRY(store_feed_units(node->store, b->link->out.rows_read, &node->arena, rows, ROWS_PAGE, &n));
     b->batch->units = out;
     for (size_t i = 0; i < n; i++) {
-        if (wanted(b, rows[i].code, rows[i].scope)) {
+        if (rows[i].rev <= b->rows_end && wanted(b, rows[i].code, rows[i].scope)) {
             struct unit_row *row = &out[b->batch->unit_count++];
             *row = (struct unit_row){.name = rows[i].name,
                                      .level = rows[i].level,
@@ -98,7 +99,7 @@ static enum err add_hostings(struct builder *b, int64_t *last)
     TRY(store_feed_hostings(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
     b->batch->hostings = out;
     for (size_t i = 0; i < n; i++) {
-        if (wanted(b, rows[i].unit, rows[i].scope)) {
+        if (rows[i].rev <= b->rows_end && wanted(b, rows[i].unit, rows[i].scope)) {
             struct hosting_row *row = &out[b->batch->hosting_count++];
             *row = (struct hosting_row){.node = rows[i].node,
                                         .origin = rows[i].origin,
@@ -126,7 +127,7 @@ static enum err add_statuses(struct builder *b, int64_t *last)
     }
     TRY(store_feed_statuses(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
     b->batch->statuses = out;
-    for (size_t i = 0; i < n && b->link->up; i++) {
+    for (size_t i = 0; i < n && b->link->up && rows[i].rev <= b->rows_end; i++) {
         struct status_row *row = &out[b->batch->status_count++];
         *row = (struct status_row){.node = rows[i].node,
                                    .state = (enum link_state)rows[i].state,
@@ -157,7 +158,7 @@ static enum err add_openings(struct builder *b, int64_t *last)
         TRY(node_origin(node, rows[i].origin, &origin));
         bool goes =
             b->link->up ? origin->row.scope != SCOPE_ABOVE : origin->row.scope != SCOPE_BELOW;
-        if (!goes) {
+        if (!goes || rows[i].rev > b->rows_end) {
             continue;
         }
         struct opening *row = &out[b->batch->opening_count++];
@@ -183,7 +184,7 @@ static enum err add_signed_heads(struct builder *b, int64_t *last)
     }
     TRY(store_feed_origins(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
     b->batch->signed_heads = out;
-    for (size_t i = 0; i < n && b->link->up; i++) {
+    for (size_t i = 0; i < n && b->link->up && rows[i].rev <= b->rows_end; i++) {
         struct bytes bytes;
         if (rows[i].scope != SCOPE_ABOVE &&
             store_origin_signed(node->store, rows[i].id, &node->arena, &bytes) == ERR_OK) {
@@ -197,8 +198,9 @@ static enum err add_signed_heads(struct builder *b, int64_t *last)
     return ERR_OK;
 }
 
-/* Step 1: reads all five kinds from where the last batch ended. The kind that was cut first says
- * how far all got; the others' rows beyond it are sent again, which changes nothing. */
+/* Step 1: reads all five kinds from where the last batch ended. A kind that was cut says how far
+ * those after it go, so that no hosting is ahead of its unit; what those before it have beyond that
+ * is sent again, which changes nothing. */
 static enum err add_rows(struct builder *b)
 {
     typedef enum err (*add_fn)(struct builder *, int64_t *);
@@ -211,6 +213,7 @@ static enum err add_rows(struct builder *b)
     }
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
         int64_t last;
+        b->rows_end = least;
         TRY(KINDS[i](b, &last));
         least = last < least ? last : least;
     }
