@@ -9,7 +9,7 @@
 
 #include "test_node_model.h"
 
-enum { STEPS = 120, SEEDS = 24, SEEDS_VALGRIND = 2, SEEDS_LONG = 2000, MODEL_DAYS = 700 };
+enum { STEPS = 120, SEEDS = 16, SEEDS_VALGRIND = 2, SEEDS_LONG = 2000, MODEL_DAYS = 700 };
 
 struct plan {
     bool restores;  /* the root is put back from a copy */
