@@ -15,9 +15,9 @@ struct plan {
     bool restores;  /* the root is put back from a copy */
     bool late_node; /* a hosted unit gets its own node */
     bool copied;
+    int highest; /* that was ever published: the nodes below keep it */
     int version; /* of the catalogue that the root has published */
     int copied_version;
-    size_t facts_at_copy;
     size_t branches;
 };
 
@@ -202,6 +202,7 @@ static void step_publish(void)
         const struct world_reply *reply =
             tree_apply(&world.nodes[0], tree_catalogue(++plan.version));
         assert_string_equal(reply->text, "");
+        plan.highest = plan.version > plan.highest ? plan.version : plan.highest;
     }
 }
 
@@ -367,7 +368,7 @@ static void heal(void)
 {
     do {
         step_publish();
-    } while (plan.version < TREE_VERSIONS && world_chance(70));
+    } while (plan.version < plan.highest || (plan.version < TREE_VERSIONS && world_chance(70)));
     for (int round = 0; round < 3; round++) {
         tree_connect_all();
         world_settle();
