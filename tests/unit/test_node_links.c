@@ -123,6 +123,28 @@ static void test_signed_heads_are_at_the_root(void **state)
     arena_reset(&arena);
 }
 
+/* A unit gets a node of its own: what its new host says of a stock stands before what the old one
+ * said, also when that has the later day; and the old one may say no more. */
+static void test_stock_of_a_unit_that_changed_hands(void **state)
+{
+    (void)state;
+    assert_string_equal(tree_unit(middle, "43", "commune", "")->text, "");
+    assert_int_equal(world_record(middle, "43", "members", "10", "2025-02-20")->err, ERR_OK);
+    struct world_node *own = tree_child(middle, "43", "");
+    tree_relink();
+    assert_int_equal(tree_total(own, "43", "members", "2025").value, 10);
+    const struct world_reply *reply = world_record(middle, "43", "members", "9", "2025-02-25");
+    assert_int_equal(reply->err, ERR_REFUSED);
+    assert_non_null(strstr(reply->text, "that of unit 43"));
+    assert_int_equal(world_record(own, "43", "members", "3", "2025-02-03")->err, ERR_OK);
+    tree_relink();
+    assert_int_equal(tree_total(own, "43", "members", "2025").value, 3);
+    assert_int_equal(tree_total(middle, "42", "members", "2025").value, 3);
+    assert_int_equal(tree_total(root, "4", "members", "2025").value, 3);
+    assert_int_equal(tree_total(root, "4", "members", "2025").entries, 2);
+    assert_true(state_verify(root).ok);
+}
+
 /* ---- links that end without a word ---- */
 
 static void test_silence_is_noticed(void **state)
@@ -209,6 +231,7 @@ int main(void)
                                        CASE(test_not_exact_after_a_cut),
                                        CASE(test_as_of_is_the_receivers_clock),
                                        CASE(test_signed_heads_are_at_the_root),
+                                       CASE(test_stock_of_a_unit_that_changed_hands),
                                        CASE(test_silence_is_noticed),
                                        CASE(test_newer_link_takes_over),
                                        CASE(test_child_that_breaks_the_protocol),
