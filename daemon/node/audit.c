@@ -116,6 +116,9 @@ enum err audit_step(struct node *node)
 {
     bool done = false;
     TRY(node_write(node));
+    /* It reads the file: what this batch has changed so far must be there. */
+    TRY(cells_flush(node));
+    TRY(ledger_flush(node));
     if (node->audit == NULL) {
         struct audit *audit = calloc(1, sizeof *audit);
         if (audit == NULL) {

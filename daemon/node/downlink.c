@@ -94,14 +94,14 @@ static void refuse_link(struct node *node, struct link *link, enum refusal_code 
 static void refuse_child(struct node *node, struct link *link, enum refusal_code code,
                          const char *text)
 {
-    struct store_child child;
+    struct store_child child = {.unit = link->unit, .node = link->node};
     enum err err = rows_set_state(node, link, LINK_REFUSED);
     fail(node, err, "child state");
+    /* It may be refused before it was ever welcomed. */
     err = store_child_get(node->store, link->unit, &node->arena, &child);
-    if (err == ERR_OK) {
-        child.text = text;
-        fail(node, store_child_put(node->store, &child), "child");
-    }
+    child.text = text;
+    err = err == ERR_OK || err == ERR_NOT_FOUND ? store_child_put(node->store, &child) : err;
+    fail(node, err, "child");
     fail(node, node_alarm(node, "child-refused", link->address, "%s", text), "alarm");
     refuse_link(node, link, code, text);
 }
@@ -171,12 +171,18 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
 
 void downlink_down(struct node *node, struct link *link, const char *why)
 {
+    struct store_status status;
     /* A newer link of the same child may have taken over; then its state is the child's. */
-    if (link->unit != 0 && link->state == SESSION_LIVE &&
-        link_of_unit(node, link->unit, link) == NULL) {
-        node_log(node, false, "link=%" PRIu64 " unit=%s down=\"%s\"", link->id, link->address, why);
-        fail(node, rows_set_state(node, link, LINK_OFFLINE), "child state");
+    if (link->unit == 0 || link->address == NULL || link_of_unit(node, link->unit, link) != NULL) {
+        return;
     }
+    /* Closed from here or from there, a link that was live is gone; a refusal stays to be seen. */
+    enum err err = store_status_get(node->store, link->unit, &status);
+    if (err == ERR_OK && (status.state == LINK_EXACT || status.state == LINK_CATCHING_UP)) {
+        node_log(node, false, "link=%" PRIu64 " unit=%s down=\"%s\"", link->id, link->address, why);
+        err = rows_set_state(node, link, LINK_OFFLINE);
+    }
+    fail(node, err == ERR_NOT_FOUND ? ERR_OK : err, "child state");
 }
 
 void node_on_link_down(struct node *node, uint64_t id, const char *why)
@@ -419,8 +425,8 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
      * start then. */
     struct feed_mark have = hello->have;
     bool ours;
-    TRY(node_knows_session(node, &have.session, &ours));
-    if (!ours || have.revision > node->head) {
+    TRY(node_gave(node, &have, &ours));
+    if (!ours) {
         have = (struct feed_mark){.revision = 0};
     }
     feed_start(node, &link->out, have);
@@ -505,18 +511,11 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     char name[ID_HEX_BYTES];
     id_format(&digest->origin, name);
     if (id_equal(&sum, &digest->sum)) {
-        if (map_get(&link->unequal, &origin->row.id) != NULL) {
-            struct store_alarm alarm = {
-                .code = "digest",
-                .subject = name,
-                .since = node->now.wall,
-                .mended = true,
-                .text = "the cells of this origin differed from its own at a mark; they were sent "
-                        "again and are equal now"};
-            map_remove(&link->unequal, &origin->row.id);
-            TRY(store_alarm_put(node->store, &alarm));
-        }
-        return ERR_OK;
+        /* The alarm may be from an earlier link. */
+        map_remove(&link->unequal, &origin->row.id);
+        return store_alarm_mend(node->store, "digest", name,
+                                "the cells of this origin differed from its own at a mark; they "
+                                "were sent again and are equal now");
     }
     if (map_put(&link->unequal, &origin->row.id, NULL) == NULL) {
         return ERR_NO_MEMORY;
@@ -529,12 +528,35 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
         link->address, *again ? "they are sent again" : "sending them again did not help");
 }
 
+/* The counts of the child's own cells, none of them refused, add up to its ledger. */
+static enum err check_conserved(struct node *node, const struct link *link)
+{
+    struct cached_origin *origin;
+    int64_t rows;
+    int64_t counts;
+    struct id hashes;
+    TRY(node_origin(node, link->origin, &origin));
+    TRY(store_refused_sum(node->store, link->origin, &rows, &counts, &hashes));
+    if (rows > 0) {
+        return ERR_OK;
+    }
+    if (origin->row.cell_count == link->escrow_facts) {
+        return store_alarm_mend(node->store, "conserved", link->address,
+                                "the cells of this unit stood for another number of entries than "
+                                "its ledger has; they add up now");
+    }
+    return node_alarm(node, "conserved", link->address,
+                      "the cells of unit %s stand for %" PRId64 " entries; its ledger has %" PRId64,
+                      link->address, origin->row.cell_count, link->escrow_facts);
+}
+
 static enum err settle_mark(struct node *node, struct link *link)
 {
     struct id *again = arena_array(&node->arena, link->digest_count + DAMAGES_MAX, sizeof *again);
     if (again == NULL) {
         return ERR_NO_MEMORY;
     }
+    TRY(node_write(node));
     for (size_t i = 0; i < link->digest_count; i++) {
         bool ask;
         TRY(compare_digest(node, link, &link->digests[i], &ask));
@@ -545,18 +567,7 @@ static enum err settle_mark(struct node *node, struct link *link)
     TRY(audit_mend(node));
     TRY(audit_ask_again(node, link, again, &link->ask_again_count));
     link->ask_again = again;
-    struct cached_origin *origin;
-    TRY(node_origin(node, link->origin, &origin));
-    int64_t rows;
-    int64_t counts;
-    struct id hashes;
-    TRY(store_refused_sum(node->store, link->origin, &rows, &counts, &hashes));
-    if (rows == 0 && origin->row.cell_count != link->escrow_facts) {
-        TRY(node_alarm(node, "conserved", link->address,
-                       "the cells of unit %s stand for %" PRId64
-                       " entries; its ledger has %" PRId64,
-                       link->address, origin->row.cell_count, link->escrow_facts));
-    }
+    TRY(check_conserved(node, link));
     link->exact = link->unequal.count == 0 && link->ask_again_count == 0;
     link->exact_as_of = link->exact ? node->now.wall : link->exact_as_of;
     return rows_set_state(node, link, link->exact ? LINK_EXACT : LINK_CATCHING_UP);

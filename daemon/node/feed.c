@@ -24,6 +24,7 @@ struct builder {
     struct msg_batch *batch;
     size_t bytes;
     size_t room;
+    int64_t rows_end; /* rows of step 1 go up to this revision in this batch */
     bool rows_done;
     bool entries_done;
     bool cells_done;
@@ -78,7 +79,7 @@ static enum err add_units(struct builder *b, int64_t *last)
     TRY(store_feed_units(node->store, b->link->out.rows_read, &node->arena, rows, ROWS_PAGE, &n));
     b->batch->units = out;
     for (size_t i = 0; i < n; i++) {
-        if (wanted(b, rows[i].code, rows[i].scope)) {
+        if (rows[i].rev <= b->rows_end && wanted(b, rows[i].code, rows[i].scope)) {
             struct unit_row *row = &out[b->batch->unit_count++];
             *row = (struct unit_row){.name = rows[i].name,
                                      .level = rows[i].level,
@@ -105,7 +106,7 @@ static enum err add_hostings(struct builder *b, int64_t *last)
     TRY(store_feed_hostings(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
     b->batch->hostings = out;
     for (size_t i = 0; i < n; i++) {
-        if (wanted(b, rows[i].unit, rows[i].scope)) {
+        if (rows[i].rev <= b->rows_end && wanted(b, rows[i].unit, rows[i].scope)) {
             struct hosting_row *row = &out[b->batch->hosting_count++];
             *row = (struct hosting_row){.node = rows[i].node,
                                         .origin = rows[i].origin,
@@ -133,7 +134,7 @@ static enum err add_statuses(struct builder *b, int64_t *last)
     }
     TRY(store_feed_statuses(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
     b->batch->statuses = out;
-    for (size_t i = 0; i < n && b->link->up; i++) {
+    for (size_t i = 0; i < n && b->link->up && rows[i].rev <= b->rows_end; i++) {
         struct status_row *row = &out[b->batch->status_count++];
         *row = (struct status_row){.node = rows[i].node,
                                    .state = (enum link_state)rows[i].state,
@@ -164,7 +165,7 @@ static enum err add_openings(struct builder *b, int64_t *last)
         TRY(node_origin(node, rows[i].origin, &origin));
         bool goes =
             b->link->up ? origin->row.scope != SCOPE_ABOVE : origin->row.scope != SCOPE_BELOW;
-        if (!goes) {
+        if (!goes || rows[i].rev > b->rows_end) {
             continue;
         }
         struct opening *row = &out[b->batch->opening_count++];
@@ -190,7 +191,7 @@ static enum err add_signed_heads(struct builder *b, int64_t *last)
     }
     TRY(store_feed_origins(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
     b->batch->signed_heads = out;
-    for (size_t i = 0; i < n && b->link->up; i++) {
+    for (size_t i = 0; i < n && b->link->up && rows[i].rev <= b->rows_end; i++) {
         struct bytes bytes;
         if (rows[i].scope != SCOPE_ABOVE &&
             store_origin_signed(node->store, rows[i].id, &node->arena, &bytes) == ERR_OK) {
@@ -204,8 +205,9 @@ static enum err add_signed_heads(struct builder *b, int64_t *last)
     return ERR_OK;
 }
 
-/* Step 1: reads all five kinds from where the last batch ended. The kind that was cut first says
- * how far all got; the others' rows beyond it are sent again, which changes nothing. */
+/* Step 1: reads all five kinds from where the last batch ended. A kind that was cut says how far
+ * those after it go, so that no hosting is ahead of its unit; what those before it have beyond that
+ * is sent again, which changes nothing. */
 static enum err add_rows(struct builder *b)
 {
     typedef enum err (*add_fn)(struct builder *, int64_t *);
@@ -218,6 +220,7 @@ static enum err add_rows(struct builder *b)
     }
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
         int64_t last;
+        b->rows_end = least;
         TRY(KINDS[i](b, &last));
         least = last < least ? last : least;
     }
@@ -443,7 +446,8 @@ static enum err add_mark(struct builder *b)
     return ERR_OK;
 }
 
-/* The digests that are not compared downwards need no mark. */
+/* Rows that do not go over this link move the feed on too: the receiver is told, so that what it
+ * has is known to be all of it. */
 static bool nothing_to_say(const struct builder *b)
 {
     const struct msg_batch *batch = b->batch;
@@ -451,7 +455,7 @@ static bool nothing_to_say(const struct builder *b)
                      batch->opening_count + batch->signed_heads_count + batch->entry_count +
                      batch->cell_count ==
                  0;
-    bool moved = b->link->up ? false : batch->upto.revision > b->link->out.acked.revision;
+    bool moved = batch->upto.revision > b->link->out.acked.revision;
     return empty && !moved && (!batch->mark || b->link->out.marked);
 }
 
@@ -491,8 +495,7 @@ enum err feed_pump(struct node *node, struct link *link)
     if (link->state != SESSION_LIVE || out->in_flight || (!behind && out->marked)) {
         return ERR_OK;
     }
-    if (link->up && node->signed_length != node->ledger_length &&
-        out->entries_read >= node->ledger_length) {
+    if (link->up && node->signed_length != node->ledger_length) {
         TRY(sign_own_heads(node));
     }
     struct message *message = node_message(node, MESSAGE_BATCH);

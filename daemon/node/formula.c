@@ -162,6 +162,12 @@ enum err formula_parse(const char *text, const struct catalogue *catalogue, stru
 
 /* ---- fractions ---- */
 
+/* The least number of 128 bits has no opposite, so that it counts as one that does not fit. */
+static bool is_least(wide v)
+{
+    return (uwide)v == (uwide)1 << 127;
+}
+
 static uwide magnitude(wide v)
 {
     return v < 0 ? -(uwide)v : (uwide)v;
@@ -193,7 +199,7 @@ static bool add(struct fraction a, struct fraction b, struct fraction *out)
     bool over = wide_mul_overflows(a.over, b.under, &left) ||
                 wide_mul_overflows(b.over, a.under, &right) ||
                 wide_add_overflows(left, right, &out->over) ||
-                wide_mul_overflows(a.under, b.under, &out->under);
+                wide_mul_overflows(a.under, b.under, &out->under) || is_least(out->over);
     if (!over) {
         reduce(out);
     }
@@ -203,7 +209,8 @@ static bool add(struct fraction a, struct fraction b, struct fraction *out)
 static bool multiply(struct fraction a, struct fraction b, struct fraction *out)
 {
     bool over = wide_mul_overflows(a.over, b.over, &out->over) ||
-                wide_mul_overflows(a.under, b.under, &out->under);
+                wide_mul_overflows(a.under, b.under, &out->under) || is_least(out->over) ||
+                is_least(out->under);
     if (!over && out->under != 0) {
         reduce(out);
     }
@@ -241,6 +248,7 @@ enum err formula_compute(const struct formula *formula, const struct catalogue *
         if (step->op == FORMULA_MEASURE) {
             struct fraction f = {0, 1};
             TRY(value(ctx, step->measure, &f.over));
+            *there = !is_least(f.over);
             for (int d = 0; d < catalogue->measures[step->measure].decimals; d++) {
                 f.under *= 10;
             }
@@ -271,6 +279,9 @@ bool fraction_format(const struct fraction *fraction, int decimals, char out[FRA
     uwide whole = magnitude(scaled) / under;
     uwide rest = magnitude(scaled) % under;
     whole += rest >= under - rest ? 1 : 0;
+    if (whole >> 127 != 0) {
+        return false;
+    }
     wide_format(scaled < 0 ? -(wide)whole : (wide)whole, decimals, out);
     return true;
 }

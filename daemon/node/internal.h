@@ -98,9 +98,11 @@ struct waiter {
     uint64_t client;
     uint64_t request;
     enum wait_level level;
-    int64_t revision;
-    int64_t entries; /* place in the own ledger that must be in escrow too */
+    int64_t revision; /* INT64_MAX: all up to the flush of its batch */
+    int64_t entries;  /* place in the own ledger that must be in escrow too */
     struct mono deadline;
+    bool fresh;    /* asked for in the batch under way */
+    bool answered; /* in the batch under way */
 };
 
 /* ---- the transaction under way ---- */
@@ -255,8 +257,9 @@ enum err node_alarm(struct node *node, const char *code, const char *subject, co
 enum err node_savepoint(struct node *node) MUST_CHECK;
 enum err node_savepoint_end(struct node *node, bool undo) MUST_CHECK;
 struct link *node_link(struct node *node, uint64_t id);
-/* Whether this file once used that session name; true for none. */
-enum err node_knows_session(struct node *node, const struct id *session, bool *known) MUST_CHECK;
+/* Whether this file gave that place in its feed: it knows the session, and the revision is not
+ * beyond the session's end. Revision 0 without a session always is. */
+enum err node_gave(struct node *node, const struct feed_mark *mark, bool *gave) MUST_CHECK;
 
 /* ---- cells.c ---- */
 enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
@@ -336,6 +339,9 @@ void downlink_down(struct node *node, struct link *link, const char *why);
 enum err downlink_settle(struct node *node, struct link *link) MUST_CHECK;
 enum err uplink_settle(struct node *node, struct link *link) MUST_CHECK;
 void waiters_wake(struct node *node);
+/* After the commit, or when it failed: those that were answered are forgotten, or wait on; those of
+ * a batch that failed have had their answer. */
+void waiters_settle(struct node *node, bool committed);
 
 /* ---- record.c, admin.c, join.c: requests ---- */
 struct request {

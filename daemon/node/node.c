@@ -76,6 +76,15 @@ static enum err load_origins(struct node *node)
     return ERR_OK;
 }
 
+/* The tree anew, and what points into it. */
+static enum err load_view(struct node *node, struct errmsg *msg)
+{
+    node->view.tree_version = -1;
+    TRY(view_load(&node->view, msg));
+    node->identity.unit = node->view.tree.units[node->view.self].code;
+    return ERR_OK;
+}
+
 /* Everything that memory keeps of the file. */
 static enum err load_state(struct node *node, struct errmsg *msg)
 {
@@ -85,8 +94,7 @@ static enum err load_state(struct node *node, struct errmsg *msg)
     map_clear(&node->totals);
     map_clear(&node->symbols);
     texts_clear(&node->texts);
-    node->view.tree_version = -1;
-    TRY(view_load(&node->view, msg));
+    TRY(load_view(node, msg));
     TRY(store_fact_fixed(node->store, "tree", node->identity.tree.b, ID_BYTES));
     TRY(store_fact_fixed(node->store, "node", node->identity.node.b, ID_BYTES));
     TRY(store_fact_fixed(node->store, "origin", node->origin.b, ID_BYTES));
@@ -154,7 +162,8 @@ static enum err first_batch(struct node *node, struct now now, struct errmsg *ms
     node_begin(node, now);
     node->env.random(node->env.ctx, node->session.b, sizeof node->session.b);
     enum err err = node_write(node);
-    err = err == ERR_OK ? store_session_add(node->store, &node->session, SESSIONS_MAX) : err;
+    err = err == ERR_OK ? store_session_add(node->store, &node->session, node->head, SESSIONS_MAX)
+                        : err;
     err = err == ERR_OK ? reset_statuses(node) : err;
     if (err == ERR_OK && !node->identity.is_root) {
         uplink_refused_state(node, UPLINK_CONNECTING, "");
@@ -194,7 +203,6 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
         (void)err_fail(msg, err, "the node's state cannot be read: %s",
                        why.text[0] != '\0' ? why.text : store_error(store));
     } else {
-        node->identity.unit = node->view.tree.units[node->view.self].code;
         err = first_batch(node, now, msg);
     }
     if (err != ERR_OK) {
@@ -312,10 +320,9 @@ enum err node_savepoint_end(struct node *node, bool undo)
     map_clear(&node->totals);
     map_clear(&node->symbols); /* numbers may be given again */
     texts_clear(&node->texts);
-    node->view.tree_version = -1;
     TRY(load_own_segment_state(node));
     TRY(load_origins(node));
-    return view_load(&node->view, NULL);
+    return load_view(node, NULL);
 }
 
 static void remember_request(struct node *node, const struct node_client *client,
@@ -502,7 +509,7 @@ static void take_back(struct node *node)
         node_close_link(node, node->links[i], "the disk refused the last batch");
     }
     audit_stop(node);
-    node->waiter_count = 0;
+    waiters_settle(node, false);
     struct errmsg why;
     enum err err = load_state(node, &why);
     if (err != ERR_OK) {
@@ -529,6 +536,7 @@ enum err node_commit(struct node *node, struct errmsg *msg)
         }
     }
     if (node->failed == ERR_OK) {
+        waiters_settle(node, true);
         finish_replies(node);
         node->effect_at = node->effects;
         return ERR_OK;

@@ -96,7 +96,8 @@ struct node_identity {
     const char *const *parent_addresses;
     size_t parent_address_count;
 };
-/* Valid until the node is closed; the parent's part may be replaced by a welcome. */
+/* Valid until the node is closed; what it points to, until the next batch begins: the parent's part
+ * may be replaced by a welcome, all of it after a batch that failed. */
 const struct node_identity *node_identity(const struct node *node);
 
 void node_begin(struct node *node, struct now now);

@@ -212,14 +212,14 @@ enum err node_alarm(struct node *node, const char *code, const char *subject, co
     return store_alarm_put(node->store, &alarm);
 }
 
-enum err node_knows_session(struct node *node, const struct id *session, bool *known)
+enum err node_gave(struct node *node, const struct feed_mark *mark, bool *gave)
 {
-    struct id sessions[SESSIONS_MAX];
-    size_t n;
-    TRY(store_sessions(node->store, sessions, SESSIONS_MAX, &n));
-    *known = id_is_zero(session);
-    for (size_t i = 0; i < n; i++) {
-        *known = *known || id_equal(&sessions[i], session);
+    int64_t end = 0;
+    enum err err =
+        id_is_zero(&mark->session) ? ERR_OK : store_session_end(node->store, &mark->session, &end);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
     }
+    *gave = err == ERR_OK && mark->revision <= end && mark->revision <= node->head;
     return ERR_OK;
 }

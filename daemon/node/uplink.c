@@ -122,9 +122,13 @@ void uplink_down(struct node *node, struct link *link)
 {
     node->uplink = NULL;
     node->parent_clock_known = false;
-    if (link->state == SESSION_LIVE || link->state == SESSION_HELLO) {
+    /* Why a link was refused stays to be seen; one that only ended is being made again. */
+    int64_t state;
+    enum err err = store_fact_int(node->store, "uplink_state", UPLINK_CONNECTING, &state);
+    if (err == ERR_OK && (link->state != SESSION_CLOSING || state == UPLINK_LINKED)) {
         uplink_refused_state(node, UPLINK_CONNECTING, "");
     }
+    fail(node, err, "uplink state");
 }
 
 /* The end of this session for a reason that people must see. */
@@ -245,8 +249,8 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
                 "the office above");
         return ERR_OK;
     }
-    TRY(node_knows_session(node, &welcome->have.session, &known));
-    if (!known || welcome->have.revision > node->head) {
+    TRY(node_gave(node, &welcome->have, &known));
+    if (!known) {
         give_up(node, link, REFUSAL_SESSION,
                 "the parent has had changes of this node that this file does not know: its data "
                 "was put back to an old "

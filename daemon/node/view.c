@@ -264,6 +264,14 @@ enum err view_set_catalogue(struct view *view, uint64_t version, struct bytes co
     return ERR_OK;
 }
 
+static void clear_catalogue(struct view *view)
+{
+    arena_reset(&view->catalogue_arena);
+    view->catalogue = (struct catalogue){.version = 0};
+    view->measure_ids = NULL;
+    map_clear(&view->measure_by_id);
+}
+
 static enum err load_catalogue(struct view *view, uint64_t version, struct errmsg *msg)
 {
     struct arena arena;
@@ -289,10 +297,14 @@ enum err view_load(struct view *view, struct errmsg *msg)
                             store_error(view->store));
         }
     }
-    if (catalogue_version != 0 && (uint64_t)catalogue_version != view->catalogue.version) {
-        TRY(load_catalogue(view, (uint64_t)catalogue_version, msg));
+    if ((uint64_t)catalogue_version == view->catalogue.version) {
+        return ERR_OK;
     }
-    return ERR_OK;
+    if (catalogue_version == 0) {
+        clear_catalogue(view); /* the first one was taken back */
+        return ERR_OK;
+    }
+    return load_catalogue(view, (uint64_t)catalogue_version, msg);
 }
 
 bool view_within(const struct view *view, int unit, int top)

@@ -45,28 +45,41 @@ void wait_request(struct node *node, const struct request *request)
         .client = request->client->id,
         .request = request->msg->id,
         .level = wait->level,
-        .revision =
-            wait->revision > 0 && wait->revision <= node->head ? wait->revision : node->head,
+        .revision = wait->revision > 0 && wait->revision <= node->head ? wait->revision : INT64_MAX,
         .entries = node->ledger_length,
         .deadline = {node->now.mono.ms + timeout},
+        .fresh = true,
     };
 }
 
 void waiters_wake(struct node *node)
 {
+    for (size_t i = 0; i < node->waiter_count; i++) {
+        struct waiter *waiter = &node->waiters[i];
+        waiter->revision = waiter->revision == INT64_MAX ? node->head : waiter->revision;
+        bool late = node->now.mono.ms >= waiter->deadline.ms;
+        bool there = reached(node, waiter);
+        waiter->answered = there || late;
+        if (there) {
+            answer(node, waiter, ERR_OK, "");
+        } else if (late) {
+            answer(node, waiter, ERR_TIMEOUT,
+                   waiter->level == WAIT_ROOT ? "not known to be at the root in that time; the "
+                                                "entry is kept and goes up when it can"
+                                              : "not known to be at the parent in that time; the "
+                                                "entry is kept and goes up when it can");
+        }
+    }
+}
+
+void waiters_settle(struct node *node, bool committed)
+{
     size_t kept = 0;
     for (size_t i = 0; i < node->waiter_count; i++) {
-        const struct waiter waiter = node->waiters[i];
-        bool late = node->now.mono.ms >= waiter.deadline.ms;
-        if (reached(node, &waiter)) {
-            answer(node, &waiter, ERR_OK, "");
-        } else if (late) {
-            answer(node, &waiter, ERR_TIMEOUT,
-                   waiter.level == WAIT_ROOT ? "not known to be at the root in that time; the "
-                                               "entry is kept and goes up when it can"
-                                             : "not known to be at the parent in that time; the "
-                                               "entry is kept and goes up when it can");
-        } else {
+        struct waiter waiter = node->waiters[i];
+        if (committed ? !waiter.answered : !waiter.fresh) {
+            waiter.fresh = false;
+            waiter.answered = false;
             node->waiters[kept++] = waiter;
         }
     }

@@ -89,10 +89,16 @@ enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena,
                           text);
 }
 
-enum err store_session_add(struct store *store, const struct id *name, size_t keep)
+enum err store_session_add(struct store *store, const struct id *name, int64_t head, size_t keep)
 {
-    TRY(store_run(store, store_bind(store, STMT_SESSION_ADD, "b", name->b, sizeof name->b)));
+    TRY(store_run(store, store_bind(store, STMT_SESSION_ADD, "bi", name->b, sizeof name->b, head)));
     return store_run(store, store_bind(store, STMT_SESSION_TRIM, "i", (int64_t)keep));
+}
+
+enum err store_session_end(struct store *store, const struct id *name, int64_t *head)
+{
+    return store_read_one(store, store_bind(store, STMT_SESSION_END, "b", name->b, sizeof name->b),
+                          read_id, NULL, head);
 }
 
 static enum err read_name(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -213,6 +219,12 @@ enum err store_alarm_put(struct store *store, const struct store_alarm *alarm)
 {
     return store_run(store, store_bind(store, STMT_ALARM_PUT, "tttii", alarm->code, alarm->subject,
                                        alarm->text, alarm->since.ms, (int64_t)alarm->mended));
+}
+
+enum err store_alarm_mend(struct store *store, const char *code, const char *subject,
+                          const char *text)
+{
+    return store_run(store, store_bind(store, STMT_ALARM_MEND, "ttt", code, subject, text));
 }
 
 enum err store_alarm_delete(struct store *store, const char *code, const char *subject)

@@ -87,6 +87,8 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE alarm(code TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL, since "
     "INTEGER NOT NULL,"
     " mended INTEGER NOT NULL, PRIMARY KEY(code, subject)) STRICT, WITHOUT ROWID;",
+    /* 2: where the feed stood when a session began; of those before nothing is known */
+    "ALTER TABLE session ADD COLUMN head INTEGER NOT NULL DEFAULT 9223372036854775807;",
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,

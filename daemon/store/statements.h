@@ -240,7 +240,10 @@
     X(INVITE_GET, \
       "SELECT name,unit,secret,expires,used,replace,key FROM invite WHERE name=?1") \
     X(SESSION_ADD, \
-      "INSERT INTO session(name) VALUES(?1)") \
+      "INSERT INTO session(name,head) VALUES(?1,?2)") \
+    X(SESSION_END, \
+      "SELECT coalesce((SELECT n.head FROM session n WHERE n.id>s.id ORDER BY n.id LIMIT 1)," \
+      "9223372036854775807) FROM session s WHERE s.name=?1") \
     X(SESSION_TRIM, \
       "DELETE FROM session WHERE id<=(SELECT id FROM session ORDER BY id DESC LIMIT 1 OFFSET " \
       "?1)") \
@@ -260,6 +263,8 @@
     X(ALARM_PUT, \
       "INSERT INTO alarm(code,subject,text,since,mended) VALUES(?1,?2,?3,?4,?5) ON " \
       "CONFLICT(code,subject) DO UPDATE SET text=excluded.text,mended=excluded.mended") \
+    X(ALARM_MEND, \
+      "UPDATE alarm SET text=?3,mended=1 WHERE code=?1 AND subject=?2 AND mended=0") \
     X(ALARM_DELETE, \
       "DELETE FROM alarm WHERE code=?1 AND subject=?2") \
     X(ALARMS_DELETE_MENDED, \

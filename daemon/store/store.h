@@ -20,7 +20,7 @@ struct store;
 
 enum store_mode { STORE_CREATE, STORE_WRITE, STORE_READ };
 
-enum { STORE_SCHEMA_VERSION = 1 };
+enum { STORE_SCHEMA_VERSION = 2 };
 
 /* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest
  * schema in one transaction, then makes a full checkpoint, so that what is answered from here on is
@@ -364,8 +364,13 @@ enum err store_invite_put(struct store *store, const struct store_invite *invite
 enum err store_invite_get(struct store *store, const struct id *name, struct store_invite *out)
     MUST_CHECK;
 
-/* Own session names, oldest first; at most the newest `cap` are kept. */
-enum err store_session_add(struct store *store, const struct id *name, size_t keep) MUST_CHECK;
+/* Own session names, oldest first; at most the newest `keep` are kept. `head` is the feed's last
+ * revision when the session began. */
+enum err store_session_add(struct store *store, const struct id *name, int64_t head, size_t keep)
+    MUST_CHECK;
+/* The feed's last revision when the session after this one began, which is the last that this one
+ * can have given; INT64_MAX for the newest. ERR_NOT_FOUND when the file does not know the name. */
+enum err store_session_end(struct store *store, const struct id *name, int64_t *head) MUST_CHECK;
 enum err store_sessions(struct store *store, struct id *out, size_t cap, size_t *count) MUST_CHECK;
 
 /* ---- refused rows, alarms ---- */
@@ -393,6 +398,9 @@ struct store_alarm {
 
 enum err store_alarm_put(struct store *store, const struct store_alarm *alarm)
     MUST_CHECK; /* keeps the first `since` */
+/* Nothing when there is no such alarm or it is mended already. */
+enum err store_alarm_mend(struct store *store, const char *code, const char *subject,
+                          const char *text) MUST_CHECK;
 enum err store_alarm_delete(struct store *store, const char *code, const char *subject) MUST_CHECK;
 enum err store_alarms_delete_mended(struct store *store) MUST_CHECK;
 enum err store_alarms(struct store *store, struct arena *arena, struct store_alarm *out, size_t cap,
