@@ -59,6 +59,9 @@ void audit_stop(struct node *node)
 enum err audit_step(struct node *node)
 {
     bool done = false;
+    /* It reads the file: what this batch has changed so far must be there. */
+    TRY(cells_flush(node));
+    TRY(ledger_flush(node));
     if (node->audit == NULL) {
         struct audit *audit = calloc(1, sizeof *audit);
         if (audit == NULL) {

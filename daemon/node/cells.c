@@ -78,6 +78,11 @@ const struct store_cell *cells_standing(const struct store_cell *cells, size_t c
     return best;
 }
 
+bool cells_same(const struct store_cell *a, const struct store_cell *b)
+{
+    return a->count == b->count && a->value == b->value && a->live == b->live;
+}
+
 /* The standing value of the cells in exactly that period; *there false when none lives. */
 static enum err standing_at(struct node *node, const struct store_cell_key *key, int64_t period,
                             bool *there, int64_t *value)

@@ -265,6 +265,8 @@ enum err cells_message(struct node *node, const struct store_cell *cell, struct 
 enum err cells_hash(struct node *node, const struct store_cell *cell, struct id *out) MUST_CHECK;
 /* The standing cell among those of one period, or NULL. */
 const struct store_cell *cells_standing(const struct store_cell *cells, size_t count);
+/* Whether they stand for the same entries and the same value. */
+bool cells_same(const struct store_cell *a, const struct store_cell *b);
 /* Takes held cells in whose reason is gone. */
 enum err cells_recheck_held(struct node *node) MUST_CHECK;
 enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell,
