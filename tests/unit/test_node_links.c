@@ -223,6 +223,49 @@ static void test_why_there_is_no_link(void **state)
     assert_string_equal(status.uplink_text, "nobody answers at office:7000");
 }
 
+/* A whole audit after a start, in slices; before one of them an old record is amended and a new one
+ * recorded in the batch of the slice. */
+static void audit_once(const char *entry, int when)
+{
+    struct record_row row = world_row("421", "visits", "1", "2025-02-03");
+    struct msg_request record = {.type = REQUEST_RECORD,
+                                 .u.record = {.rows = &row, .row_count = 1}};
+    char value[16];
+    (void)snprintf(value, sizeof value, "%d", 100 + when);
+    struct msg_request amend = {
+        .type = REQUEST_CORRECT,
+        .u.correct = {.entry = entry, .value = value, .key = "", .note = ""}};
+    tree_restart(leaf);
+    record_one(leaf); /* begins the segment that the amend goes into */
+    world.now.mono.ms += 5000;
+    for (int i = 0; i == 0 || node_wants_tick(leaf->node); i++) {
+        assert_true(i < 100);
+        if (i == when) {
+            assert_int_equal(world_ask(leaf, &amend)->err, ERR_OK);
+        }
+        world_begin(leaf);
+        if (i == when) {
+            (void)world_ask_in(leaf, &record);
+        }
+        node_on_tick(leaf->node);
+        assert_int_equal(world_commit(leaf), ERR_OK);
+    }
+}
+
+/* What is recorded and corrected while the audit runs is no damage. */
+static void test_audit_while_people_work(void **state)
+{
+    (void)state;
+    char entry[ENTRY_ID_MAX_BYTES];
+    const struct world_reply *reply = world_record(leaf, "421", "raised", "5", "2025-02-03");
+    entry_id_format(&reply->row.segment, reply->row.seq, entry);
+    for (int when = 0; when < 12; when++) {
+        audit_once(entry, when);
+        assert_string_equal(state_alarm(leaf, "").text, "");
+    }
+    assert_true(state_verify(leaf).ok);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tree_end_always)
 
 int main(void)
@@ -236,6 +279,7 @@ int main(void)
                                        CASE(test_newer_link_takes_over),
                                        CASE(test_child_that_breaks_the_protocol),
                                        CASE(test_second_uplink_is_closed),
-                                       CASE(test_why_there_is_no_link)};
+                                       CASE(test_why_there_is_no_link),
+                                       CASE(test_audit_while_people_work)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
