@@ -98,6 +98,7 @@ static void issue(struct server *server, struct peer *peer, const struct effect 
     struct msg_joined *joined = &message.u.joined;
     struct errmsg why = {{0}};
     *joined = *effect->joined;
+    joined->now = renew_now(server); /* as the certificates are dated */
     enum err err = server->config.issue(server->config.ctx, &event->message.u.join,
                                         renew_now(server), joined, &why);
     if (err != ERR_OK) {

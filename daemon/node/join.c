@@ -124,8 +124,7 @@ static enum err answer(struct node *node, uint64_t link, const struct store_host
                                   .hosting = hosting->number,
                                   .root_key = node->root_key,
                                   .ancestors = parent,
-                                  .ancestor_count = 1,
-                                  .now = node->now.wall};
+                                  .ancestor_count = 1};
     effect->joined = joined;
     return ERR_OK;
 }

@@ -41,8 +41,9 @@ enum effect_type {
     EFFECT_SEND = 1, /* message to link */
     EFFECT_CLOSE,    /* close link after what was sent; `text` says why */
     EFFECT_REPLY,    /* reply to client `link` */
-    EFFECT_ISSUE,    /* certify who asks on `link` and send it `joined` (without its chains) */
-    EFFECT_LOG,      /* one line */
+    EFFECT_ISSUE, /* certify who asks on `link` and send it `joined`, which lacks chains and clock
+                   */
+    EFFECT_LOG,   /* one line */
 };
 
 struct effect {
