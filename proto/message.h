@@ -263,6 +263,7 @@ struct msg_ack {
     const struct id
         *unequal; /* origins whose digests differ; the child sends all their cells again */
     size_t unequal_count;
+    bool unasked; /* acknowledges no batch: only what differs is news */
 };
 
 /* Parent to child. */
@@ -485,6 +486,7 @@ struct rep_total {
     int64_t nodes;
     int64_t exact;
     int64_t held;
+    int64_t refused;                  /* rows that were not taken in */
     const struct stale_source *stale; /* in the first frame */
     size_t stale_count;
     const struct total_row *rows;

@@ -480,6 +480,7 @@ static void on_batch(struct node *node, struct link *link, const struct msg_batc
         return;
     }
     link->ack_due = true;
+    link->ack_asked = true;
     link->received = batch->upto;
     link->mark_due = batch->mark;
     link->marked_at = batch->marked_at;
@@ -603,6 +604,7 @@ static enum err acknowledge(struct node *node, struct link *link)
         .root_revision = link->root_revision,
         .unequal = link->ask_again,
         .unequal_count = link->ask_again_count,
+        .unasked = !link->ack_asked,
     };
     link->told_root_revision = link->root_revision;
     node_send(node, link, message);

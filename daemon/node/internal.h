@@ -64,6 +64,7 @@ struct link {
     struct sender out;
     /* what came in and must be acknowledged once the batch is flushed */
     bool ack_due;
+    bool ack_asked;            /* for a batch; else only damage is to be told */
     struct feed_mark received; /* upto of what was applied */
     bool mark_due;
     struct wall marked_at;

@@ -285,6 +285,7 @@ void node_begin(struct node *node, struct now now)
     for (size_t i = 0; i < node->link_count; i++) {
         struct link *link = node->links[i];
         link->ack_due = false;
+        link->ack_asked = false;
         link->mark_due = false;
         link->digests = NULL;
         link->digest_count = 0;

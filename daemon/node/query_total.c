@@ -378,9 +378,16 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* A unit that is not known may lie anywhere: it counts at the top of what this node knows. */
+static bool lies_under(const struct query *q, int64_t unit_id, int top)
+{
+    int unit = view_unit(&q->view, unit_id);
+    return unit == TREE_NONE ? top == q->view.self : view_within(&q->view, unit, top);
+}
+
 static enum err held_under(struct query *q, int top, int64_t *out)
 {
-    enum { PAGE = 500 };
+    enum { PAGE = 64 };
     struct store_cell *rows = arena_array(&q->arena, PAGE, sizeof *rows);
     struct store_cell_key after = {0};
     size_t n = PAGE;
@@ -391,11 +398,23 @@ static enum err held_under(struct query *q, int top, int64_t *out)
     while (n == PAGE) {
         TRY(store_cells_held(q->store, &after, rows, PAGE, &n));
         for (size_t i = 0; i < n; i++) {
-            int unit = view_unit(&q->view, rows[i].key.unit);
-            /* A unit that is not known may lie anywhere: it counts at the top of what this node
-             * knows. */
-            *out += unit == TREE_NONE ? top == q->view.self : view_within(&q->view, unit, top);
+            *out += lies_under(q, rows[i].key.unit, top) ? 1 : 0;
             after = rows[i].key;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err refused_under(struct query *q, int top, int64_t *out)
+{
+    enum { PAGE = 64 };
+    struct store_refused_unit rows[PAGE];
+    size_t n = PAGE;
+    *out = 0;
+    for (int64_t after = 0; n == PAGE; after = rows[n > 0 ? n - 1 : 0].unit) {
+        TRY(store_refused_units(q->store, after, rows, PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            *out += lies_under(q, rows[i].unit, top) ? rows[i].rows : 0;
         }
     }
     return ERR_OK;
@@ -426,7 +445,8 @@ static enum err sources(struct asking *a, int top)
         }
     }
     a->head.stale = stale;
-    return held_under(q, top, &a->head.held);
+    TRY(held_under(q, top, &a->head.held));
+    return refused_under(q, top, &a->head.refused);
 }
 
 enum err query_total(struct query *q, struct errmsg *msg)

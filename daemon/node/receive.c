@@ -585,7 +585,10 @@ static enum err take_cell(struct receiver *r, const struct cell *cell, struct pe
     origin->coming += more;
     node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
     pending->now = next;
-    return node->refused_rows > 0 ? store_refused_delete(node->store, &next.key) : ERR_OK;
+    bool was = false;
+    TRY(node->refused_rows > 0 ? store_refused_delete(node->store, &next.key, &was) : ERR_OK);
+    node->refused_rows -= was ? 1 : 0;
+    return ERR_OK;
 }
 
 static enum err receive_cell(struct receiver *r, const struct cell *cell)

@@ -65,8 +65,10 @@ enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct
     TRY(node_symbol(node, cell->unit, &kept.key.unit));
     TRY(node_symbol(node, cell->measure, &kept.key.measure));
     TRY(node_symbol(node, cell->category, &kept.key.category));
-    node->refused_rows++;
+    bool again;
     TRY(node_write(node));
+    TRY(store_refused_delete(node->store, &kept.key, &again));
+    node->refused_rows += again ? 0 : 1;
     return store_refused_put(node->store, &kept);
 }
 

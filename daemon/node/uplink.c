@@ -280,10 +280,8 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     if (ack->upto.revision > node->head) {
         return ERR_OK;
     }
-    if (!link->out.in_flight) {
-        /* Nobody waits for it: the parent has found damage in its file while nothing was under way.
-         */
-        TRY(node_write(node));
+    if (ack->unasked || !link->out.in_flight) {
+        TRY(node_write(node)); /* the parent has found damage in its file */
         return send_again(node, link, ack);
     }
     sender_acked(node, &link->out, ack->upto);

@@ -179,10 +179,27 @@ enum err store_refused_put(struct store *store, const struct store_refused *refu
                                        refused->count, refused->hash.b, sizeof refused->hash.b));
 }
 
-enum err store_refused_delete(struct store *store, const struct store_cell_key *key)
+enum err store_refused_delete(struct store *store, const struct store_cell_key *key, bool *was)
 {
-    return store_run(store, store_bind(store, STMT_REFUSED_DELETE, "iiiii", key->unit, key->measure,
-                                       key->category, key->period, key->origin));
+    TRY(store_run(store, store_bind(store, STMT_REFUSED_DELETE, "iiiii", key->unit, key->measure,
+                                    key->category, key->period, key->origin)));
+    *was = sqlite3_changes(store->db) > 0;
+    return ERR_OK;
+}
+
+static enum err read_refused_unit(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    (void)arena;
+    *(struct store_refused_unit *)element = (struct store_refused_unit){
+        .unit = sqlite3_column_int64(stmt, 0), .rows = sqlite3_column_int64(stmt, 1)};
+    return ERR_OK;
+}
+
+enum err store_refused_units(struct store *store, int64_t after, struct store_refused_unit *out,
+                             size_t cap, size_t *count)
+{
+    return store_list(store, store_bind(store, STMT_REFUSED_UNITS, "ii", after, (int64_t)cap),
+                      read_refused_unit, NULL, out, sizeof *out, cap, count);
 }
 
 enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts,

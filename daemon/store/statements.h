@@ -258,6 +258,8 @@
       "origin=?5") \
     X(REFUSED_SUM, \
       "SELECT count,hash FROM refused WHERE origin=?1") \
+    X(REFUSED_UNITS, \
+      "SELECT unit,count(*) FROM refused WHERE unit>?1 GROUP BY unit ORDER BY unit LIMIT ?2") \
     X(REFUSED_TOTAL, \
       "SELECT count(*) FROM refused") \
     X(ALARM_PUT, \

@@ -382,7 +382,16 @@ struct store_refused {
 };
 
 enum err store_refused_put(struct store *store, const struct store_refused *refused) MUST_CHECK;
-enum err store_refused_delete(struct store *store, const struct store_cell_key *key) MUST_CHECK;
+/* *was: there was one. */
+enum err store_refused_delete(struct store *store, const struct store_cell_key *key, bool *was)
+    MUST_CHECK;
+/* How many of each unit, in order of unit, those after `after`. */
+struct store_refused_unit {
+    int64_t unit;
+    int64_t rows;
+};
+enum err store_refused_units(struct store *store, int64_t after, struct store_refused_unit *out,
+                             size_t cap, size_t *count) MUST_CHECK;
 /* Of one origin: number, sum of counts and of hashes. */
 enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts,
                            struct id *hashes) MUST_CHECK;

@@ -209,6 +209,7 @@ static const struct field shape_totals_fields[] = {
     AS_I64(P, W, nodes),
     AS_I64(P, W, exact),
     AS_I64(P, W, held),
+    AS_I64(P, W, refused),
     AS_ARRAY(FIELD_MANY, P, W, stale, stale_count, stale, BATCH_ROWS_MAX, &shape_stale),
     AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, REPLY_ROWS_MAX, &shape_total_row)};
 static SHAPE(shape_totals, rep_total, tally__total_reply__descriptor);

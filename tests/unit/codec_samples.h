@@ -182,7 +182,8 @@ static inline struct message sample_ack(void)
                                .held = 64,
                                .root_revision = 65,
                                .unequal = sample_ids,
-                               .unequal_count = 2};
+                               .unequal_count = 2,
+                               .unasked = true};
     return m;
 }
 
@@ -301,6 +302,7 @@ static inline struct rep_total sample_total(void)
                               .nodes = 98,
                               .exact = 99,
                               .held = 100,
+                              .refused = 102,
                               .stale = STALE,
                               .stale_count = 1,
                               .rows = rows,

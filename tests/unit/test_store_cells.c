@@ -349,7 +349,17 @@ static void test_refused(void **state)
     assert_true(id_equal(&sum, &want));
     OK(store_refused_total(store, &rows));
     assert_int_equal(rows, 3);
-    OK(store_refused_delete(store, &row.key));
+    struct store_refused_unit units[2];
+    size_t n;
+    bool was;
+    OK(store_refused_units(store, 0, units, 2, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(units[0].unit, 1);
+    assert_int_equal(units[0].rows, 3);
+    OK(store_refused_delete(store, &row.key, &was));
+    assert_true(was);
+    OK(store_refused_delete(store, &row.key, &was));
+    assert_false(was);
     OK(store_refused_total(store, &rows));
     assert_int_equal(rows, 2);
 }
