@@ -88,10 +88,11 @@ static enum err connect_first(struct client *client, struct errmsg *msg)
         .cert_key = options_text(options, OPTION_CERT_KEY),
         .root = options_text(options, OPTION_ROOT),
     };
-    for (int i = OPTION_DATA; i <= OPTION_NODE; i++) {
-        if (options_has(options, i) && options_text(options, i)[0] == '\0') {
+    static const enum option PLACES[] = {OPTION_DATA, OPTION_NODE};
+    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
+        if (options_has(options, PLACES[i]) && options_text(options, PLACES[i])[0] == '\0') {
             return err_fail(msg, ERR_USAGE, "--%s is empty (an unset variable?); name a node",
-                            i == OPTION_DATA ? "data" : "node");
+                            PLACES[i] == OPTION_DATA ? "data" : "node");
         }
     }
     bool files =

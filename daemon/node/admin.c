@@ -10,17 +10,6 @@
 #include "node/internal.h"
 #include "node/retired.h"
 
-static bool admin_only(struct node *node, const struct request *request)
-{
-    if (request->client->role == NODE_ROLE_ADMIN) {
-        return true;
-    }
-    request_refuse(node, request, ERR_REFUSED,
-                   "this needs the role admin: be root or the user that runs tallyd, or show an "
-                   "admin certificate (--node)");
-    return false;
-}
-
 /* ---- the catalogue ---- */
 
 enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes content,
@@ -161,7 +150,7 @@ void apply_request(struct node *node, const struct request *request)
     const struct req_apply *apply = &request->msg->u.apply;
     struct catalogue next;
     struct errmsg msg = {{0}};
-    if (!admin_only(node, request)) {
+    if (!request_may(node, request, NODE_ROLE_ADMIN)) {
         return;
     }
     if (!node->identity.is_root) {
@@ -323,7 +312,8 @@ void units_request(struct node *node, const struct request *request)
 {
     const struct req_units *units = &request->msg->u.units;
     struct refused_line *refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof *refused);
-    struct msg_reply *reply = admin_only(node, request) ? request_reply(node, request) : NULL;
+    struct msg_reply *reply =
+        request_may(node, request, NODE_ROLE_ADMIN) ? request_reply(node, request) : NULL;
     if (reply == NULL || refused == NULL) {
         return;
     }
@@ -471,7 +461,7 @@ void invite_request(struct node *node, const struct request *request)
 {
     struct errmsg msg = {{0}};
     const char *token = "";
-    if (!admin_only(node, request)) {
+    if (!request_may(node, request, NODE_ROLE_ADMIN)) {
         return;
     }
     enum err err = invite(node, request, &token, &msg);

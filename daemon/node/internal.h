@@ -1,7 +1,8 @@
 /* Inside the node: its state, and what its files ask of each other. Files from the bottom up: view
  * (units, catalogue), state (caches, effects, alarms), cells (roll-up), ledger (own entries), rows
- * (rows of the feed), feed (batches out), refuse and receive (batches in), uplink, downlink
- * (sessions), record, admin, join (requests), audit, node (dispatch). */
+ * (rows of the feed), feed (batches out), refuse and receive (batches in), uplink, downlink with
+ * hello and mark (sessions), request with record, correct, admin, wait and join (requests), audit,
+ * open, node (dispatch). */
 #ifndef TALLY_NODE_INTERNAL_H
 #define TALLY_NODE_INTERNAL_H
 
@@ -232,6 +233,8 @@ struct node {
 /* ---- state.c ---- */
 /* Remembers the first failure; the rest of the batch is skipped and the commit rolls back. */
 void node_fail(struct node *node, enum err err, const char *what);
+/* The same, unless it is ERR_OK. */
+void node_check(struct node *node, enum err err, const char *what);
 struct effect *node_emit(struct node *node, enum effect_type type, uint64_t link);
 struct message *node_message(struct node *node, enum message_type type);
 void node_send(struct node *node, struct link *link, struct message *message);
@@ -276,6 +279,13 @@ enum err cells_recheck_held(struct node *node) MUST_CHECK;
 enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell,
                                    const struct store_origin *origin);
 
+/* ---- open.c: what memory keeps of the file, read again ---- */
+enum err open_load(struct node *node, struct errmsg *msg) MUST_CHECK;
+/* Parts of it: the tree and what points into it, origins, the segment under way. */
+enum err open_load_view(struct node *node, struct errmsg *msg) MUST_CHECK;
+enum err open_load_origins(struct node *node) MUST_CHECK;
+enum err open_load_own_segment(struct node *node) MUST_CHECK;
+
 /* ---- ledger.c ---- */
 struct ledger_texts {
     const char *unit;
@@ -291,6 +301,7 @@ enum err ledger_frontier(struct node *node, int64_t origin, struct head **heads,
     MUST_CHECK;
 enum err ledger_entry_message(struct texts *texts, const struct store_entry *row,
                               const struct id *segment, struct entry *out) MUST_CHECK;
+enum err ledger_segment_name(struct node *node, int64_t segment, struct id *out) MUST_CHECK;
 enum err heads_encode(const struct head *heads, size_t count, struct buf *out) MUST_CHECK;
 enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **heads, size_t *count)
     MUST_CHECK;
@@ -336,6 +347,15 @@ void uplink_down(struct node *node, struct link *link);
 void uplink_refused_state(struct node *node, enum uplink_state state, const char *text);
 void downlink_message(struct node *node, struct link *link, const struct message *message);
 void downlink_down(struct node *node, struct link *link, const char *why);
+/* Ends the link; with _child, for a reason that is kept with the child and shown; break_off: for
+ * what no child says. */
+void downlink_refuse(struct node *node, struct link *link, enum refusal_code code,
+                     const char *text);
+void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,
+                           const char *text);
+void downlink_break_off(struct node *node, struct link *link, const char *what);
+/* Another link of the child with that unit, or NULL. */
+struct link *downlink_of_unit(struct node *node, int64_t unit, const struct link *but);
 /* After the flush of a batch: acknowledgements, mark comparison, next batches. */
 enum err downlink_settle(struct node *node, struct link *link) MUST_CHECK;
 enum err uplink_settle(struct node *node, struct link *link) MUST_CHECK;
@@ -344,7 +364,13 @@ void waiters_wake(struct node *node);
  * a batch that failed have had their answer. */
 void waiters_settle(struct node *node, bool committed);
 
-/* ---- record.c, admin.c, join.c: requests ---- */
+/* ---- hello.c, mark.c: of a child ---- */
+void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello);
+/* When the child's catalogue is older. */
+enum err hello_send_catalogue(struct node *node, struct link *link) MUST_CHECK;
+enum err mark_settle(struct node *node, struct link *link) MUST_CHECK;
+
+/* ---- request.c, record.c, correct.c, admin.c, wait.c: requests ---- */
 struct request {
     const struct node_client *client;
     const struct msg_request *msg;
@@ -358,6 +384,11 @@ void invite_request(struct node *node, const struct request *request);
 struct msg_reply *request_reply(struct node *node, const struct request *request);
 void request_refuse(struct node *node, const struct request *request, enum err err, const char *fmt,
                     ...) __attribute__((format(printf, 4, 5)));
+
+/* Whether the client has that role; refuses the request when not. */
+bool request_may(struct node *node, const struct request *request, enum node_role role);
+/* Whether an error is about what was asked, not about this node. */
+bool request_is_refusal(enum err err);
 
 /* Takes a catalogue as the current one: stores it, loads it, looks at held rows again. */
 enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes content,

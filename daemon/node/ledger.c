@@ -211,3 +211,11 @@ enum err ledger_entry_message(struct texts *texts, const struct store_entry *row
     TRY(texts_get(texts, row->category, &out->category));
     return texts_get(texts, row->author, &out->author);
 }
+
+enum err ledger_segment_name(struct node *node, int64_t id, struct id *out)
+{
+    struct store_segment segment;
+    TRY(store_segment_get(node->store, id, &segment));
+    *out = segment.name;
+    return ERR_OK;
+}

@@ -17,6 +17,13 @@ void node_fail(struct node *node, enum err err, const char *what)
     }
 }
 
+void node_check(struct node *node, enum err err, const char *what)
+{
+    if (err != ERR_OK) {
+        node_fail(node, err, what);
+    }
+}
+
 struct effect *node_emit(struct node *node, enum effect_type type, uint64_t link)
 {
     struct effect_node *made = arena_alloc(&node->arena, sizeof *made);

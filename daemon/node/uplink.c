@@ -22,13 +22,6 @@
 
 enum { QUICK_ACK_MS = 250, SLOW_ACK_MS = 800 };
 
-static void fail(struct node *node, enum err err, const char *what)
-{
-    if (err != ERR_OK) {
-        node_fail(node, err, what);
-    }
-}
-
 void sender_acked(struct node *node, struct sender *out, struct feed_mark upto)
 {
     int64_t took = node->now.mono.ms - out->sent_at.ms;
@@ -57,7 +50,7 @@ void uplink_refused_state(struct node *node, enum uplink_state state, const char
     err = err == ERR_OK ? store_fact_set_int(node->store, "uplink_state", state) : err;
     err = err == ERR_OK ? store_fact_set_blob(node->store, "uplink_text", text, strlen(text)) : err;
     node->uplink_said = said;
-    fail(node, err, "uplink state");
+    node_check(node, err, "uplink state");
 }
 
 void node_on_uplink_failed(struct node *node, const char *why)
@@ -115,7 +108,7 @@ static enum err say_hello(struct node *node, struct link *link)
 void uplink_start(struct node *node, struct link *link)
 {
     link->state = SESSION_HELLO;
-    fail(node, say_hello(node, link), "hello");
+    node_check(node, say_hello(node, link), "hello");
 }
 
 void uplink_down(struct node *node, struct link *link)
@@ -128,7 +121,7 @@ void uplink_down(struct node *node, struct link *link)
     if (err == ERR_OK && (link->state != SESSION_CLOSING || state == UPLINK_LINKED)) {
         uplink_refused_state(node, UPLINK_CONNECTING, "");
     }
-    fail(node, err, "uplink state");
+    node_check(node, err, "uplink state");
 }
 
 /* The end of this session for a reason that people must see. */
@@ -141,7 +134,7 @@ static void give_up(struct node *node, struct link *link, enum refusal_code code
         node_send(node, link, message);
     }
     uplink_refused_state(node, code == REFUSAL_FORK ? UPLINK_FENCED : UPLINK_REFUSED, text);
-    fail(node, node_alarm(node, "uplink-refused", "parent", "%s", text), "alarm");
+    node_check(node, node_alarm(node, "uplink-refused", "parent", "%s", text), "alarm");
     node_close_link(node, link, "refused");
 }
 
@@ -368,7 +361,7 @@ static void on_refuse(struct node *node, struct link *link, const struct msg_ref
                          PROTOCOL_MIN, PROTOCOL_MAX, refuse->protocol_min, refuse->protocol_max);
         text = refuse->code == REFUSAL_PROTOCOL && text != NULL ? text : refuse->text;
         uplink_refused_state(node, UPLINK_REFUSED, text);
-        fail(node, node_alarm(node, "uplink-refused", "parent", "%s", text), "alarm");
+        node_check(node, node_alarm(node, "uplink-refused", "parent", "%s", text), "alarm");
     }
     node_close_link(node, link, "refused by the parent");
 }
@@ -395,7 +388,7 @@ void uplink_message(struct node *node, struct link *link, const struct message *
     if (err == ERR_PROTOCOL) {
         node_close_link(node, link, "the parent broke the protocol");
     } else {
-        fail(node, err, "uplink");
+        node_check(node, err, "uplink");
     }
 }
 

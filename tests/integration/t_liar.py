@@ -9,6 +9,7 @@ the reasons of the refused rows, `refuse` with its code, `welcome`, `closed`.
 
 import json
 import os
+import random
 import sqlite3
 import subprocess
 import unittest
@@ -23,7 +24,12 @@ SIBLING = "43601"
 FAR = "44101"  # a unit of the province's own that the district does not know
 HONEST = {"value": 6000, "entries": 4}
 RSS_GROWTH_MAX_KB = 64 * 1024
+SANITIZED_LIES = 15
+SEED = int(os.environ.get("TALLY_SEED") or random.SystemRandom().getrandbits(32))
 ORIGINS_MAX = 1200  # what a district may keep of origins that nobody heard of, and its own
+# What is asked of each office before and after; the sanitizers are slow, and look for other things.
+VIEWS = ((("2023", "level=commune"),) if harness.SANITIZED
+         else (("2023", "level=commune"), ("2023", "period"), ("2024", "period")))
 
 # name, answers, alarms at the district, rows held
 LIES = [
@@ -135,7 +141,7 @@ def totals():
     """Every figure that the two offices above show, of two years: {place of the row: figures}."""
     found = {}
     for node in (tree.nodes[PROVINCE], tree.nodes[DISTRICT]):
-        for period, how in (("2023", "level=commune"), ("2023", "period"), ("2024", "period")):
+        for period, how in VIEWS:
             for row in node.json("total", node.unit, "-p", period, "--by", how)["totals"]:
                 if row["entries"] is None:
                     continue  # an indicator, which follows from the others
@@ -313,12 +319,11 @@ class Lies(unittest.TestCase):
                 if how == "level=commune":
                     self.assertEqual(unit, liar.unit)
                 changed[node, how, period] = difference
-        months = {"2023-01": (1000, 2, 1, 0), "2023-02": (2000, 1, 1, 0), "2023-03": (3000, 1, 1, 0)}
-        whole = (6000, 4, 1, 0)
+        expected = {("level=commune", "2023"): (6000, 4, 1, 0), ("period", "2023-01"): (1000, 2, 1, 0),
+                    ("period", "2023-02"): (2000, 1, 1, 0), ("period", "2023-03"): (3000, 1, 1, 0)}
         self.assertEqual(changed, {
-            (node, how, period): figures for node in (PROVINCE, DISTRICT) for how, period, figures in (
-                *(("period", month, figures) for month, figures in months.items()),
-                ("level=commune", "2023", whole))})
+            (node, how, period): figures for node in (PROVINCE, DISTRICT)
+            for (how, period), figures in expected.items() if how in {view[1] for view in VIEWS}})
         now = State()
         self.assertEqual((now.raised(DISTRICT, before), now.raised(PROVINCE, before)), ("", ""))
         self.assertEqual(liar.end(), [])
@@ -435,9 +440,12 @@ def add_test(name, answers, codes, held):
     setattr(Lies, f"test_lie_{name}", test)
 
 
-for lie in LIES:
+# The sanitizers are slow: a few lies each time, others the next time.
+told = random.Random(SEED).sample(LIES, SANITIZED_LIES) if harness.SANITIZED else LIES
+for lie in told:
     add_test(*lie)
 
 
 if __name__ == "__main__":
+    print(f"{len(told)} of {len(LIES)} lies, seed {SEED}", flush=True)
     harness.main()

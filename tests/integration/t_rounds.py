@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# labels: threads
 """Rounds of work on a tree of 1 + 3 + 9 nodes whose nodes are killed at random moments.
 
     t_rounds.py [--rounds N] [--seed S]
@@ -28,7 +29,7 @@ import workload
 from model import compare, compare_log
 from workload import Board, Office
 
-ROUNDS = 2 if harness.SANITIZED else 8
+ROUNDS = 2 if harness.SANITIZED else 5
 ROUNDS_LONG = 200
 COMMANDS_MAX = 9  # of one office in one round
 KILLS_MAX = 6

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# labels: threads
 """What `tally total` answers: sums, periods, categories, coverage, indicators, groupings, formats.
 
 A small set of entries, and figures worked out by hand: no model stands between, so that a fault that

@@ -1,0 +1,206 @@
+/* Requests that correct entries: amend and void. A correction is an entry of its own that names the
+ * record; the latest amend wins, a void is final. */
+#include <string.h>
+
+#include "node/internal.h"
+#include "proto/decimal.h"
+
+enum { SEGMENTS_FOUND_MAX = 4 };
+
+static enum err find_entry(struct node *node, const char *text, struct store_segment *segment,
+                           struct store_entry *entry, struct errmsg *msg)
+{
+    struct id low;
+    uint64_t seq;
+    struct store_segment found[SEGMENTS_FOUND_MAX];
+    size_t n;
+    TRY(entry_id_parse(text, &low, &seq, msg));
+    struct id high = low;
+    high.b[7] |= 0x0f;
+    memset(high.b + 8, 0xff, 8);
+    TRY(store_segments_between(node->store, &low, &high, found, SEGMENTS_FOUND_MAX, &n));
+    enum err err =
+        n == 1 ? store_entry_get(node->store, found[0].id, (int64_t)seq, &node->arena, entry)
+               : ERR_NOT_FOUND;
+    if (err == ERR_NOT_FOUND) {
+        return err_fail(msg, ERR_REFUSED,
+                        "entry %s is not in the ledger of this node; tally log lists what is",
+                        text);
+    }
+    TRY(err);
+    *segment = found[0];
+    return ERR_OK;
+}
+
+/* The record that a chain of corrections is about. */
+static enum err original_of(struct node *node, struct store_segment *segment,
+                            struct store_entry *entry, struct errmsg *msg)
+{
+    if (entry->kind == ENTRY_AMEND || entry->kind == ENTRY_VOID) {
+        struct id name = entry->refers_segment;
+        int64_t seq = entry->refers_seq;
+        TRY(store_segment_find(node->store, &name, segment));
+        TRY(store_entry_get(node->store, segment->id, seq, &node->arena, entry));
+    }
+    if (entry->kind != ENTRY_RECORD) {
+        return err_fail(
+            msg, ERR_REFUSED,
+            "this entry is an act of administration; only recorded facts are amended or voided");
+    }
+    if (!entry->own) {
+        return err_fail(msg, ERR_REFUSED,
+                        "this entry was recorded at another node; correct it there");
+    }
+    return ERR_OK;
+}
+
+struct correction {
+    struct store_segment segment; /* of the record */
+    struct store_entry record;
+    const struct measure *measure;
+    int64_t value;
+};
+
+static enum err judge_correction(struct node *node, const struct req_correct *correct,
+                                 struct correction *out, struct errmsg *msg)
+{
+    TRY(find_entry(node, correct->entry, &out->segment, &out->record, msg));
+    TRY(original_of(node, &out->segment, &out->record, msg));
+    out->measure = view_measure(&node->view, out->record.measure);
+    if (out->measure == NULL) {
+        return err_fail(msg, ERR_REFUSED, "the measure of this entry is not in the catalogue");
+    }
+    if (!correct->is_void) {
+        TRY(decimal_parse(correct->value, out->measure->decimals, &out->value, msg));
+    }
+    return ERR_OK;
+}
+
+/* A correction whose key was seen: the same one, or a clash. */
+static enum err find_correction(struct node *node, const struct req_correct *correct,
+                                const struct correction *judged, struct store_entry *found,
+                                struct errmsg *msg)
+{
+    if (correct->key[0] == '\0') {
+        return ERR_NOT_FOUND;
+    }
+    TRY(store_entry_by_key(node->store, correct->key, &node->arena, found));
+    bool same = found->kind == (correct->is_void ? ENTRY_VOID : ENTRY_AMEND) &&
+                id_equal(&found->refers_segment, &judged->segment.name) &&
+                found->refers_seq == judged->record.seq && found->value == judged->value &&
+                strcmp(found->note, correct->note) == 0;
+    return same ? ERR_OK
+                : err_fail(msg, ERR_REFUSED,
+                           "key %s was used before for another entry; keys name one entry for ever",
+                           correct->key);
+}
+
+/* A stock cell after a correction is what stands among the records that are left. */
+static enum err restand(struct node *node, const struct correction *judged, struct store_cell *cell)
+{
+    struct period period = period_of_day(judged->measure->frequency, judged->record.day);
+    struct store_stock_span span = {.unit = judged->record.unit,
+                                    .measure = judged->record.measure,
+                                    .category = judged->record.category,
+                                    .first_day = period_first_day(period),
+                                    .last_day = period_last_day(period)};
+    struct store_entry standing;
+    enum err err = store_entry_standing(node->store, &span, &standing);
+    if (err == ERR_NOT_FOUND) {
+        cell->value = 0;
+        cell->hosting = 0;
+        cell->day = 0;
+        return ERR_OK;
+    }
+    TRY(err);
+    cell->value = standing.now_value;
+    cell->hosting = standing.hosting;
+    cell->day = standing.day;
+    return ERR_OK;
+}
+
+static enum err write_correction(struct node *node, const struct request *request,
+                                 const struct correction *judged, struct recorded_row *out,
+                                 struct errmsg *msg)
+{
+    const struct req_correct *correct = &request->msg->u.correct;
+    const struct store_entry *record = &judged->record;
+    struct store_cell_key key = {.unit = record->unit,
+                                 .measure = record->measure,
+                                 .category = record->category,
+                                 .origin = node->own_origin};
+    key.period = period_of_day(judged->measure->frequency, record->day).index;
+    struct pending_cell *pending;
+    TRY(cells_touch(node, &key, &pending));
+    bool stock = judged->measure->kind == MEASURE_STOCK;
+    wide delta = (wide)(correct->is_void ? 0 : judged->value) - record->now_value;
+    wide sum = (wide)pending->now.value + delta;
+    if (!stock && !wide_fits_i64(sum)) {
+        return err_fail(msg, ERR_REFUSED, "the sum of this period would pass 64 bits");
+    }
+    struct ledger_texts texts = {.author = request->client->author};
+    TRY(node_text(node, record->unit, &texts.unit));
+    TRY(node_text(node, record->measure, &texts.measure));
+    TRY(node_text(node, record->category, &texts.category));
+    struct store_entry entry = {.kind = correct->is_void ? ENTRY_VOID : ENTRY_AMEND,
+                                .unit = record->unit,
+                                .measure = record->measure,
+                                .category = record->category,
+                                .day = record->day,
+                                .value = correct->is_void ? 0 : judged->value,
+                                .hosting = record->hosting,
+                                .refers_segment = judged->segment.name,
+                                .refers_seq = record->seq,
+                                .key = correct->key,
+                                .note = correct->note};
+    int64_t place;
+    TRY(ledger_append(node, &entry, &texts, &place));
+    TRY(store_entry_state_set(node->store, record->segment, record->seq, !correct->is_void,
+                              correct->is_void ? 0 : judged->value));
+    pending->now.count++;
+    pending->now.live -= correct->is_void ? 1 : 0;
+    pending->now.last = place;
+    pending->now.value = stock ? pending->now.value : (int64_t)sum;
+    *out = (struct recorded_row){.segment = node->segment.name, .seq = (uint64_t)entry.seq};
+    return stock ? restand(node, judged, &pending->now) : ERR_OK;
+}
+
+void correct_request(struct node *node, const struct request *request)
+{
+    const struct req_correct *correct = &request->msg->u.correct;
+    struct correction judged = {.value = 0};
+    struct store_entry found;
+    struct errmsg msg = {{0}};
+    if (!request_may(node, request, NODE_ROLE_RECORDER)) {
+        return;
+    }
+    struct recorded_row *row = arena_array(&node->arena, 1, sizeof *row);
+    enum err err = row == NULL ? ERR_NO_MEMORY : judge_correction(node, correct, &judged, &msg);
+    err = err == ERR_OK ? find_correction(node, correct, &judged, &found, &msg) : err;
+    if (err == ERR_OK) {
+        row->known = true;
+        row->seq = (uint64_t)found.seq;
+        err = ledger_segment_name(node, found.segment, &row->segment);
+    } else if (err == ERR_NOT_FOUND) {
+        err = judged.record.live ? write_correction(node, request, &judged, row, &msg)
+                                 : err_fail(&msg, ERR_REFUSED,
+                                            "entry %s was voided, and a void is final; record anew",
+                                            correct->entry);
+    }
+    if (request_is_refusal(err)) {
+        request_refuse(node, request, err, "%s", msg.text);
+        return;
+    }
+    if (err != ERR_OK) {
+        node_fail(node, err, "correction");
+        return;
+    }
+    struct msg_reply *reply = request_reply(node, request);
+    if (reply != NULL) {
+        reply->u.recorded = (struct rep_recorded){.rows = row,
+                                                  .row_count = 1,
+                                                  .recorded = row->known ? 0 : 1,
+                                                  .known = row->known ? 1 : 0,
+                                                  .revision = INT64_MAX};
+    }
+}
