@@ -158,7 +158,7 @@ static enum err welcome_ancestors(struct node *node, struct msg_welcome *welcome
     for (size_t i = 0; i < node->address_count; i++) {
         addresses[i] = node->addresses[i];
     }
-    *out = (struct ancestor){.unit = self->code,
+    *out = (struct ancestor){.unit = node_keep(node, self->code),
                              .node = node->identity.node,
                              .key = own.key,
                              .addresses = addresses,
@@ -203,9 +203,9 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
         .tree = node->identity.tree,
         .node = node->identity.node,
         .session = node->session,
-        .unit = unit->code,
-        .unit_name = unit->name,
-        .unit_level = unit->level,
+        .unit = node_keep(node, unit->code),
+        .unit_name = node_keep(node, unit->name),
+        .unit_level = node_keep(node, unit->level),
         .catalogue_version = node->view.catalogue.version,
         .have = {child->have_session, child->have_revision},
         .now = node->now.wall,

@@ -237,6 +237,9 @@ void node_fail(struct node *node, enum err err, const char *what);
 void node_check(struct node *node, enum err err, const char *what);
 struct effect *node_emit(struct node *node, enum effect_type type, uint64_t link);
 struct message *node_message(struct node *node, enum message_type type);
+/* A copy for an effect. What the tree and the table of texts hold goes when a part of the batch is
+ * taken back; effects stay. */
+const char *node_keep(struct node *node, const char *text);
 void node_send(struct node *node, struct link *link, struct message *message);
 /* A ping or the answer to one. Whichever it is, a child says whether it stands at a mark: when both
  * sides are idle, one of them always asks first. */

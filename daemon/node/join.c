@@ -109,7 +109,7 @@ static enum err answer(struct node *node, uint64_t link, const struct store_host
     for (size_t i = 0; i < node->address_count; i++) {
         addresses[i] = node->addresses[i];
     }
-    *parent = (struct ancestor){.unit = self->code,
+    *parent = (struct ancestor){.unit = node_keep(node, self->code),
                                 .node = node->identity.node,
                                 .key = own.key,
                                 .addresses = addresses,
@@ -118,9 +118,9 @@ static enum err answer(struct node *node, uint64_t link, const struct store_host
                                   .tree = node->identity.tree,
                                   .node = hosting->node,
                                   .origin = hosting->origin,
-                                  .unit = unit->code,
-                                  .unit_name = unit->name,
-                                  .unit_level = unit->level,
+                                  .unit = node_keep(node, unit->code),
+                                  .unit_name = node_keep(node, unit->name),
+                                  .unit_level = node_keep(node, unit->level),
                                   .hosting = hosting->number,
                                   .root_key = node->root_key,
                                   .ancestors = parent,

@@ -49,6 +49,15 @@ struct message *node_message(struct node *node, enum message_type type)
     return message;
 }
 
+const char *node_keep(struct node *node, const char *text)
+{
+    const char *copy = arena_str(&node->arena, text);
+    if (copy == NULL) {
+        node_fail(node, ERR_NO_MEMORY, "effects");
+    }
+    return copy == NULL ? "" : copy;
+}
+
 void node_send(struct node *node, struct link *link, struct message *message)
 {
     struct effect *effect = message == NULL ? NULL : node_emit(node, EFFECT_SEND, link->id);

@@ -270,6 +270,32 @@ static void test_part_taken_back(void **state)
     assert_int_equal(tree_total(leaf, "421", "raised", "2025").entries, 9223);
 }
 
+/* A welcome and then an import that is taken back, in one batch: what the welcome says of the tree
+ * must outlive the tree that is loaded anew. */
+static void test_welcome_outlives_what_is_taken_back(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct record_row rows[2] = {world_row("421", "raised", "1", "2025-02-03"),
+                                 world_row("421", "nothing", "1", "2025-02-03")};
+    struct msg_request request = {.type = REQUEST_RECORD,
+                                  .u.record = {.rows = rows, .row_count = 2}};
+    arena_init(&arena, (size_t)64 << 20);
+    world_cut(leaf, false);
+    world_settle();
+    struct world_link *link = world_connect(leaf);
+    (void)world_turn(leaf, SIZE_MAX);
+    world_begin(middle);
+    (void)world_deliver(link, END_PARENT, SIZE_MAX, &arena);
+    uint64_t id = world_ask_in(middle, &request);
+    assert_int_equal(world_commit(middle), ERR_OK);
+    assert_int_equal(world_reply_to(id)->recorded, 0);
+    assert_int_equal(world_reply_to(id)->refused, 1);
+    world_settle();
+    arena_reset(&arena);
+    assert_int_equal(state_status(leaf, "").uplink, UPLINK_LINKED);
+}
+
 /* The same for units: a request with one bad unit, or one that only asks. */
 static void test_units_taken_back(void **state)
 {
@@ -306,6 +332,7 @@ int main(void)
                                        CASE(test_a_first_catalogue_that_does_not_fit, set_up_bare),
                                        CASE(test_units_that_do_not_fit, set_up),
                                        CASE(test_part_taken_back, set_up),
+                                       CASE(test_welcome_outlives_what_is_taken_back, set_up),
                                        CASE(test_units_taken_back, set_up)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
