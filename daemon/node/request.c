@@ -48,8 +48,10 @@ bool request_may(struct node *node, const struct request *request, enum node_rol
     if (request->client->role >= role) {
         return true;
     }
-    request_refuse(node, request, ERR_REFUSED,
-                   "this needs the role %s; show a certificate that has it (--node)",
-                   role == NODE_ROLE_ADMIN ? "admin" : "recorder");
+    request_refuse(node, request, ERR_REFUSED, "%s",
+                   role == NODE_ROLE_ADMIN
+                       ? "this needs the role admin: be root or the user that runs tallyd, or show "
+                         "an admin certificate (--node)"
+                       : "this needs the role recorder; show a certificate that has it (--node)");
     return false;
 }
