@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# labels: threads
+# labels: slow
 """Commands, options, exit statuses, JSON keys and types, as the contract names them.
 
 Whoever writes a script around `tally` relies on these. Each test would fail when a name, a type, a status
