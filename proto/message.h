@@ -225,6 +225,7 @@ enum hold_reason {
     HOLD_CONFLICT = 6,       /* same count, another value */
     HOLD_COUNT = 7,          /* counts beyond the ledger's length */
     HOLD_DUPLICATE_UNIT = 8, /* another office already has a unit of that code */
+    HOLD_NOT_ITS_UNIT = 9,   /* the unit came to be, and no act gave it to this origin */
     HOLD_REASON_COUNT
 };
 

@@ -155,6 +155,21 @@ static void test_held_rows_come_in(void **state)
     assert_true(state_verify(root).ok);
 }
 
+/* A cell of a unit that nobody has yet, and that another office gets later, stays out. */
+static void test_held_row_of_anothers_unit(void **state)
+{
+    (void)state;
+    fake_ledger(&fake, "42", 8);
+    (void)fake_cell(&fake, "later", "raised", 1, 100);
+    assert_int_equal(fake_send(&fake, true), ERR_OK);
+    assert_int_equal(fake.held, 1);
+    assert_string_equal(tree_unit(root, "later", "district", "")->text, "");
+    assert_int_equal(state_status(root, "").held, 1);
+    assert_int_equal(tree_total(root, "later", "raised", "2025").value, 0);
+    assert_int_equal(total("raised"), 0);
+    assert_true(state_verify(root).ok);
+}
+
 /* An origin that no act has given a unit: held until the act comes. */
 static void test_unknown_origin(void **state)
 {
@@ -384,6 +399,7 @@ int main(void)
                                        CASE(test_a_batch_twice),
                                        CASE(test_held_rows_do_not_block),
                                        CASE(test_held_rows_come_in),
+                                       CASE(test_held_row_of_anothers_unit),
                                        CASE(test_unknown_origin),
                                        CASE(test_refused_cells),
                                        CASE(test_conflict),
