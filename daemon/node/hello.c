@@ -144,27 +144,27 @@ static enum err welcome_escrow(struct node *node, const struct link *link,
     return ERR_OK;
 }
 
-/* This node, and those above it. */
-static enum err welcome_ancestors(struct node *node, struct msg_welcome *welcome)
+enum err hello_ancestors(struct node *node, const struct ancestor **list, size_t *count)
 {
     struct ancestor *out = arena_array(&node->arena, 1, sizeof *out);
     const char **addresses = arena_array(&node->arena, ADDRESSES_MAX, sizeof *addresses);
     struct store_hosting own;
     const struct unit *self = &node->view.tree.units[node->view.self];
-    if (out == NULL || addresses == NULL) {
+    const char *code = arena_str(&node->arena, self->code);
+    if (out == NULL || addresses == NULL || code == NULL) {
         return ERR_NO_MEMORY;
     }
     TRY(store_hosting_get(node->store, self->id, &own));
     for (size_t i = 0; i < node->address_count; i++) {
         addresses[i] = node->addresses[i];
     }
-    *out = (struct ancestor){.unit = self->code,
+    *out = (struct ancestor){.unit = code,
                              .node = node->identity.node,
                              .key = own.key,
                              .addresses = addresses,
                              .address_count = node->address_count};
-    welcome->ancestors = out;
-    welcome->ancestor_count = 1;
+    *list = out;
+    *count = 1;
     return ERR_OK;
 }
 
@@ -197,22 +197,28 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
         return ERR_NO_MEMORY;
     }
     struct msg_welcome *welcome = &message->u.welcome;
+    /* Copies: a request of the same batch that is taken back loads the tree anew. */
+    const char *names[] = {arena_str(&node->arena, unit->code), arena_str(&node->arena, unit->name),
+                           arena_str(&node->arena, unit->level)};
+    if (names[0] == NULL || names[1] == NULL || names[2] == NULL) {
+        return ERR_NO_MEMORY;
+    }
     *welcome = (struct msg_welcome){
         .protocol = hello->protocol_max < PROTOCOL_MAX ? hello->protocol_max : PROTOCOL_MAX,
         .software = TALLY_VERSION,
         .tree = node->identity.tree,
         .node = node->identity.node,
         .session = node->session,
-        .unit = unit->code,
-        .unit_name = unit->name,
-        .unit_level = unit->level,
+        .unit = names[0],
+        .unit_name = names[1],
+        .unit_level = names[2],
         .catalogue_version = node->view.catalogue.version,
         .have = {child->have_session, child->have_revision},
         .now = node->now.wall,
     };
     TRY(welcome_escrow(node, link, welcome));
     TRY(welcome_known(node, link, welcome));
-    TRY(welcome_ancestors(node, welcome));
+    TRY(hello_ancestors(node, &welcome->ancestors, &welcome->ancestor_count));
     TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
     child->node = link->node;
     child->session = hello->sessions[hello->session_count - 1];

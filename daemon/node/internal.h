@@ -368,6 +368,8 @@ void waiters_settle(struct node *node, bool committed);
 void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello);
 /* When the child's catalogue is older. */
 enum err hello_send_catalogue(struct node *node, struct link *link) MUST_CHECK;
+/* The ancestors that a child is told of: this node. */
+enum err hello_ancestors(struct node *node, const struct ancestor **list, size_t *count) MUST_CHECK;
 enum err mark_settle(struct node *node, struct link *link) MUST_CHECK;
 
 /* ---- request.c, record.c, correct.c, admin.c, wait.c: requests ---- */
