@@ -101,6 +101,9 @@ static enum err say_hello(struct node *node, struct link *link)
             break;
         }
     }
+    /* Kept for as long as the parent may ask for it, however often this process starts anew. */
+    TRY(node_write(node));
+    TRY(store_fact_set_blob(node->store, "said_session", node->session.b, ID_BYTES));
     node_send(node, link, message);
     return ERR_OK;
 }
@@ -216,6 +219,7 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     }
     TRY(adopt_addresses(node, welcome));
     TRY(node_write(node));
+    TRY(store_fact_set_blob(node->store, "welcomed_session", node->session.b, ID_BYTES));
     TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
     TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
     TRY(store_fact_set_int(node->store, "entries_acked", place));

@@ -246,7 +246,8 @@
       "9223372036854775807) FROM session s WHERE s.name=?1") \
     X(SESSION_TRIM, \
       "DELETE FROM session WHERE id<=(SELECT id FROM session ORDER BY id DESC LIMIT 1 OFFSET " \
-      "?1)") \
+      "?1) AND name NOT IN (SELECT value FROM fact WHERE name IN " \
+      "('acked_session','said_session','welcomed_session'))") \
     X(SESSIONS, \
       "SELECT name FROM session ORDER BY id LIMIT ?1") \
     X(REFUSED_PUT, \

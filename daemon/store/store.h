@@ -364,8 +364,9 @@ enum err store_invite_put(struct store *store, const struct store_invite *invite
 enum err store_invite_get(struct store *store, const struct id *name, struct store_invite *out)
     MUST_CHECK;
 
-/* Own session names, oldest first; at most the newest `keep` are kept. `head` is the feed's last
- * revision when the session began. */
+/* Own session names, oldest first; the newest `keep` are kept, and those that the facts
+ * acked_session, said_session and welcomed_session name. `head` is the feed's last revision when
+ * the session began. */
 enum err store_session_add(struct store *store, const struct id *name, int64_t head, size_t keep)
     MUST_CHECK;
 /* The feed's last revision when the session after this one began, which is the last that this one
