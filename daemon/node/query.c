@@ -272,6 +272,7 @@ static enum err status_children(struct query *q, struct rep_status *status)
             struct store_child child = {.text = ""};
             if (rows[i].direct && status->child_count < q->view.tree.count) {
                 enum err err = store_child_get(q->store, rows[i].unit, &q->arena, &child);
+                TRY(store_cells_held_via(q->store, rows[i].unit, &rows[i].held));
                 children[status->child_count++] =
                     (struct child_status){.unit = query_symbol(q, rows[i].unit),
                                           .state = (enum link_state)rows[i].state,

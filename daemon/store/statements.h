@@ -154,6 +154,8 @@
       " BY unit,measure,category,period,origin LIMIT ?6") \
     X(CELLS_HELD_COUNT, \
       "SELECT count(*) FROM cell WHERE held>0") \
+    X(CELLS_HELD_VIA, \
+      "SELECT count(*) FROM cell c JOIN origin o ON o.id=c.origin WHERE c.held>0 AND o.via=?1") \
     X(CELLS_OF_ORIGIN, \
       "SELECT " \
       "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \

@@ -230,6 +230,8 @@ enum err store_measure_used(struct store *store, int64_t measure, bool *out) MUS
 enum err store_cells_held(struct store *store, const struct store_cell_key *after,
                           struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
 enum err store_cells_held_count(struct store *store, int64_t *out) MUST_CHECK;
+/* Of them, those whose origin comes through that child. */
+enum err store_cells_held_via(struct store *store, int64_t via, int64_t *out) MUST_CHECK;
 /* All cells of an origin get revisions from `head` + 1 on; `head` is moved on. */
 enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head) MUST_CHECK;
 

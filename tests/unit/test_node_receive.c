@@ -106,6 +106,7 @@ static void test_held_rows_do_not_block(void **state)
     assert_int_equal(fake.held, 3);
     assert_int_equal(total("raised"), 7);
     assert_int_equal(tree_total(root, "4", "raised", "2025").held, 3);
+    assert_int_equal(state_status(root, "42").of_child.held, 3);
     struct store_cell held[4];
     struct store_cell_key start = {0};
     size_t n;
