@@ -157,7 +157,9 @@ enum err ledger_append(struct node *node, struct store_entry *entry,
     node->segment.held_hash = entry->hash;
     node->segment_dirty = true;
     node->ledger_length = node->segment.base + entry->seq;
-    node->newest_recording = entry->recorded_at;
+    if (entry->recorded_at.ms > node->newest_recording.ms) {
+        node->newest_recording = entry->recorded_at;
+    }
     *place = node->ledger_length;
     return ERR_OK;
 }
@@ -184,6 +186,7 @@ enum err ledger_flush(struct node *node)
 {
     if (node->segment_dirty) {
         TRY(store_segment_set(node->store, &node->segment));
+        TRY(store_fact_set_int(node->store, "newest_recording", node->newest_recording.ms));
         node->segment_dirty = false;
     }
     return ERR_OK;

@@ -24,7 +24,7 @@ enum err open_load_own_segment(struct node *node)
         TRY(err);
     }
     node->segment_dirty = false;
-    return store_newest_recording(node->store, &node->newest_recording);
+    return store_fact_int(node->store, "newest_recording", 0, &node->newest_recording.ms);
 }
 
 static enum err load_feed_state(struct node *node)

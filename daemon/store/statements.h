@@ -113,9 +113,6 @@
       " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.hosting>0 AND " \
       "e.kind=1 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN" \
       " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.base DESC,e.seq DESC LIMIT 1 OFFSET ?6") \
-    X(NEWEST_RECORDING, \
-      "SELECT coalesce(max(e.recorded_at),0) FROM segment s JOIN entry e ON e.segment=s.id AND " \
-      "e.seq=s.held WHERE e.own=1") \
     X(CELL_GET, \
       "SELECT " \
       "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \

@@ -180,7 +180,6 @@ enum err store_entry_standing(struct store *store, const struct store_stock_span
 /* Of all, live or not, the one of that rank in the same order, 0 being the highest. */
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
                             struct store_entry *out) MUST_CHECK;
-enum err store_newest_recording(struct store *store, struct wall *out) MUST_CHECK;
 
 /* ---- cells, totals ---- */
 struct store_cell_key {
