@@ -10,6 +10,8 @@
 #include "node/internal.h"
 #include "node/retired.h"
 
+enum { INVITE_DAYS_MAX = 365 };
+
 /* ---- the catalogue ---- */
 
 enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes content,
@@ -314,6 +316,9 @@ void units_request(struct node *node, const struct request *request)
     struct refused_line *refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof *refused);
     struct msg_reply *reply =
         request_may(node, request, NODE_ROLE_ADMIN) ? request_reply(node, request) : NULL;
+    if (reply != NULL && refused == NULL) {
+        node_fail(node, ERR_NO_MEMORY, "units");
+    }
     if (reply == NULL || refused == NULL) {
         return;
     }
@@ -414,6 +419,9 @@ static enum err invite(struct node *node, const struct request *request, const c
 {
     const struct req_invite *wanted = &request->msg->u.invite;
     int unit = view_unit_by_code(&node->view, wanted->unit);
+    if (wanted->expires_ms <= 0 || wanted->expires_ms > INT64_C(1) * INVITE_DAYS_MAX * DAY_MS) {
+        return err_fail(msg, ERR_REFUSED, "an invitation lasts up to %d days", INVITE_DAYS_MAX);
+    }
     if (unit == TREE_NONE) {
         struct unit_new made = {
             .code = wanted->unit, .name = wanted->name, .level = wanted->level, .parent = ""};

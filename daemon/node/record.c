@@ -133,6 +133,9 @@ static enum err judge(struct node *node, const struct record_row *row, struct ju
         return err_prefix(msg, err, "measure %s", row->measure);
     }
     out->day = row->day == DAY_NONE ? node->now.today : row->day;
+    if (out->day < DAY_MIN || out->day > DAY_MAX) {
+        return err_fail(msg, ERR_REFUSED, "the day is none of the years 1 to 9999");
+    }
     bool texts = text_is_clean(row->key, strlen(row->key), false) &&
                  text_is_clean(row->note, strlen(row->note), true);
     if (!texts) {
