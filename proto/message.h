@@ -378,7 +378,7 @@ struct req_total {
     struct period period; /* else this year */
     enum total_by by;
     const char *level;
-    int32_t tree_as_of; /* DAY_NONE: the tree of the last day of the period's rows, as it is now */
+    int32_t tree_as_of; /* DAY_NONE: the tree as it is now */
 };
 
 struct req_log {

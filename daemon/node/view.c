@@ -329,16 +329,21 @@ int view_host(const struct view *view, int unit)
     return TREE_NONE;
 }
 
-bool view_open(const struct unit *unit, int32_t day)
+const struct unit_edge *view_edge_on(const struct unit *unit, int32_t day)
 {
     for (size_t i = 0; i < unit->edge_count; i++) {
         const struct unit_edge *edge = &unit->edges[i];
         if ((edge->from == DAY_NONE || day >= edge->from) &&
             (edge->to == DAY_NONE || day <= edge->to)) {
-            return true;
+            return edge;
         }
     }
-    return unit->edge_count == 0;
+    return NULL;
+}
+
+bool view_open(const struct unit *unit, int32_t day)
+{
+    return unit->edge_count == 0 || view_edge_on(unit, day) != NULL;
 }
 
 const struct measure *view_measure(const struct view *view, int64_t id)
