@@ -12,7 +12,7 @@
 #define TALLY_VERSION "unknown"
 #endif
 
-enum { PAGE = 500, VERIFY_SLICES_MAX = 10000000 };
+enum { PAGE = 500, VERIFY_SLICES_MAX = 10000000, LOG_PART_BYTES = 8 << 20 };
 
 struct query *query_new(struct store *reader)
 {
@@ -150,6 +150,28 @@ static bool log_wanted(const struct log_walk *walk, const struct store_entry *ro
     return walk->only == TREE_NONE || view_within(view, view_unit(view, row->unit), walk->only);
 }
 
+/* Gives what was found so far. The ledger only grows, so the next part may see a later state; no
+ * read transaction is open while the client takes its time. */
+static enum err log_part(struct log_walk *walk)
+{
+    struct query *q = walk->q;
+    struct message reply = {.u.reply.u.log = {.rows = walk->rows, .row_count = walk->count}};
+    q->in_transaction = false;
+    TRY(store_commit(q->store));
+    if (walk->count > 0) {
+        (void)query_send(q, &reply, true);
+    }
+    arena_reset(&q->arena);
+    walk->count = 0;
+    walk->rows = arena_array(&q->arena, REPLY_ROWS_MAX, sizeof *walk->rows);
+    if (walk->rows == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_begin(q->store));
+    q->in_transaction = true;
+    return ERR_OK;
+}
+
 static enum err log_segment(struct log_walk *walk, const struct store_segment *segment)
 {
     struct query *q = walk->q;
@@ -166,16 +188,8 @@ static enum err log_segment(struct log_walk *walk, const struct store_segment *s
             }
             after = page[i].seq;
         }
-        if (walk->count + PAGE > REPLY_ROWS_MAX / 2) {
-            struct message reply = {
-                .u.reply.u.log = {.rows = walk->rows, .row_count = walk->count}};
-            (void)query_send(q, &reply, true);
-            arena_reset(&q->arena);
-            walk->count = 0;
-            walk->rows = arena_array(&q->arena, REPLY_ROWS_MAX, sizeof *walk->rows);
-            if (walk->rows == NULL) {
-                return ERR_NO_MEMORY;
-            }
+        if (walk->count + PAGE > REPLY_ROWS_MAX / 2 || q->arena.taken_bytes > LOG_PART_BYTES) {
+            TRY(log_part(walk));
         }
     }
     return ERR_OK;
@@ -394,7 +408,8 @@ static enum err run_slices(struct query *q, struct auditor *auditor)
     bool done = false;
     for (int64_t i = 0; i < VERIFY_SLICES_MAX && !done; i++) {
         TRY(store_begin(q->store));
-        enum err err = auditor_step(auditor, &done);
+        enum err err = view_load(&q->view, NULL); /* units come and go meanwhile */
+        err = err == ERR_OK ? auditor_step(auditor, &done) : err;
         enum err end = store_commit(q->store);
         TRY(err);
         TRY(end);
