@@ -275,7 +275,7 @@ static enum err send_again(struct node *node, struct link *link, const struct ms
 static enum err on_ack(struct node *node, struct link *link, const struct msg_ack *ack)
 {
     if (ack->upto.revision > node->head) {
-        return ERR_OK;
+        return ERR_PROTOCOL;
     }
     if (ack->unasked || !link->out.in_flight) {
         TRY(node_write(node)); /* the parent has found damage in its file */
