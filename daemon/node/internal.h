@@ -305,6 +305,8 @@ enum err ledger_segment_name(struct node *node, int64_t segment, struct id *out)
 enum err heads_encode(const struct head *heads, size_t count, struct buf *out) MUST_CHECK;
 enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **heads, size_t *count)
     MUST_CHECK;
+/* Without the origin, beside which they are kept. */
+enum err signed_heads_encode(const struct signed_heads *heads, struct buf *out) MUST_CHECK;
 enum err signed_heads_decode(struct bytes bytes, struct arena *arena, const struct id *origin,
                              struct signed_heads *out) MUST_CHECK;
 

@@ -64,18 +64,7 @@ const char *query_symbol(struct query *q, int64_t id)
 enum err query_find_unit(struct query *q, const char *code, int *unit, struct errmsg *msg)
 {
     *unit = code[0] == '\0' ? q->view.self : view_unit_by_code(&q->view, code);
-    if (*unit != TREE_NONE) {
-        return ERR_OK;
-    }
-    struct nearest nearest;
-    char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
-    nearest_init(&nearest, code);
-    for (size_t i = 0; i < q->view.tree.count; i++) {
-        nearest_offer(&nearest, q->view.tree.units[i].code);
-    }
-    nearest_format(&nearest, hint, sizeof hint);
-    return err_fail(msg, ERR_REFUSED, "unit %s is not known here%s%s", code, hint,
-                    nearest.count == 0 ? "; tally tree lists the units" : "");
+    return *unit == TREE_NONE ? view_unknown_unit(&q->view, code, msg) : ERR_OK;
 }
 
 /* ---- sources ---- */

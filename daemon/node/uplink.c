@@ -317,9 +317,8 @@ static enum err on_catalogue(struct node *node, const struct msg_catalogue *cata
     buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
     buf_put_u64(&bytes, catalogue->version);
     buf_put(&bytes, catalogue->content.data, catalogue->content.len);
-    bool good = !bytes.failed &&
-                node->env.verify(node->env.ctx, &node->root_key,
-                                 (struct bytes){bytes.data, bytes.len}, &catalogue->signature);
+    bool good = !bytes.failed && node->env.verify(node->env.ctx, &node->root_key, buf_bytes(&bytes),
+                                                  &catalogue->signature);
     buf_deinit(&bytes);
     if (!good) {
         return node_alarm(node, "bad-signature", "catalogue",

@@ -84,4 +84,8 @@ enum err edges_decode(struct bytes bytes, struct arena *arena, const struct unit
 
 const struct measure *view_measure(const struct view *view, int64_t id);
 
+/* ERR_REFUSED with the sentence about a code that is no unit's, and the nearest ones. */
+enum err view_unknown_unit(const struct view *view, const char *code, struct errmsg *msg)
+    MUST_CHECK;
+
 #endif
