@@ -201,9 +201,7 @@ static enum err context_make(const struct endpoint *endpoint, struct tls_context
         err = credential_read(endpoint->root, data, "root.crt", "root", &root, msg);
     }
     if (err == ERR_OK) {
-        err = tls_client_context((struct bytes){cert.data, cert.len},
-                                 (struct bytes){key.data, key.len},
-                                 (struct bytes){root.data, root.len}, out, msg);
+        err = tls_client_context(buf_bytes(&cert), buf_bytes(&key), buf_bytes(&root), out, msg);
     }
     if (key.data != NULL) {
         explicit_bzero(key.data, key.len);

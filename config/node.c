@@ -153,7 +153,7 @@ enum err config_node_save(const char *path, const struct config_node *config, st
     buf_init(&text, NODE_TEXT_MAX_BYTES);
     write_text(config, &text);
     enum err err = text.failed ? err_fail(msg, ERR_NO_MEMORY, "%s: out of memory", path)
-                               : file_write(path, (struct bytes){text.data, text.len}, 0644, msg);
+                               : file_write(path, buf_bytes(&text), 0644, msg);
     buf_deinit(&text);
     return err;
 }

@@ -2,11 +2,6 @@
 
 #include "net/join.h"
 
-static struct bytes view(const struct buf *buf)
-{
-    return (struct bytes){.data = buf->data, .len = buf->len};
-}
-
 void certify_request_init(struct certify_request *request)
 {
     buf_init(&request->node, PKI_FILE_MAX_BYTES);
@@ -26,8 +21,8 @@ enum err certify_ask(const struct home *home, struct certify_request *request,
     buf_clear(&request->ca);
     TRY(pki_request(home->node_key, &request->node, msg));
     TRY(pki_request(home->ca_key, &request->ca, msg));
-    join->node_request = view(&request->node);
-    join->ca_request = view(&request->ca);
+    join->node_request = buf_bytes(&request->node);
+    join->ca_request = buf_bytes(&request->ca);
     return ERR_OK;
 }
 
@@ -57,7 +52,7 @@ enum err certify_check(const struct home *home, const struct hash *root, const s
 
 bool certify_ages(const struct home *home, struct wall now)
 {
-    return pki_chain_ages(view(&home->node_chain), now) || home_admin_ages(home, now);
+    return pki_chain_ages(buf_bytes(&home->node_chain), now) || home_admin_ages(home, now);
 }
 
 /* ---- renewing ---- */
@@ -91,9 +86,9 @@ static enum err take_answer(void *ctx, const struct msg_joined *joined, struct e
 static enum err ask_parent(struct certify_renewal *renewal, struct errmsg *msg)
 {
     const struct server_parent *parent = renewal->parent;
-    struct net_renewal shown = {.chain = view(&renewal->home->node_chain),
-                                .key = view(&renewal->home->node_key_pem),
-                                .root = view(&renewal->home->root),
+    struct net_renewal shown = {.chain = buf_bytes(&renewal->home->node_chain),
+                                .key = buf_bytes(&renewal->home->node_key_pem),
+                                .root = buf_bytes(&renewal->home->root),
                                 .parent_key = parent->key,
                                 .address_count = parent->address_count,
                                 .stop = &parent->stop};
@@ -120,6 +115,6 @@ enum err certify_renew(struct certify_renewal *renewal, struct errmsg *msg)
                                   .node = *renewal->node,
                                   .key = pki_key_public(home->node_key)};
     buf_put(renewal->ca_chain, home->ca_chain.data, home->ca_chain.len);
-    return pki_issue(home->ca_key, view(&home->ca_chain), &subject, renewal->now,
+    return pki_issue(home->ca_key, buf_bytes(&home->ca_chain), &subject, renewal->now,
                      renewal->node_chain, msg);
 }

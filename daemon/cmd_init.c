@@ -66,11 +66,6 @@ static enum err load_catalogue(struct init *init, struct errmsg *msg)
     return ERR_OK;
 }
 
-static struct bytes view(const struct buf *buf)
-{
-    return (struct bytes){.data = buf->data, .len = buf->len};
-}
-
 static enum err certify(struct init *init, struct errmsg *msg)
 {
     struct home *home = init->home;
@@ -80,7 +75,8 @@ static enum err certify(struct init *init, struct errmsg *msg)
                                   .tree = init->tree,
                                   .node = init->node,
                                   .key = pki_key_public(home->node_key)};
-    return pki_issue(home->ca_key, view(&home->ca_chain), &subject, now, &home->node_chain, msg);
+    return pki_issue(home->ca_key, buf_bytes(&home->ca_chain), &subject, now, &home->node_chain,
+                     msg);
 }
 
 static enum err make(void *ctx, struct store *store, struct errmsg *msg)

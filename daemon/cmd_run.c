@@ -37,11 +37,6 @@ struct daemon {
     struct wall fresh_at;
 };
 
-static struct bytes view(const struct buf *buf)
-{
-    return (struct bytes){.data = buf->data, .len = buf->len};
-}
-
 /* ---- what the server asks ---- */
 
 static enum err open_reader(void *ctx, struct query **out, struct errmsg *msg)
@@ -96,11 +91,11 @@ static enum err issue(void *ctx, const struct msg_join *join, struct wall now,
         struct pki_subject subject = {.role = ROLES[i], .tree = joined->tree, .node = joined->node};
         buf_clear(&daemon->chains[i]);
         TRY(pki_request_key(requests[i], &subject.key, msg));
-        TRY(pki_issue(daemon->home.ca_key, view(&daemon->home.ca_chain), &subject, now,
+        TRY(pki_issue(daemon->home.ca_key, buf_bytes(&daemon->home.ca_chain), &subject, now,
                       &daemon->chains[i], msg));
     }
-    joined->node_chain = view(&daemon->chains[0]);
-    joined->ca_chain = view(&daemon->chains[1]);
+    joined->node_chain = buf_bytes(&daemon->chains[0]);
+    joined->ca_chain = buf_bytes(&daemon->chains[1]);
     return ERR_OK;
 }
 
@@ -136,7 +131,7 @@ static enum err renewed(void *ctx, struct bytes *chain, struct errmsg *msg)
     struct daemon *daemon = ctx;
     TRY(home_renew(&daemon->home, &daemon->tree, &daemon->fresh[0], &daemon->fresh[1],
                    daemon->fresh_at, msg));
-    *chain = view(&daemon->home.node_chain);
+    *chain = buf_bytes(&daemon->home.node_chain);
     return ERR_OK;
 }
 
@@ -203,7 +198,7 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
     if (daemon->config.listen[0] != '\0') {
         TRY(address_parse(daemon->config.listen, daemon->host, &daemon->port, msg));
     }
-    TRY(pki_chain_root(view(&daemon->home.root), &daemon->root, NULL, msg));
+    TRY(pki_chain_root(buf_bytes(&daemon->home.root), &daemon->root, NULL, msg));
     TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_WRITE, &daemon->store,
                    msg));
     struct node_env env = home_env(&daemon->home);
@@ -222,9 +217,9 @@ static enum err serve(struct daemon *daemon, struct errmsg *msg)
                                    .listen_host =
                                        daemon->config.listen[0] == '\0' ? NULL : daemon->host,
                                    .listen_port = daemon->port,
-                                   .chain = view(&daemon->home.node_chain),
-                                   .key = view(&daemon->home.node_key_pem),
-                                   .root = view(&daemon->home.root),
+                                   .chain = buf_bytes(&daemon->home.node_chain),
+                                   .key = buf_bytes(&daemon->home.node_key_pem),
+                                   .root = buf_bytes(&daemon->home.root),
                                    .issuer_key = pki_key_public(daemon->home.ca_key),
                                    .ctx = daemon,
                                    .open_reader = open_reader,

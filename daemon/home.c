@@ -163,16 +163,11 @@ enum err home_make_keys(struct home *home, struct errmsg *msg)
     return make_key(home, PKI_CA_KEY, &home->ca_key, msg);
 }
 
-static struct bytes view(const struct buf *buf)
-{
-    return (struct bytes){.data = buf->data, .len = buf->len};
-}
-
 static enum err save_file(const struct home *home, const char *file, const struct buf *content,
                           struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
-    return file_write(home_path(home, file, path), view(content), PUBLIC_MODE, msg);
+    return file_write(home_path(home, file, path), buf_bytes(content), PUBLIC_MODE, msg);
 }
 
 /* For `tally --node`, from this machine or another: a certificate of the own CA for that key. */
@@ -186,7 +181,7 @@ static enum err certify_admin(const struct home *home, const struct id *tree,
                                   .client_role = "admin",
                                   .key = pki_key_public(key)};
     buf_init(&chain, PKI_FILE_MAX_BYTES);
-    enum err err = pki_issue(home->ca_key, view(&home->ca_chain), &subject, now, &chain, msg);
+    enum err err = pki_issue(home->ca_key, buf_bytes(&home->ca_chain), &subject, now, &chain, msg);
     err = err == ERR_OK ? save_file(home, PKI_ADMIN_CHAIN, &chain, msg) : err;
     buf_deinit(&chain);
     return err;
@@ -211,7 +206,7 @@ bool home_admin_ages(const struct home *home, struct wall now)
     buf_init(&chain, PKI_FILE_MAX_BYTES);
     /* Somebody may have moved the files to another machine: then nothing here grows old. */
     bool ages = file_read(home_path(home, PKI_ADMIN_CHAIN, path), &chain, &why) == ERR_OK &&
-                pki_chain_ages(view(&chain), now);
+                pki_chain_ages(buf_bytes(&chain), now);
     buf_deinit(&chain);
     return ages;
 }
@@ -252,7 +247,7 @@ enum err home_save(struct home *home, const struct id *tree, const struct config
     char path[HOME_PATH_BYTES];
     struct hash fingerprint;
     buf_clear(&home->root);
-    TRY(pki_chain_root(view(&home->ca_chain), &fingerprint, &home->root, msg));
+    TRY(pki_chain_root(buf_bytes(&home->ca_chain), &fingerprint, &home->root, msg));
     TRY(save_file(home, PKI_ROOT, &home->root, msg));
     TRY(save_file(home, PKI_CA_CHAIN, &home->ca_chain, msg));
     TRY(save_file(home, PKI_NODE_CHAIN, &home->node_chain, msg));
@@ -305,8 +300,8 @@ static enum err read_chain(const struct home *home, const char *file, const stru
     struct hash root;
     struct hash have;
     TRY(read_file(home, file, out, msg));
-    enum err err = pki_chain_root(view(out), &root, NULL, msg);
-    err = err == ERR_OK && key != NULL ? pki_chain_key(view(out), &have, msg) : err;
+    enum err err = pki_chain_root(buf_bytes(out), &root, NULL, msg);
+    err = err == ERR_OK && key != NULL ? pki_chain_key(buf_bytes(out), &have, msg) : err;
     if (err == ERR_OK && key != NULL) {
         struct hash want = pki_key_public(key);
         err = hash_equal(&have, &want) ? ERR_OK

@@ -428,3 +428,12 @@ enum err catalogue_category(const struct catalogue *c, const struct measure *m, 
     memcpy(out, ordered, used + 1);
     return ERR_OK;
 }
+
+bool catalogue_lists_equal(const char **a, size_t a_count, const char **b, size_t b_count)
+{
+    bool same = a_count == b_count;
+    for (size_t i = 0; same && i < a_count; i++) {
+        same = strcmp(a[i], b[i]) == 0;
+    }
+    return same;
+}

@@ -87,4 +87,7 @@ enum err catalogue_category(const struct catalogue *catalogue, const struct meas
                             const char *text, char out[CATEGORY_MAX_BYTES + 1], struct errmsg *msg)
     MUST_CHECK;
 
+/* Whether two lists of texts are the same ones in the same order. */
+bool catalogue_lists_equal(const char **a, size_t a_count, const char **b, size_t b_count);
+
 #endif

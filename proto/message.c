@@ -41,6 +41,7 @@ const char *hold_reason_text(enum hold_reason reason)
         "its count is known with another value",
         "it counts more entries than its ledger has",
         "another office has a unit of that code",
+        "no act gave its origin that unit",
     };
     return (unsigned)reason < HOLD_REASON_COUNT ? TEXTS[reason] : "?";
 }

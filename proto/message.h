@@ -225,6 +225,7 @@ enum hold_reason {
     HOLD_CONFLICT = 6,       /* same count, another value */
     HOLD_COUNT = 7,          /* counts beyond the ledger's length */
     HOLD_DUPLICATE_UNIT = 8, /* another office already has a unit of that code */
+    HOLD_NOT_ITS_UNIT = 9,   /* the unit came to be, and no act gave it to this origin */
     HOLD_REASON_COUNT
 };
 
@@ -377,7 +378,7 @@ struct req_total {
     struct period period; /* else this year */
     enum total_by by;
     const char *level;
-    int32_t tree_as_of; /* DAY_NONE: the tree of the last day of the period's rows, as it is now */
+    int32_t tree_as_of; /* DAY_NONE: the tree as it is now */
 };
 
 struct req_log {

@@ -14,6 +14,11 @@ void buf_deinit(struct buf *buf)
     *buf = (struct buf){.max = buf->max};
 }
 
+struct bytes buf_bytes(const struct buf *buf)
+{
+    return (struct bytes){.data = buf->data, .len = buf->len};
+}
+
 void buf_clear(struct buf *buf)
 {
     buf->len = 0;

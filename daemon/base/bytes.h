@@ -29,6 +29,7 @@ struct buf {
 void buf_init(struct buf *buf, size_t max_bytes);
 void buf_deinit(struct buf *buf);
 void buf_clear(struct buf *buf);
+struct bytes buf_bytes(const struct buf *buf); /* what is in it; valid until it grows */
 void buf_put(struct buf *buf, const void *data, size_t len);
 /* Room for `len` bytes at the end, to be filled before the next put; NULL when the buffer failed.
  */

@@ -46,7 +46,6 @@ struct conn {
     bool ready;   /* messages may go both ways */
     bool closing; /* nothing more is read; closes when all is sent */
     bool dead;
-    bool reading;
     bool paused;
     bool heard; /* a whole message came */
     struct tls *tls;

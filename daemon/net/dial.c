@@ -86,6 +86,20 @@ static void connect_to(struct server *server, const struct sockaddr *address)
     (void)uv_timer_start(&dial->timer, on_timer, DIAL_TIMEOUT_MS, 0);
 }
 
+/* A name may stand for several machines' addresses, such as one of each family: they take turns
+ * too, one in each round over the parent's addresses. */
+static const struct sockaddr *choose(const struct addrinfo *found, size_t round)
+{
+    size_t count = 0;
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+        count++;
+    }
+    for (size_t i = round % count; i > 0; i--) {
+        found = found->ai_next;
+    }
+    return found->ai_addr;
+}
+
 static void on_resolved(uv_getaddrinfo_t *resolve, int status, struct addrinfo *result)
 {
     struct server *server = resolve->data;
@@ -94,7 +108,7 @@ static void on_resolved(uv_getaddrinfo_t *resolve, int status, struct addrinfo *
         if (status < 0) {
             failed(server, uv_strerror(status));
         } else {
-            connect_to(server, result->ai_addr);
+            connect_to(server, choose(result, server->dial.round));
         }
     }
     uv_freeaddrinfo(result);
@@ -114,6 +128,7 @@ static void begin(struct server *server)
         failed(server, "no address of it is known");
         return;
     }
+    dial->round = dial->turn / identity->parent_address_count;
     (void)snprintf(dial->address, sizeof dial->address, "%s",
                    identity->parent_addresses[dial->turn++ % identity->parent_address_count]);
     if (address_parse(dial->address, host, &port, &why) != ERR_OK) {

@@ -109,7 +109,8 @@ struct dial {
     bool resolving;
     struct peer *peer; /* while connecting or linked */
     bool connecting;
-    size_t turn; /* which address is next */
+    size_t turn;  /* which address is next */
+    size_t round; /* over all of them, of the one at hand */
     unsigned failures;
     char address[ADDRESS_MAX_BYTES + 1];
     char why[ERRMSG_MAX_BYTES];

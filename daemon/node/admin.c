@@ -10,6 +10,8 @@
 #include "node/internal.h"
 #include "node/retired.h"
 
+enum { INVITE_DAYS_MAX = 365 };
+
 /* ---- the catalogue ---- */
 
 enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes content,
@@ -31,15 +33,6 @@ enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes
     return ERR_OK;
 }
 
-static bool same_lists(const char **a, size_t a_count, const char **b, size_t b_count)
-{
-    bool same = a_count == b_count;
-    for (size_t i = 0; same && i < a_count; i++) {
-        same = strcmp(a[i], b[i]) == 0;
-    }
-    return same;
-}
-
 /* What never changes once a measure is published. */
 static enum err check_measure(const struct measure *old, const struct measure *next,
                               struct errmsg *msg)
@@ -47,8 +40,8 @@ static enum err check_measure(const struct measure *old, const struct measure *n
     const char *what = old->kind != next->kind             ? "kind"
                        : old->decimals != next->decimals   ? "decimals"
                        : old->frequency != next->frequency ? "frequency"
-                       : !same_lists(old->dimensions, old->dimension_count, next->dimensions,
-                                     next->dimension_count)
+                       : !catalogue_lists_equal(old->dimensions, old->dimension_count,
+                                                next->dimensions, next->dimension_count)
                            ? "categories"
                            : NULL;
     if (what == NULL) {
@@ -127,9 +120,8 @@ static enum err publish(struct node *node, const struct request *request,
     buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
     buf_put_u64(&bytes, next->version);
     buf_put(&bytes, content.data, content.len);
-    enum err err = bytes.failed ? ERR_NO_MEMORY
-                                : node->env.sign(node->env.ctx,
-                                                 (struct bytes){bytes.data, bytes.len}, &signature);
+    enum err err =
+        bytes.failed ? ERR_NO_MEMORY : node->env.sign(node->env.ctx, buf_bytes(&bytes), &signature);
     buf_deinit(&bytes);
     TRY(err);
     struct act act = {.kind = ACT_CATALOGUE,
@@ -183,8 +175,7 @@ void apply_request(struct node *node, const struct request *request)
         next.version = version;
         buf_clear(&bytes);
         catalogue_encode(&next, &bytes);
-        err = bytes.failed ? ERR_LIMIT
-                           : publish(node, request, &next, (struct bytes){bytes.data, bytes.len});
+        err = bytes.failed ? ERR_LIMIT : publish(node, request, &next, buf_bytes(&bytes));
     }
     buf_deinit(&bytes);
     struct msg_reply *reply = err == ERR_OK ? request_reply(node, request) : NULL;
@@ -314,6 +305,9 @@ void units_request(struct node *node, const struct request *request)
     struct refused_line *refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof *refused);
     struct msg_reply *reply =
         request_may(node, request, NODE_ROLE_ADMIN) ? request_reply(node, request) : NULL;
+    if (reply != NULL && refused == NULL) {
+        node_fail(node, ERR_NO_MEMORY, "units");
+    }
     if (reply == NULL || refused == NULL) {
         return;
     }
@@ -414,6 +408,9 @@ static enum err invite(struct node *node, const struct request *request, const c
 {
     const struct req_invite *wanted = &request->msg->u.invite;
     int unit = view_unit_by_code(&node->view, wanted->unit);
+    if (wanted->expires_ms <= 0 || wanted->expires_ms > INT64_C(1) * INVITE_DAYS_MAX * DAY_MS) {
+        return err_fail(msg, ERR_REFUSED, "an invitation lasts up to %d days", INVITE_DAYS_MAX);
+    }
     if (unit == TREE_NONE) {
         struct unit_new made = {
             .code = wanted->unit, .name = wanted->name, .level = wanted->level, .parent = ""};

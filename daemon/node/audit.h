@@ -33,7 +33,8 @@ typedef enum err (*audit_finding_fn)(void *ctx, const struct audit_finding *find
 
 struct auditor;
 
-/* NULL when memory ends. The view must stay the same until the auditor is freed. */
+/* NULL when memory ends. The view must live until the auditor is freed, and be that of the file at
+ * every step. */
 struct auditor *auditor_new(struct store *store, const struct view *view, audit_finding_fn finding,
                             void *ctx);
 void auditor_free(struct auditor *auditor);

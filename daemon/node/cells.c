@@ -243,15 +243,27 @@ enum err cells_flush(struct node *node)
     return ERR_OK;
 }
 
+/* Whether an act gave the origin the unit, or one above it. A cell that came before its unit was
+ * known is judged here for the first time. What is recorded above about units here comes from the
+ * parent, who knows whose it is. */
+static bool given(const struct view *view, const struct store_origin *origin, int unit)
+{
+    int top = view_unit(view, origin->unit);
+    return origin->scope == SCOPE_ABOVE || (top != TREE_NONE && view_within(view, unit, top));
+}
+
 enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell,
                                    const struct store_origin *origin)
 {
-    if (view_unit(&node->view, cell->key.unit) == TREE_NONE) {
+    int unit = view_unit(&node->view, cell->key.unit);
+    if (unit == TREE_NONE) {
         return HOLD_UNKNOWN_UNIT;
     }
-    /* What is recorded above about units here comes from the parent, who knows whose it is. */
     if (origin->unit == 0 && origin->scope != SCOPE_ABOVE) {
         return HOLD_UNKNOWN_ORIGIN;
+    }
+    if (!given(&node->view, origin, unit)) {
+        return HOLD_NOT_ITS_UNIT;
     }
     /* A period that its frequency does not have: no measure that is known can be meant. */
     const struct measure *measure = view_measure(&node->view, cell->key.measure);

@@ -27,15 +27,6 @@ static void add_part(struct list *list, char sign, const char *what, const char 
     }
 }
 
-static bool same_lists(const char **a, size_t a_count, const char **b, size_t b_count)
-{
-    bool same = a_count == b_count;
-    for (size_t i = 0; same && i < a_count; i++) {
-        same = strcmp(a[i], b[i]) == 0;
-    }
-    return same;
-}
-
 /* ---- the parts ---- */
 
 static void list_dimensions(struct list *list, const struct catalogue *old,
@@ -44,8 +35,8 @@ static void list_dimensions(struct list *list, const struct catalogue *old,
     for (size_t i = 0; i < next->dimension_count; i++) {
         const struct dimension *now = &next->dimensions[i];
         const struct dimension *before = catalogue_dimension(old, now->code);
-        bool same = before != NULL &&
-                    same_lists(before->values, before->value_count, now->values, now->value_count);
+        bool same = before != NULL && catalogue_lists_equal(before->values, before->value_count,
+                                                            now->values, now->value_count);
         add_part(list, before == NULL ? '+' : same ? 0 : '~', "category", now->code);
     }
     for (size_t i = 0; i < old->dimension_count; i++) {
@@ -60,7 +51,8 @@ static bool measures_equal(const struct measure *a, const struct measure *b)
     return strcmp(a->name, b->name) == 0 && strcmp(a->unit, b->unit) == 0 &&
            strcmp(a->level, b->level) == 0 && a->strict == b->strict && a->kind == b->kind &&
            a->decimals == b->decimals && a->frequency == b->frequency &&
-           same_lists(a->dimensions, a->dimension_count, b->dimensions, b->dimension_count);
+           catalogue_lists_equal(a->dimensions, a->dimension_count, b->dimensions,
+                                 b->dimension_count);
 }
 
 static void list_measures(struct list *list, const struct catalogue *old,
@@ -159,7 +151,7 @@ enum err changes_list(const struct catalogue *old, const struct catalogue *next,
 {
     struct list list = {.arena = arena, .lines = arena_array(arena, CHANGES_MAX, sizeof(char *))};
     list.failed = list.lines == NULL;
-    if (!same_lists(old->levels, old->level_count, next->levels, next->level_count)) {
+    if (!catalogue_lists_equal(old->levels, old->level_count, next->levels, next->level_count)) {
         add(&list, "~ levels");
     }
     list_dimensions(&list, old, next);

@@ -39,8 +39,13 @@ static enum err original_of(struct node *node, struct store_segment *segment,
     if (entry->kind == ENTRY_AMEND || entry->kind == ENTRY_VOID) {
         struct id name = entry->refers_segment;
         int64_t seq = entry->refers_seq;
-        TRY(store_segment_find(node->store, &name, segment));
-        TRY(store_entry_get(node->store, segment->id, seq, &node->arena, entry));
+        enum err err = store_segment_find(node->store, &name, segment);
+        err = err == ERR_OK ? store_entry_get(node->store, segment->id, seq, &node->arena, entry)
+                            : err;
+        if (err == ERR_NOT_FOUND) {
+            return err_fail(msg, ERR_REFUSED, "what this entry corrects is not here");
+        }
+        TRY(err);
     }
     if (entry->kind != ENTRY_RECORD) {
         return err_fail(

@@ -124,9 +124,13 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
     link->state = SESSION_HELLO;
     link->key = *key;
     enum err err = store_hosting_by_key(node->store, key, &node->origin, &hosting);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        node_fail(node, err, "child");
+        return;
+    }
     bool mine = err == ERR_OK && id_equal(&hosting.node, node_id);
     if (!mine || hosting.revoked) {
-        (void)address;
+        link->address = address == NULL ? NULL : strdup(address);
         downlink_refuse(
             node, link, mine ? REFUSAL_REVOKED : REFUSAL_UNKNOWN,
             mine ? "the key of this node was revoked; ask the office above for a new invitation"

@@ -392,15 +392,11 @@ static enum err sign_own_heads(struct node *node)
     heads.key = hosting.key;
     buf_clear(&node->scratch);
     signed_heads_bytes(&heads, &node->scratch);
-    TRY(node->env.sign(node->env.ctx, (struct bytes){node->scratch.data, node->scratch.len},
-                       &heads.signature));
+    TRY(node->env.sign(node->env.ctx, buf_bytes(&node->scratch), &heads.signature));
     TRY(node_write(node));
     buf_init(&bytes, 1 << 16);
-    enum err err = heads_encode(frontier, heads.heads.head_count, &bytes);
-    buf_put_i64(&bytes, heads.at.ms);
-    buf_put_hash(&bytes, &heads.key);
-    buf_put_blob(&bytes, heads.signature.b, sizeof heads.signature.b);
-    if (err == ERR_OK && !bytes.failed) {
+    enum err err = signed_heads_encode(&heads, &bytes);
+    if (err == ERR_OK) {
         struct cached_origin *own;
         err = node_origin(node, node->own_origin, &own);
         if (err == ERR_OK) {

@@ -144,8 +144,7 @@ static enum err welcome_escrow(struct node *node, const struct link *link,
     return ERR_OK;
 }
 
-/* This node, and those above it. */
-static enum err welcome_ancestors(struct node *node, struct msg_welcome *welcome)
+enum err hello_ancestors(struct node *node, const struct ancestor **list, size_t *count)
 {
     struct ancestor *out = arena_array(&node->arena, 1, sizeof *out);
     const char **addresses = arena_array(&node->arena, ADDRESSES_MAX, sizeof *addresses);
@@ -163,8 +162,8 @@ static enum err welcome_ancestors(struct node *node, struct msg_welcome *welcome
                              .key = own.key,
                              .addresses = addresses,
                              .address_count = node->address_count};
-    welcome->ancestors = out;
-    welcome->ancestor_count = 1;
+    *list = out;
+    *count = 1;
     return ERR_OK;
 }
 
@@ -212,7 +211,7 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     };
     TRY(welcome_escrow(node, link, welcome));
     TRY(welcome_known(node, link, welcome));
-    TRY(welcome_ancestors(node, welcome));
+    TRY(hello_ancestors(node, &welcome->ancestors, &welcome->ancestor_count));
     TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
     child->node = link->node;
     child->session = hello->sessions[hello->session_count - 1];

@@ -308,6 +308,8 @@ enum err ledger_segment_name(struct node *node, int64_t segment, struct id *out)
 enum err heads_encode(const struct head *heads, size_t count, struct buf *out) MUST_CHECK;
 enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **heads, size_t *count)
     MUST_CHECK;
+/* Without the origin, beside which they are kept. */
+enum err signed_heads_encode(const struct signed_heads *heads, struct buf *out) MUST_CHECK;
 enum err signed_heads_decode(struct bytes bytes, struct arena *arena, const struct id *origin,
                              struct signed_heads *out) MUST_CHECK;
 
@@ -371,6 +373,8 @@ void waiters_settle(struct node *node, bool committed);
 void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello);
 /* When the child's catalogue is older. */
 enum err hello_send_catalogue(struct node *node, struct link *link) MUST_CHECK;
+/* The ancestors that a child is told of: this node. */
+enum err hello_ancestors(struct node *node, const struct ancestor **list, size_t *count) MUST_CHECK;
 enum err mark_settle(struct node *node, struct link *link) MUST_CHECK;
 
 /* ---- request.c, record.c, correct.c, admin.c, wait.c: requests ---- */

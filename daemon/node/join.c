@@ -96,24 +96,11 @@ static enum err host(struct node *node, struct store_invite *invite,
 static enum err answer(struct node *node, uint64_t link, const struct store_hosting *hosting)
 {
     struct msg_joined *joined = arena_alloc(&node->arena, sizeof *joined);
-    struct ancestor *parent = arena_alloc(&node->arena, sizeof *parent);
-    const char **addresses = arena_array(&node->arena, ADDRESSES_MAX, sizeof *addresses);
     const struct unit *unit = &node->view.tree.units[view_unit(&node->view, hosting->unit)];
-    const struct unit *self = &node->view.tree.units[node->view.self];
-    struct store_hosting own;
     struct effect *effect = node_emit(node, EFFECT_ISSUE, link);
-    if (joined == NULL || parent == NULL || addresses == NULL || effect == NULL) {
+    if (joined == NULL || effect == NULL) {
         return ERR_NO_MEMORY;
     }
-    TRY(store_hosting_get(node->store, self->id, &own));
-    for (size_t i = 0; i < node->address_count; i++) {
-        addresses[i] = node->addresses[i];
-    }
-    *parent = (struct ancestor){.unit = node_keep(node, self->code),
-                                .node = node->identity.node,
-                                .key = own.key,
-                                .addresses = addresses,
-                                .address_count = node->address_count};
     *joined = (struct msg_joined){.text = "",
                                   .tree = node->identity.tree,
                                   .node = hosting->node,
@@ -122,9 +109,8 @@ static enum err answer(struct node *node, uint64_t link, const struct store_host
                                   .unit_name = node_keep(node, unit->name),
                                   .unit_level = node_keep(node, unit->level),
                                   .hosting = hosting->number,
-                                  .root_key = node->root_key,
-                                  .ancestors = parent,
-                                  .ancestor_count = 1};
+                                  .root_key = node->root_key};
+    TRY(hello_ancestors(node, &joined->ancestors, &joined->ancestor_count));
     effect->joined = joined;
     return ERR_OK;
 }

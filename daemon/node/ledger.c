@@ -44,6 +44,15 @@ enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **hea
     return cur_done(&cur) ? ERR_OK : ERR_CORRUPT;
 }
 
+enum err signed_heads_encode(const struct signed_heads *heads, struct buf *out)
+{
+    TRY(heads_encode(heads->heads.heads, heads->heads.head_count, out));
+    buf_put_i64(out, heads->at.ms);
+    buf_put_hash(out, &heads->key);
+    buf_put_blob(out, heads->signature.b, sizeof heads->signature.b);
+    return out->failed ? ERR_NO_MEMORY : ERR_OK;
+}
+
 enum err signed_heads_decode(struct bytes bytes, struct arena *arena, const struct id *origin,
                              struct signed_heads *out)
 {
@@ -106,8 +115,7 @@ static enum err begin_segment(struct node *node)
     buf_init(&continues, HEADS_BLOB_MAX_BYTES);
     enum err err = heads_encode(heads, count, &continues);
     if (err == ERR_OK) {
-        err =
-            store_segment_add(node->store, &segment, (struct bytes){continues.data, continues.len});
+        err = store_segment_add(node->store, &segment, buf_bytes(&continues));
     }
     buf_deinit(&continues);
     if (err == ERR_OK) {
@@ -157,7 +165,9 @@ enum err ledger_append(struct node *node, struct store_entry *entry,
     node->segment.held_hash = entry->hash;
     node->segment_dirty = true;
     node->ledger_length = node->segment.base + entry->seq;
-    node->newest_recording = entry->recorded_at;
+    if (entry->recorded_at.ms > node->newest_recording.ms) {
+        node->newest_recording = entry->recorded_at;
+    }
     *place = node->ledger_length;
     return ERR_OK;
 }
@@ -184,6 +194,7 @@ enum err ledger_flush(struct node *node)
 {
     if (node->segment_dirty) {
         TRY(store_segment_set(node->store, &node->segment));
+        TRY(store_fact_set_int(node->store, "newest_recording", node->newest_recording.ms));
         node->segment_dirty = false;
     }
     return ERR_OK;

@@ -5,6 +5,8 @@
 
 #include "node/internal.h"
 
+/* Of session names: with the three that stay whatever their age, as many as a hello may tell. */
+enum { SESSIONS_KEPT = SESSIONS_MAX - 3 };
 enum { AUDIT_FIRST_MS = 1500, ORIGINS_PAGE = 256 };
 
 enum err open_load_own_segment(struct node *node)
@@ -22,7 +24,7 @@ enum err open_load_own_segment(struct node *node)
         TRY(err);
     }
     node->segment_dirty = false;
-    return store_newest_recording(node->store, &node->newest_recording);
+    return store_fact_int(node->store, "newest_recording", 0, &node->newest_recording.ms);
 }
 
 static enum err load_feed_state(struct node *node)
@@ -153,7 +155,7 @@ static enum err first_batch(struct node *node, struct now now, struct errmsg *ms
     node_begin(node, now);
     node->env.random(node->env.ctx, node->session.b, sizeof node->session.b);
     enum err err = node_write(node);
-    err = err == ERR_OK ? store_session_add(node->store, &node->session, node->head, SESSIONS_MAX)
+    err = err == ERR_OK ? store_session_add(node->store, &node->session, node->head, SESSIONS_KEPT)
                         : err;
     err = err == ERR_OK ? reset_statuses(node) : err;
     if (err == ERR_OK && !node->identity.is_root) {

@@ -12,7 +12,7 @@
 #define TALLY_VERSION "unknown"
 #endif
 
-enum { PAGE = 500, VERIFY_SLICES_MAX = 10000000 };
+enum { PAGE = 500, VERIFY_SLICES_MAX = 10000000, LOG_PART_BYTES = 8 << 20 };
 
 struct query *query_new(struct store *reader)
 {
@@ -64,18 +64,7 @@ const char *query_symbol(struct query *q, int64_t id)
 enum err query_find_unit(struct query *q, const char *code, int *unit, struct errmsg *msg)
 {
     *unit = code[0] == '\0' ? q->view.self : view_unit_by_code(&q->view, code);
-    if (*unit != TREE_NONE) {
-        return ERR_OK;
-    }
-    struct nearest nearest;
-    char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
-    nearest_init(&nearest, code);
-    for (size_t i = 0; i < q->view.tree.count; i++) {
-        nearest_offer(&nearest, q->view.tree.units[i].code);
-    }
-    nearest_format(&nearest, hint, sizeof hint);
-    return err_fail(msg, ERR_REFUSED, "unit %s is not known here%s%s", code, hint,
-                    nearest.count == 0 ? "; tally tree lists the units" : "");
+    return *unit == TREE_NONE ? view_unknown_unit(&q->view, code, msg) : ERR_OK;
 }
 
 /* ---- sources ---- */
@@ -150,6 +139,28 @@ static bool log_wanted(const struct log_walk *walk, const struct store_entry *ro
     return walk->only == TREE_NONE || view_within(view, view_unit(view, row->unit), walk->only);
 }
 
+/* Gives what was found so far. The ledger only grows, so the next part may see a later state; no
+ * read transaction is open while the client takes its time. */
+static enum err log_part(struct log_walk *walk)
+{
+    struct query *q = walk->q;
+    struct message reply = {.u.reply.u.log = {.rows = walk->rows, .row_count = walk->count}};
+    q->in_transaction = false;
+    TRY(store_commit(q->store));
+    if (walk->count > 0) {
+        (void)query_send(q, &reply, true);
+    }
+    arena_reset(&q->arena);
+    walk->count = 0;
+    walk->rows = arena_array(&q->arena, REPLY_ROWS_MAX, sizeof *walk->rows);
+    if (walk->rows == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_begin(q->store));
+    q->in_transaction = true;
+    return ERR_OK;
+}
+
 static enum err log_segment(struct log_walk *walk, const struct store_segment *segment)
 {
     struct query *q = walk->q;
@@ -166,16 +177,8 @@ static enum err log_segment(struct log_walk *walk, const struct store_segment *s
             }
             after = page[i].seq;
         }
-        if (walk->count + PAGE > REPLY_ROWS_MAX / 2) {
-            struct message reply = {
-                .u.reply.u.log = {.rows = walk->rows, .row_count = walk->count}};
-            (void)query_send(q, &reply, true);
-            arena_reset(&q->arena);
-            walk->count = 0;
-            walk->rows = arena_array(&q->arena, REPLY_ROWS_MAX, sizeof *walk->rows);
-            if (walk->rows == NULL) {
-                return ERR_NO_MEMORY;
-            }
+        if (walk->count + PAGE > REPLY_ROWS_MAX / 2 || q->arena.taken_bytes > LOG_PART_BYTES) {
+            TRY(log_part(walk));
         }
     }
     return ERR_OK;
@@ -272,6 +275,7 @@ static enum err status_children(struct query *q, struct rep_status *status)
             struct store_child child = {.text = ""};
             if (rows[i].direct && status->child_count < q->view.tree.count) {
                 enum err err = store_child_get(q->store, rows[i].unit, &q->arena, &child);
+                TRY(store_cells_held_via(q->store, rows[i].unit, &rows[i].held));
                 children[status->child_count++] =
                     (struct child_status){.unit = query_symbol(q, rows[i].unit),
                                           .state = (enum link_state)rows[i].state,
@@ -393,7 +397,8 @@ static enum err run_slices(struct query *q, struct auditor *auditor)
     bool done = false;
     for (int64_t i = 0; i < VERIFY_SLICES_MAX && !done; i++) {
         TRY(store_begin(q->store));
-        enum err err = auditor_step(auditor, &done);
+        enum err err = view_load(&q->view, NULL); /* units come and go meanwhile */
+        err = err == ERR_OK ? auditor_step(auditor, &done) : err;
         enum err end = store_commit(q->store);
         TRY(err);
         TRY(end);

@@ -449,6 +449,27 @@ static enum err sources(struct asking *a, int top)
     return refused_under(q, top, &a->head.refused);
 }
 
+/* Totals are kept for the tree as it is. That of another day has the same ones where nothing has
+ * moved since; where something has, no figure is better than a wrong one. */
+static enum err check_tree(const struct asking *a, struct errmsg *msg)
+{
+    const struct tree *tree = &a->q->view.tree;
+    int32_t day = a->req->tree_as_of;
+    for (size_t i = 0; day != DAY_NONE && i < tree->count; i++) {
+        const struct unit *unit = &tree->units[i];
+        const struct unit_edge *edge = view_edge_on(unit, day);
+        if (edge != NULL && strcmp(edge->parent, unit->edges[unit->edge_count - 1].parent) != 0) {
+            char text[DAY_TEXT_BYTES];
+            day_format(day, text);
+            return err_fail(msg, ERR_REFUSED,
+                            "unit %s lay under %s on %s; this release has totals for the tree of "
+                            "today only",
+                            unit->code, edge->parent, text);
+        }
+    }
+    return ERR_OK;
+}
+
 enum err query_total(struct query *q, struct errmsg *msg)
 {
     const struct req_total *req = &q->request->u.total;
@@ -460,7 +481,11 @@ enum err query_total(struct query *q, struct errmsg *msg)
     TRY(query_find_unit(q, req->unit, &top, msg));
     day_to_civil(q->now.today, &year, &month, &day);
     a.period = req->has_period ? req->period : (struct period){FREQUENCY_YEAR, year};
+    if (!period_index_valid(a.period.frequency, a.period.index)) {
+        return err_fail(msg, ERR_REFUSED, "the period is none of the years 1 to 9999");
+    }
     TRY(check_names(&a, msg));
+    TRY(check_tree(&a, msg));
     a.rows = arena_array(&q->arena, ROWS_PER_REPLY, sizeof *a.rows);
     a.sums = arena_array(&q->arena, CATEGORIES_MAX, sizeof *a.sums);
     a.parts = arena_array(&q->arena, CATEGORIES_MAX, sizeof *a.parts);

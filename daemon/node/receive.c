@@ -252,9 +252,7 @@ static enum err receive_opening(struct receiver *r, const struct opening *openin
     TRY(continue_segments(node, opening, origin_id));
     buf_init(&continues, 1 << 16);
     err = heads_encode(opening->continues, opening->continue_count, &continues);
-    err = err == ERR_OK ? store_segment_add(node->store, &segment,
-                                            (struct bytes){continues.data, continues.len})
-                        : err;
+    err = err == ERR_OK ? store_segment_add(node->store, &segment, buf_bytes(&continues)) : err;
     buf_deinit(&continues);
     return err;
 }
@@ -277,8 +275,7 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
     signed_heads_bytes(heads, &node->scratch);
     bool good =
         err == ERR_OK && hash_equal(&hosting.key, &heads->key) &&
-        node->env.verify(node->env.ctx, &heads->key,
-                         (struct bytes){node->scratch.data, node->scratch.len}, &heads->signature);
+        node->env.verify(node->env.ctx, &heads->key, buf_bytes(&node->scratch), &heads->signature);
     if (!good) {
         return node_alarm(node, "bad-signature", r->link->address,
                           "heads that came from %s are not signed by the key of the node that "
@@ -286,10 +283,7 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
                           refuse_sender(node, r->link));
     }
     buf_init(&bytes, 1 << 16);
-    err = heads_encode(heads->heads.heads, heads->heads.head_count, &bytes);
-    buf_put_i64(&bytes, heads->at.ms);
-    buf_put_hash(&bytes, &heads->key);
-    buf_put_blob(&bytes, heads->signature.b, sizeof heads->signature.b);
+    err = signed_heads_encode(heads, &bytes);
     if (err == ERR_OK) {
         origin->row.rev = node_next_revision(node);
         err = node_write(node);

@@ -24,19 +24,6 @@ struct judged {
 
 /* ---- judging ---- */
 
-static enum err unknown_unit(const struct node *node, const char *code, struct errmsg *msg)
-{
-    struct nearest nearest;
-    char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
-    nearest_init(&nearest, code);
-    for (size_t i = 0; i < node->view.tree.count; i++) {
-        nearest_offer(&nearest, node->view.tree.units[i].code);
-    }
-    nearest_format(&nearest, hint, sizeof hint);
-    return err_fail(msg, ERR_REFUSED, "unit %s is not known here%s%s", code, hint,
-                    nearest.count == 0 ? "; tally tree lists the units" : "");
-}
-
 static enum err unknown_measure(const struct node *node, const char *code, struct errmsg *msg)
 {
     struct nearest nearest;
@@ -120,7 +107,7 @@ static enum err judge(struct node *node, const struct record_row *row, struct ju
 {
     out->unit = view_unit_by_code(&node->view, row->unit);
     if (out->unit == TREE_NONE) {
-        return unknown_unit(node, row->unit, msg);
+        return view_unknown_unit(&node->view, row->unit, msg);
     }
     out->measure = catalogue_measure(&node->view.catalogue, row->measure);
     if (out->measure == NULL) {
@@ -133,6 +120,9 @@ static enum err judge(struct node *node, const struct record_row *row, struct ju
         return err_prefix(msg, err, "measure %s", row->measure);
     }
     out->day = row->day == DAY_NONE ? node->now.today : row->day;
+    if (out->day < DAY_MIN || out->day > DAY_MAX) {
+        return err_fail(msg, ERR_REFUSED, "the day is none of the years 1 to 9999");
+    }
     bool texts = text_is_clean(row->key, strlen(row->key), false) &&
                  text_is_clean(row->note, strlen(row->note), true);
     if (!texts) {

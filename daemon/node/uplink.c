@@ -101,6 +101,9 @@ static enum err say_hello(struct node *node, struct link *link)
             break;
         }
     }
+    /* Kept for as long as the parent may ask for it, however often this process starts anew. */
+    TRY(node_write(node));
+    TRY(store_fact_set_blob(node->store, "said_session", node->session.b, ID_BYTES));
     node_send(node, link, message);
     return ERR_OK;
 }
@@ -216,6 +219,7 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     }
     TRY(adopt_addresses(node, welcome));
     TRY(node_write(node));
+    TRY(store_fact_set_blob(node->store, "welcomed_session", node->session.b, ID_BYTES));
     TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
     TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
     TRY(store_fact_set_int(node->store, "entries_acked", place));
@@ -271,7 +275,7 @@ static enum err send_again(struct node *node, struct link *link, const struct ms
 static enum err on_ack(struct node *node, struct link *link, const struct msg_ack *ack)
 {
     if (ack->upto.revision > node->head) {
-        return ERR_OK;
+        return ERR_PROTOCOL;
     }
     if (ack->unasked || !link->out.in_flight) {
         TRY(node_write(node)); /* the parent has found damage in its file */
@@ -313,9 +317,8 @@ static enum err on_catalogue(struct node *node, const struct msg_catalogue *cata
     buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
     buf_put_u64(&bytes, catalogue->version);
     buf_put(&bytes, catalogue->content.data, catalogue->content.len);
-    bool good = !bytes.failed &&
-                node->env.verify(node->env.ctx, &node->root_key,
-                                 (struct bytes){bytes.data, bytes.len}, &catalogue->signature);
+    bool good = !bytes.failed && node->env.verify(node->env.ctx, &node->root_key, buf_bytes(&bytes),
+                                                  &catalogue->signature);
     buf_deinit(&bytes);
     if (!good) {
         return node_alarm(node, "bad-signature", "catalogue",

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { PAGE = 256 };
 
 void view_init(struct view *view, struct store *store)
@@ -329,20 +331,38 @@ int view_host(const struct view *view, int unit)
     return TREE_NONE;
 }
 
-bool view_open(const struct unit *unit, int32_t day)
+const struct unit_edge *view_edge_on(const struct unit *unit, int32_t day)
 {
     for (size_t i = 0; i < unit->edge_count; i++) {
         const struct unit_edge *edge = &unit->edges[i];
         if ((edge->from == DAY_NONE || day >= edge->from) &&
             (edge->to == DAY_NONE || day <= edge->to)) {
-            return true;
+            return edge;
         }
     }
-    return unit->edge_count == 0;
+    return NULL;
+}
+
+bool view_open(const struct unit *unit, int32_t day)
+{
+    return unit->edge_count == 0 || view_edge_on(unit, day) != NULL;
 }
 
 const struct measure *view_measure(const struct view *view, int64_t id)
 {
     const int *place = map_get(&view->measure_by_id, &id);
     return place == NULL ? NULL : &view->catalogue.measures[*place];
+}
+
+enum err view_unknown_unit(const struct view *view, const char *code, struct errmsg *msg)
+{
+    struct nearest nearest;
+    char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
+    nearest_init(&nearest, code);
+    for (size_t i = 0; i < view->tree.count; i++) {
+        nearest_offer(&nearest, view->tree.units[i].code);
+    }
+    nearest_format(&nearest, hint, sizeof hint);
+    return err_fail(msg, ERR_REFUSED, "unit %s is not known here%s%s", code, hint,
+                    nearest.count == 0 ? "; tally tree lists the units" : "");
 }

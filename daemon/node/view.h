@@ -71,6 +71,9 @@ bool view_within(const struct view *view, int unit, int top);
 /* The unit whose node hosts `unit`: the nearest at or above it that has a node, else TREE_NONE. */
 int view_host(const struct view *view, int unit);
 
+/* The edge in force on that day; NULL when there is none. */
+const struct unit_edge *view_edge_on(const struct unit *unit, int32_t day);
+
 /* Whether the unit is open on that day. */
 bool view_open(const struct unit *unit, int32_t day);
 
@@ -80,5 +83,9 @@ enum err edges_decode(struct bytes bytes, struct arena *arena, const struct unit
                       size_t *count) MUST_CHECK;
 
 const struct measure *view_measure(const struct view *view, int64_t id);
+
+/* ERR_REFUSED with the sentence about a code that is no unit's, and the nearest ones. */
+enum err view_unknown_unit(const struct view *view, const char *code, struct errmsg *msg)
+    MUST_CHECK;
 
 #endif

@@ -119,7 +119,7 @@ enum err pki_key_save(const struct pki_key *key, const char *path, struct errmsg
         bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1
             ? take_bio(bio, &pem, msg)
             : library_failed(msg, ERR_NO_MEMORY, "the key cannot be written");
-    err = err == ERR_OK ? file_write(path, (struct bytes){pem.data, pem.len}, 0600, msg) : err;
+    err = err == ERR_OK ? file_write(path, buf_bytes(&pem), 0600, msg) : err;
     BIO_free(bio);
     buf_deinit(&pem);
     return err;

@@ -117,6 +117,12 @@ enum err store_cells_held_count(struct store *store, int64_t *out)
     return store_read_one(store, store_bind(store, STMT_CELLS_HELD_COUNT, ""), read_int, NULL, out);
 }
 
+enum err store_cells_held_via(struct store *store, int64_t via, int64_t *out)
+{
+    return store_read_one(store, store_bind(store, STMT_CELLS_HELD_VIA, "i", via), read_int, NULL,
+                          out);
+}
+
 enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head)
 {
     enum { CHUNK = 128 };

@@ -299,9 +299,3 @@ enum err store_entry_ranked(struct store *store, const struct store_stock_span *
                    (int64_t)span->first_day, (int64_t)span->last_day, rank);
     return store_read_one(store, stmt, read_entry, NULL, out);
 }
-
-enum err store_newest_recording(struct store *store, struct wall *out)
-{
-    return store_read_one(store, store_bind(store, STMT_NEWEST_RECORDING, ""), read_int, NULL,
-                          &out->ms);
-}

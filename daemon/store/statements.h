@@ -113,9 +113,6 @@
       " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.hosting>0 AND " \
       "e.kind=1 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN" \
       " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.base DESC,e.seq DESC LIMIT 1 OFFSET ?6") \
-    X(NEWEST_RECORDING, \
-      "SELECT coalesce(max(e.recorded_at),0) FROM segment s JOIN entry e ON e.segment=s.id AND " \
-      "e.seq=s.held WHERE e.own=1") \
     X(CELL_GET, \
       "SELECT " \
       "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
@@ -154,6 +151,8 @@
       " BY unit,measure,category,period,origin LIMIT ?6") \
     X(CELLS_HELD_COUNT, \
       "SELECT count(*) FROM cell WHERE held>0") \
+    X(CELLS_HELD_VIA, \
+      "SELECT count(*) FROM cell c JOIN origin o ON o.id=c.origin WHERE c.held>0 AND o.via=?1") \
     X(CELLS_OF_ORIGIN, \
       "SELECT " \
       "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
@@ -246,7 +245,8 @@
       "9223372036854775807) FROM session s WHERE s.name=?1") \
     X(SESSION_TRIM, \
       "DELETE FROM session WHERE id<=(SELECT id FROM session ORDER BY id DESC LIMIT 1 OFFSET " \
-      "?1)") \
+      "?1) AND name NOT IN (SELECT value FROM fact WHERE name IN " \
+      "('acked_session','said_session','welcomed_session'))") \
     X(SESSIONS, \
       "SELECT name FROM session ORDER BY id LIMIT ?1") \
     X(REFUSED_PUT, \

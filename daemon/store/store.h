@@ -180,7 +180,6 @@ enum err store_entry_standing(struct store *store, const struct store_stock_span
 /* Of all, live or not, the one of that rank in the same order, 0 being the highest. */
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
                             struct store_entry *out) MUST_CHECK;
-enum err store_newest_recording(struct store *store, struct wall *out) MUST_CHECK;
 
 /* ---- cells, totals ---- */
 struct store_cell_key {
@@ -230,6 +229,8 @@ enum err store_measure_used(struct store *store, int64_t measure, bool *out) MUS
 enum err store_cells_held(struct store *store, const struct store_cell_key *after,
                           struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
 enum err store_cells_held_count(struct store *store, int64_t *out) MUST_CHECK;
+/* Of them, those whose origin comes through that child. */
+enum err store_cells_held_via(struct store *store, int64_t via, int64_t *out) MUST_CHECK;
 /* All cells of an origin get revisions from `head` + 1 on; `head` is moved on. */
 enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head) MUST_CHECK;
 
@@ -364,8 +365,9 @@ enum err store_invite_put(struct store *store, const struct store_invite *invite
 enum err store_invite_get(struct store *store, const struct id *name, struct store_invite *out)
     MUST_CHECK;
 
-/* Own session names, oldest first; at most the newest `keep` are kept. `head` is the feed's last
- * revision when the session began. */
+/* Own session names, oldest first; the newest `keep` are kept, and those that the facts
+ * acked_session, said_session and welcomed_session name. `head` is the feed's last revision when
+ * the session began. */
 enum err store_session_add(struct store *store, const struct id *name, int64_t head, size_t keep)
     MUST_CHECK;
 /* The feed's last revision when the session after this one began, which is the last that this one

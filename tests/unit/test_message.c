@@ -62,8 +62,7 @@ static void test_names(void **state)
         {of_message, MESSAGE_HELLO, MESSAGE_TYPE_COUNT, "hello", "reply"},
         {of_request, REQUEST_RECORD, REQUEST_TYPE_COUNT, "record", "invite"},
         {of_state, LINK_NEVER, LINK_FENCED + 1, "never", "fenced"},
-        {of_hold, HOLD_NONE, HOLD_REASON_COUNT, "not held",
-         "another office has a unit of that code"},
+        {of_hold, HOLD_NONE, HOLD_REASON_COUNT, "not held", "no act gave its origin that unit"},
         {of_refuse, REFUSE_NOT_ROUTED, REFUSE_REASON_COUNT,
          "its origin does not come through this child", "another office has a unit of that code"},
     };

@@ -358,6 +358,24 @@ static void test_revoked_key(void **state)
     assert_non_null(strstr(below.uplink_text, "revoked"));
 }
 
+/* An office that starts over and over while its parent is away, as a machine does whose port is
+ * taken or whose power comes and goes, is still the one that the parent knows. */
+static void test_many_starts(void **state)
+{
+    (void)state;
+    world_cut(office, false);
+    world_settle();
+    tree_close(root);
+    for (int i = 0; i < SESSIONS_MAX + 20; i++) {
+        tree_restart(office);
+    }
+    tree_open(root);
+    tree_relink();
+    world_settle();
+    assert_int_equal(state_of_child(root, "42"), LINK_EXACT);
+    assert_false(state_alarm(root, "").there);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tree_end_always)
 
 int main(void)
@@ -376,6 +394,7 @@ int main(void)
                                        CASE(test_broken_hello),
                                        CASE(test_refusal_ends),
                                        CASE(test_unknown_key),
-                                       CASE(test_revoked_key)};
+                                       CASE(test_revoked_key),
+                                       CASE(test_many_starts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

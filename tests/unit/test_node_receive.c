@@ -106,6 +106,7 @@ static void test_held_rows_do_not_block(void **state)
     assert_int_equal(fake.held, 3);
     assert_int_equal(total("raised"), 7);
     assert_int_equal(tree_total(root, "4", "raised", "2025").held, 3);
+    assert_int_equal(state_status(root, "42").of_child.held, 3);
     struct store_cell held[4];
     struct store_cell_key start = {0};
     size_t n;
@@ -152,6 +153,21 @@ static void test_held_rows_come_in(void **state)
     assert_int_equal(fake.refused_rows, 0);
     assert_int_equal(state_status(root, "").held, 0);
     assert_int_equal(tree_total(root, "4", "raised", "2025").value, 407);
+    assert_true(state_verify(root).ok);
+}
+
+/* A cell of a unit that nobody has yet, and that another office gets later, stays out. */
+static void test_held_row_of_anothers_unit(void **state)
+{
+    (void)state;
+    fake_ledger(&fake, "42", 8);
+    (void)fake_cell(&fake, "later", "raised", 1, 100);
+    assert_int_equal(fake_send(&fake, true), ERR_OK);
+    assert_int_equal(fake.held, 1);
+    assert_string_equal(tree_unit(root, "later", "district", "")->text, "");
+    assert_int_equal(state_status(root, "").held, 1);
+    assert_int_equal(tree_total(root, "later", "raised", "2025").value, 0);
+    assert_int_equal(total("raised"), 0);
     assert_true(state_verify(root).ok);
 }
 
@@ -384,6 +400,7 @@ int main(void)
                                        CASE(test_a_batch_twice),
                                        CASE(test_held_rows_do_not_block),
                                        CASE(test_held_rows_come_in),
+                                       CASE(test_held_row_of_anothers_unit),
                                        CASE(test_unknown_origin),
                                        CASE(test_refused_cells),
                                        CASE(test_conflict),

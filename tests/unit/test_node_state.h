@@ -73,6 +73,7 @@ struct state_child {
     bool there;
     enum link_state state;
     int64_t exact_as_of;
+    int64_t held;
     char text[TEXT_MAX_BYTES];
 };
 
@@ -103,7 +104,8 @@ static inline bool state_keep_status(void *ctx, const struct message *message)
     for (size_t i = 0; i < status->child_count; i++) {
         const struct child_status *child = &status->children[i];
         if (strcmp(child->unit, out->child) == 0) {
-            out->of_child = (struct state_child){true, child->state, child->exact_as_of.ms, ""};
+            out->of_child =
+                (struct state_child){true, child->state, child->exact_as_of.ms, child->held, ""};
             (void)snprintf(out->of_child.text, sizeof out->of_child.text, "%s", child->text);
         }
     }

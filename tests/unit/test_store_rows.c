@@ -244,9 +244,6 @@ static void test_entries(void **state)
     struct store_entry entry = record(1, 1, 100, 0);
     size_t n;
     int64_t facts;
-    struct wall newest;
-    OK(store_newest_recording(store, &newest));
-    assert_int_equal(newest.ms, 0);
     add_segment(&segment, 1, 1, 1);
     entry.key = "k";
     entry.note = "n";
@@ -281,10 +278,6 @@ static void test_entries(void **state)
     assert_int_equal(entry.value, 10);
     OK(store_ledger_facts(store, 1, &facts));
     assert_int_equal(facts, 2);
-    segment.held = 2;
-    OK(store_segment_set(store, &segment));
-    OK(store_newest_recording(store, &newest));
-    assert_int_equal(newest.ms, 2000);
 }
 
 /* The highest hosting number, then the latest day, then the last in the ledger; only what lives, is
