@@ -30,11 +30,11 @@ static json_t *json_parent(const struct rep_status *status)
     if (status->uplink == UPLINK_NONE) {
         return json_null();
     }
-    return json_pack("{s:s, s:o, s:I, s:I, s:o}", "state", uplink_text(status->uplink), "reason",
-                     output_json_text(status->uplink_text), "pending_rows",
-                     (json_int_t)status->pending_rows, "unescrowed_entries",
-                     (json_int_t)status->unescrowed_entries, "exact_as_of",
-                     output_json_time(status->exact_as_of));
+    return json_pack(
+        "{s:s, s:o, s:I, s:I, s:I, s:o}", "state", uplink_text(status->uplink), "reason",
+        output_json_text(status->uplink_text), "pending_rows", (json_int_t)status->pending_rows,
+        "unescrowed_entries", (json_int_t)status->unescrowed_entries, "held_above",
+        (json_int_t)status->held_above, "exact_as_of", output_json_time(status->exact_as_of));
 }
 
 static json_t *json_children(const struct rep_status *status)
@@ -108,6 +108,11 @@ static void print_parent(const struct rep_status *status)
                  uplink_text(status->uplink), status->uplink_text[0] == '\0' ? "" : ": ",
                  status->uplink_text, output_time(status->exact_as_of, "never", when),
                  status->pending_rows, status->unescrowed_entries);
+    if (status->held_above > 0) {
+        (void)printf("          it holds %" PRId64
+                     " rows from here: a unit, measure or category that it does not know\n",
+                     status->held_above);
+    }
 }
 
 static enum err print_children(const struct rep_status *status, struct errmsg *msg)

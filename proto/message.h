@@ -539,6 +539,7 @@ struct rep_status {
     const char *uplink_text;  /* why connecting or refused */
     int64_t pending_rows;
     int64_t unescrowed_entries;
+    int64_t held_above; /* rows from here that the parent holds */
     struct wall exact_as_of;
     const struct child_status *children;
     size_t child_count;

@@ -174,10 +174,13 @@ enum err conn_send(struct conn *conn, const struct message *message)
 
 /* ---- in ---- */
 
+/* Whole frames go to the owner, until it has had enough: what is left waits for the end of the
+ * pause. False when nothing more is to be read now. */
 static bool take_frames(struct conn *conn)
 {
     struct bytes body;
-    while (!conn->dead && !conn->closing && frames_next(conn->frames, &body)) {
+    conn->taking = true;
+    while (!conn->dead && !conn->closing && !conn->paused && frames_next(conn->frames, &body)) {
         struct message message;
         struct arena arena;
         arena_init(&arena, DECODE_ARENA_MAX_BYTES);
@@ -187,12 +190,13 @@ static bool take_frames(struct conn *conn)
             arena_reset(&arena);
             (void)err_fail(&conn->why, err, "the peer broke the protocol: %s", why.text);
             conn_abort(conn, "protocol");
-            return false;
+            break;
         }
         conn->heard = true;
         conn->owner->message(conn->owner->ctx, conn, &message, &arena);
     }
-    return !conn->dead;
+    conn->taking = false;
+    return !conn->dead && !conn->paused;
 }
 
 static bool take_plain(struct conn *conn, const void *data, size_t len)
@@ -229,7 +233,7 @@ static void run_tls(struct conn *conn)
             become_ready(conn, tls_peer(conn->tls));
         }
     }
-    while (conn->ready && !conn->dead && !conn->closing) {
+    while (conn->ready && !conn->dead && !conn->closing && !conn->paused) {
         size_t n = 0;
         enum err err = tls_read(conn->tls, shared_plain, sizeof shared_plain, &n, &conn->why);
         if (err != ERR_OK) {
@@ -320,8 +324,12 @@ void conn_pause(struct conn *conn, bool paused)
     conn->paused = paused;
     if (paused) {
         (void)uv_read_stop(&conn->u.stream);
-    } else {
-        (void)uv_read_start(&conn->u.stream, on_alloc, on_read);
+        return;
+    }
+    (void)uv_read_start(&conn->u.stream, on_alloc, on_read);
+    /* What came before the pause; the owner may end it while it is given a frame. */
+    if (!conn->taking && take_frames(conn) && conn->tls != NULL) {
+        run_tls(conn);
     }
 }
 

@@ -47,7 +47,8 @@ struct conn {
     bool closing; /* nothing more is read; closes when all is sent */
     bool dead;
     bool paused;
-    bool heard; /* a whole message came */
+    bool taking; /* frames are being given to the owner */
+    bool heard;  /* a whole message came */
     struct tls *tls;
     struct frames *frames;
     struct codec *codec;

@@ -61,7 +61,7 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     struct node *node = audit->node;
     char subject[TEXT_MAX_BYTES];
     (void)snprintf(subject, sizeof subject, "%.*s", (int)sizeof subject - 1, finding->text);
-    char *end = strchr(subject, ':');
+    char *end = strstr(subject, ": ");
     if (end != NULL) {
         *end = '\0';
     }

@@ -241,6 +241,8 @@ static enum err acknowledge(struct node *node, struct link *link)
         link->probe_child = link->received.revision;
         link->probe_own = node->head;
     }
+    int64_t held;
+    TRY(store_cells_held_via(node->store, link->unit, &held));
     *escrow = link->escrow_head;
     message->u.ack = (struct msg_ack){
         .upto = link->received,
@@ -249,7 +251,7 @@ static enum err acknowledge(struct node *node, struct link *link)
         .refused = link->refused,
         .refused_count = link->refused_count,
         .refused_total = link->refused_total,
-        .held = node->held_rows,
+        .held = held,
         .root_revision = link->root_revision,
         .unequal = link->ask_again,
         .unequal_count = link->ask_again_count,

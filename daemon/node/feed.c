@@ -67,16 +67,24 @@ static bool wanted(const struct builder *b, int64_t unit_id, int64_t scope)
            view_within(&b->node->view, unit, child);
 }
 
+/* How many rows of one kind are read at once. */
+static size_t rows_page(const struct builder *b)
+{
+    size_t fit = room_left(b) ? rows_that_fit(b) : 1;
+    return fit < ROWS_PAGE ? fit : ROWS_PAGE;
+}
+
 static enum err add_units(struct builder *b, int64_t *last)
 {
     struct node *node = b->node;
-    struct store_unit *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
-    struct unit_row *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t page = rows_page(b);
+    struct store_unit *rows = arena_array(&node->arena, page, sizeof *rows);
+    struct unit_row *out = arena_array(&node->arena, page, sizeof *out);
     size_t n;
     if (rows == NULL || out == NULL) {
         return ERR_NO_MEMORY;
     }
-    TRY(store_feed_units(node->store, b->link->out.rows_read, &node->arena, rows, ROWS_PAGE, &n));
+    TRY(store_feed_units(node->store, b->link->out.rows_read, &node->arena, rows, page, &n));
     b->batch->units = out;
     for (size_t i = 0; i < n; i++) {
         if (rows[i].rev <= b->rows_end && wanted(b, rows[i].code, rows[i].scope)) {
@@ -90,20 +98,21 @@ static enum err add_units(struct builder *b, int64_t *last)
             b->bytes += ROW_ROOM_BYTES + strlen(row->name);
         }
     }
-    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    *last = n == page ? rows[n - 1].rev : INT64_MAX;
     return ERR_OK;
 }
 
 static enum err add_hostings(struct builder *b, int64_t *last)
 {
     struct node *node = b->node;
-    struct store_hosting *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
-    struct hosting_row *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t page = rows_page(b);
+    struct store_hosting *rows = arena_array(&node->arena, page, sizeof *rows);
+    struct hosting_row *out = arena_array(&node->arena, page, sizeof *out);
     size_t n;
     if (rows == NULL || out == NULL) {
         return ERR_NO_MEMORY;
     }
-    TRY(store_feed_hostings(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
+    TRY(store_feed_hostings(node->store, b->link->out.rows_read, rows, page, &n));
     b->batch->hostings = out;
     for (size_t i = 0; i < n; i++) {
         if (rows[i].rev <= b->rows_end && wanted(b, rows[i].unit, rows[i].scope)) {
@@ -119,20 +128,21 @@ static enum err add_hostings(struct builder *b, int64_t *last)
             b->bytes += 2 * ROW_ROOM_BYTES;
         }
     }
-    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    *last = n == page ? rows[n - 1].rev : INT64_MAX;
     return ERR_OK;
 }
 
 static enum err add_statuses(struct builder *b, int64_t *last)
 {
     struct node *node = b->node;
-    struct store_status *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
-    struct status_row *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t page = rows_page(b);
+    struct store_status *rows = arena_array(&node->arena, page, sizeof *rows);
+    struct status_row *out = arena_array(&node->arena, page, sizeof *out);
     size_t n;
     if (rows == NULL || out == NULL) {
         return ERR_NO_MEMORY;
     }
-    TRY(store_feed_statuses(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
+    TRY(store_feed_statuses(node->store, b->link->out.rows_read, rows, page, &n));
     b->batch->statuses = out;
     for (size_t i = 0; i < n && b->link->up && rows[i].rev <= b->rows_end; i++) {
         struct status_row *row = &out[b->batch->status_count++];
@@ -143,20 +153,21 @@ static enum err add_statuses(struct builder *b, int64_t *last)
         TRY(node_text(node, rows[i].unit, &row->unit));
         b->bytes += ROW_ROOM_BYTES;
     }
-    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    *last = n == page ? rows[n - 1].rev : INT64_MAX;
     return ERR_OK;
 }
 
 static enum err add_openings(struct builder *b, int64_t *last)
 {
     struct node *node = b->node;
-    struct store_segment *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
-    struct opening *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t page = rows_page(b);
+    struct store_segment *rows = arena_array(&node->arena, page, sizeof *rows);
+    struct opening *out = arena_array(&node->arena, page, sizeof *out);
     size_t n;
     if (rows == NULL || out == NULL) {
         return ERR_NO_MEMORY;
     }
-    TRY(store_feed_segments(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
+    TRY(store_feed_segments(node->store, b->link->out.rows_read, rows, page, &n));
     b->batch->openings = out;
     for (size_t i = 0; i < n; i++) {
         struct cached_origin *origin;
@@ -176,20 +187,21 @@ static enum err add_openings(struct builder *b, int64_t *last)
         row->continues = heads;
         b->bytes += ROW_ROOM_BYTES * (1 + row->continue_count);
     }
-    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    *last = n == page ? rows[n - 1].rev : INT64_MAX;
     return ERR_OK;
 }
 
 static enum err add_signed_heads(struct builder *b, int64_t *last)
 {
     struct node *node = b->node;
-    struct store_origin *rows = arena_array(&node->arena, ROWS_PAGE, sizeof *rows);
-    struct signed_heads *out = arena_array(&node->arena, ROWS_PAGE, sizeof *out);
+    size_t page = rows_page(b);
+    struct store_origin *rows = arena_array(&node->arena, page, sizeof *rows);
+    struct signed_heads *out = arena_array(&node->arena, page, sizeof *out);
     size_t n;
     if (rows == NULL || out == NULL) {
         return ERR_NO_MEMORY;
     }
-    TRY(store_feed_origins(node->store, b->link->out.rows_read, rows, ROWS_PAGE, &n));
+    TRY(store_feed_origins(node->store, b->link->out.rows_read, rows, page, &n));
     b->batch->signed_heads = out;
     for (size_t i = 0; i < n && b->link->up && rows[i].rev <= b->rows_end; i++) {
         struct bytes bytes;
@@ -201,7 +213,7 @@ static enum err add_signed_heads(struct builder *b, int64_t *last)
             b->bytes += 3 * ROW_ROOM_BYTES;
         }
     }
-    *last = n == ROWS_PAGE ? rows[n - 1].rev : INT64_MAX;
+    *last = n == page ? rows[n - 1].rev : INT64_MAX;
     return ERR_OK;
 }
 

@@ -16,6 +16,7 @@ enum {
     WAITERS_MAX = 4096,         /* clients that wait for a revision */
     HELD_ROWS_MAX = 100000,     /* held cells of one node */
     REFUSED_ROWS_KEPT = 100000, /* refused rows remembered */
+    ORIGINS_MAX = 250000,       /* origins known */
     HOMELESS_MAX = 1000,        /* origins from below that no act gave a unit */
     ALARMS_MAX = 200,           /* alarms shown */
     EFFECTS_ARENA_BYTES = 256 << 20,
@@ -205,6 +206,7 @@ struct node {
     struct map origins;   /* number -> cached_origin */
     struct map stated;    /* origin's number -> stated_heads: what this batch said of its heads */
     int64_t held_rows;    /* held cells in the store and pending */
+    int64_t held_above;   /* rows of this link that the parent holds */
     int64_t refused_rows; /* refused rows remembered */
     int64_t homeless;     /* origins from below that no act gave a unit */
     struct map symbols;   /* 64-bit hash of a text -> its number; proved by the text */

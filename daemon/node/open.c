@@ -37,6 +37,7 @@ static enum err load_feed_state(struct node *node)
     node->uplink_said = 0;
     TRY(store_fact_int(node->store, "acked_revision", 0, &node->acked.revision));
     TRY(store_fact_int(node->store, "entries_acked", 0, &node->entries_acked));
+    TRY(store_fact_int(node->store, "held_above", 0, &node->held_above));
     TRY(store_fact_int(node->store, "parent_have_revision", 0, &node->parent_have.revision));
     enum err err = store_fact_fixed(node->store, "acked_session", node->acked.session.b, ID_BYTES);
     err = err == ERR_OK || err == ERR_NOT_FOUND

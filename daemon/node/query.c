@@ -318,6 +318,7 @@ static enum err status_uplink(struct query *q, struct rep_status *status)
     TRY(store_fact_int(q->store, "uplink_state", UPLINK_CONNECTING, &state));
     TRY(store_fact_int(q->store, "acked_revision", 0, &acked));
     TRY(store_fact_int(q->store, "entries_acked", 0, &entries_acked));
+    TRY(store_fact_int(q->store, "held_above", 0, &status->held_above));
     TRY(store_fact_int(q->store, "exact_as_of", 0, &status->exact_as_of.ms));
     status->uplink_text = "";
     if (is_root != 0) {

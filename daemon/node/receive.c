@@ -25,6 +25,10 @@ static enum err route_origin(struct receiver *r, const struct id *name, struct c
     int64_t scope = r->link->up ? SCOPE_ABOVE : SCOPE_BELOW;
     struct cached_origin *origin;
     enum err err = node_origin_named(node, name, &origin);
+    if (err == ERR_NOT_FOUND && node->origins.count >= ORIGINS_MAX) {
+        *out = NULL;
+        return ERR_OK;
+    }
     if (err == ERR_NOT_FOUND) {
         err = node_origin_ensure(node, name, via, scope, &origin);
         node->homeless += r->link->up ? 0 : 1;
@@ -103,7 +107,10 @@ static bool admit_unit(const struct receiver *r, int unit, int parent)
     if (r->link->up) {
         return (unit != TREE_NONE && unit == view->self) || admit_place(r, parent);
     }
-    return admit_place(r, parent) && unit != r->child && may_lie_below(view, unit, parent);
+    /* Totals do not follow a unit that moves: none does yet. */
+    bool moves = unit != TREE_NONE && view->tree.units[unit].parent != parent;
+    return admit_place(r, parent) && unit != r->child && !moves &&
+           may_lie_below(view, unit, parent);
 }
 
 static enum err receive_unit(struct receiver *r, const struct unit_row *row)

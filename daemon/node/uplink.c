@@ -282,6 +282,11 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
         return send_again(node, link, ack);
     }
     sender_acked(node, &link->out, ack->upto);
+    if (ack->held != node->held_above) {
+        node->held_above = ack->held;
+        TRY(node_write(node));
+        TRY(store_fact_set_int(node->store, "held_above", ack->held));
+    }
     node->acked = ack->upto;
     node->entries_acked = link->out.entries_acked;
     node->root_revision =

@@ -263,8 +263,10 @@
     X(REFUSED_TOTAL, \
       "SELECT count(*) FROM refused") \
     X(ALARM_PUT, \
-      "INSERT INTO alarm(code,subject,text,since,mended) VALUES(?1,?2,?3,?4,?5) ON " \
-      "CONFLICT(code,subject) DO UPDATE SET text=excluded.text,mended=excluded.mended") \
+      "INSERT INTO alarm(code,subject,text,since,mended) SELECT ?1,?2,?3,?4,?5 WHERE " \
+      "(SELECT count(*) FROM alarm)<1000 OR EXISTS(SELECT 1 FROM alarm WHERE code=?1 AND " \
+      "subject=?2) ON CONFLICT(code,subject) DO UPDATE SET " \
+      "text=excluded.text,mended=excluded.mended") \
     X(ALARM_MEND, \
       "UPDATE alarm SET text=?3,mended=1 WHERE code=?1 AND subject=?2 AND mended=0") \
     X(ALARM_DELETE, \

@@ -408,7 +408,7 @@ struct store_alarm {
 };
 
 enum err store_alarm_put(struct store *store, const struct store_alarm *alarm)
-    MUST_CHECK; /* keeps the first `since` */
+    MUST_CHECK; /* keeps the first `since`; one too many (1000) is dropped, the log has it */
 /* Nothing when there is no such alarm or it is mended already. */
 enum err store_alarm_mend(struct store *store, const char *code, const char *subject,
                           const char *text) MUST_CHECK;

@@ -282,6 +282,7 @@ static const struct field shape_status_reply_fields[] = {
     AS_STR(P, W, uplink_text, TEXT_MAX_BYTES),
     AS_I64(P, W, pending_rows),
     AS_I64(P, W, unescrowed_entries),
+    AS_I64(P, W, held_above),
     AS_WALL(P, W, exact_as_of),
     AS_ARRAY(FIELD_MANY, P, W, children, child_count, children, BATCH_ROWS_MAX, &shape_child),
     AS_I64(P, W, ledger_entries),

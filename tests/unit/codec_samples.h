@@ -266,6 +266,7 @@ static inline struct rep_status sample_status(void)
                                .uplink_text = "busy",
                                .pending_rows = 86,
                                .unescrowed_entries = 87,
+                               .held_above = 103,
                                .exact_as_of = {88},
                                .children = CHILDREN,
                                .child_count = 1,
