@@ -107,10 +107,7 @@ static bool admit_unit(const struct receiver *r, int unit, int parent)
     if (r->link->up) {
         return (unit != TREE_NONE && unit == view->self) || admit_place(r, parent);
     }
-    /* Totals do not follow a unit that moves: none does yet. */
-    bool moves = unit != TREE_NONE && view->tree.units[unit].parent != parent;
-    return admit_place(r, parent) && unit != r->child && !moves &&
-           may_lie_below(view, unit, parent);
+    return admit_place(r, parent) && unit != r->child && may_lie_below(view, unit, parent);
 }
 
 static enum err receive_unit(struct receiver *r, const struct unit_row *row)
@@ -142,6 +139,10 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
     bool known = err == ERR_OK;
     if (known && old.count > 0 && !id_equal(&old.decider, &row->decider)) {
         return refuse_unit(r, REFUSE_DUPLICATE, row->code, &row->decider);
+    }
+    /* Totals do not follow a unit that moves: none does yet. */
+    if (!r->link->up && self != TREE_NONE && node->view.tree.units[self].parent != parent) {
+        return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
     }
     return known && old.count >= row->count && old.count > 0 ? ERR_OK : store_unit_row(r, row, id);
 }
