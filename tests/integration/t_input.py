@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# labels: slow
 """What people get wrong: files, names, values, days, options, terminals.
 
 Each mistake ends with its exit status and one line on standard error that names the thing and the place, and

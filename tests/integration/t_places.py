@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# labels: slow
 """Places that are wrong: data directories, files in them, full disks, ports, tokens, certificates, users.
 
 Each ends with its exit status and one line that says what to do, and loses nothing; a node whose disk was
