@@ -190,6 +190,7 @@ struct msg_refuse {
  * that concern the child's subtree. Rows apply in the order of the fields. `upto` is the revision
  * up to which, with this batch applied, the receiver has everything of the feed or newer. */
 struct msg_batch {
+    uint64_t number; /* 1.. on each link and direction: what comes again is known by it */
     struct feed_mark upto;
     const struct unit_row *units;
     size_t unit_count;
@@ -253,6 +254,7 @@ struct refused_row {
 };
 
 struct msg_ack {
+    uint64_t number; /* of the batch; 0 when unasked */
     struct feed_mark upto;
     const struct head *escrow; /* segments that grew */
     size_t escrow_count;

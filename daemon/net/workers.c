@@ -22,7 +22,8 @@ struct job {
     struct message message;
     struct arena arena;
     struct now now;
-    int reader; /* index, while running */
+    bool behind; /* as node_is_behind */
+    int reader;  /* index, while running */
     uv_work_t work;
     uv_mutex_t lock; /* over what follows */
     uv_cond_t room;
@@ -84,8 +85,9 @@ static void on_work(uv_work_t *work)
         uv_mutex_unlock(&job->lock);
         return;
     }
-    query_run(job->server->workers.readers[job->reader], &job->message.u.request, job->now,
-              take_reply, &sink);
+    struct query *reader = job->server->workers.readers[job->reader];
+    query_set_behind(reader, job->behind);
+    query_run(reader, &job->message.u.request, job->now, take_reply, &sink);
     codec_free(sink.codec);
 }
 
@@ -187,6 +189,7 @@ static bool start(struct server *server, struct job *job, int reader)
     }
     job->reader = reader;
     job->now = clock_read();
+    job->behind = node_is_behind(server->config.node);
     if (uv_queue_work(&server->loop, &job->work, on_work, on_worked) != 0) {
         return false;
     }

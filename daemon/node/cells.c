@@ -189,7 +189,7 @@ static enum err flush_cell(struct node *node, struct pending_cell *pending)
     origin->dirty = true;
     origin->marked = false;
     now->scope = origin->row.scope;
-    now->rev = node_revision(node, old->rev);
+    now->rev = revision_of_cell(node, old->rev, now->scope);
     node->down_head = now->scope != SCOPE_BELOW ? node->head : node->down_head;
     return write_cell(node, pending);
 }

@@ -72,8 +72,7 @@ void downlink_refuse(struct node *node, struct link *link, enum refusal_code cod
 }
 
 /* A refusal that is about the child's data is kept with it, so that status and tree show it. */
-void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,
-                           const char *text)
+static void name_refused(struct node *node, struct link *link, const char *text)
 {
     struct store_child child = {.unit = link->unit, .node = link->node};
     enum err err = rows_set_state(node, link, LINK_REFUSED);
@@ -84,6 +83,12 @@ void downlink_refuse_child(struct node *node, struct link *link, enum refusal_co
     err = err == ERR_OK || err == ERR_NOT_FOUND ? store_child_put(node->store, &child) : err;
     node_check(node, err, "child");
     node_check(node, node_alarm(node, "child-refused", link->address, "%s", text), "alarm");
+}
+
+void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,
+                           const char *text)
+{
+    name_refused(node, link, text);
     downlink_refuse(node, link, code, text);
 }
 
@@ -204,14 +209,18 @@ void node_on_uplink(struct node *node, uint64_t id)
 
 static void on_batch(struct node *node, struct link *link, const struct msg_batch *batch)
 {
-    enum err err = receive_batch(node, link, batch);
+    bool again;
+    enum err err = receive_batch(node, link, batch, &again);
     if (err == ERR_PROTOCOL) {
         downlink_break_off(node, link,
-                           "entries that do not continue its ledger, or that cannot be");
+                           "a batch out of its turn, or entries that do not continue its ledger");
         return;
     }
     if (err != ERR_OK) {
         node_fail(node, err, "batch");
+        return;
+    }
+    if (again) {
         return;
     }
     link->ack_due = true;
@@ -235,16 +244,14 @@ static enum err acknowledge(struct node *node, struct link *link)
     child.have_session = link->received.session;
     child.have_revision = link->received.revision;
     TRY(store_child_put(node->store, &child));
-    if (node->identity.is_root) {
-        link->root_revision = link->received.revision;
-    } else if (link->probe_own == 0 && link->received.revision > link->root_revision) {
-        link->probe_child = link->received.revision;
-        link->probe_own = node->head;
+    if (node->identity.is_root || link->probe_own == 0) {
+        revision_probe(node, link);
     }
     int64_t held;
     TRY(store_cells_held_via(node->store, link->unit, &held));
     *escrow = link->escrow_head;
     message->u.ack = (struct msg_ack){
+        .number = link->ack_asked ? link->received_number : 0,
         .upto = link->received,
         .escrow = escrow,
         .escrow_count = link->escrow_head.length > 0 ? 1 : 0,
@@ -269,11 +276,7 @@ static void follow_probe(struct node *node, struct link *link)
     if (link->probe_own != 0 && node->root_revision >= link->probe_own) {
         link->root_revision =
             link->probe_child > link->root_revision ? link->probe_child : link->root_revision;
-        link->probe_own = 0;
-        if (link->received.revision > link->root_revision) {
-            link->probe_child = link->received.revision;
-            link->probe_own = node->head;
-        }
+        revision_probe(node, link);
     }
     if (link->root_revision > link->told_root_revision) {
         node_ping(node, link, true, 0);
@@ -320,7 +323,18 @@ static void on_ping(struct node *node, struct link *link, const struct msg_ping 
 
 static void on_ack(struct node *node, struct link *link, const struct msg_ack *ack)
 {
-    sender_acked(node, &link->out, ack->upto);
+    (void)sender_acked(node, &link->out, ack);
+}
+
+/* A child that stops is only gone; one that finds its own data put back says so, and is named. */
+static void child_ends(struct node *node, struct link *link, const struct msg_refuse *refuse)
+{
+    node_log(node, true, "link=%" PRIu64 " unit=%s says=\"%s\"", link->id, link->address,
+             refuse->text);
+    if (refuse->code != REFUSAL_SHUTDOWN && refuse->code != REFUSAL_BUSY) {
+        name_refused(node, link, refuse->text);
+    }
+    node_close_link(node, link, "the child ended the link");
 }
 
 void downlink_message(struct node *node, struct link *link, const struct message *message)
@@ -341,9 +355,7 @@ void downlink_message(struct node *node, struct link *link, const struct message
     } else if (message->type == MESSAGE_PING) {
         on_ping(node, link, &message->u.ping);
     } else if (message->type == MESSAGE_REFUSE) {
-        node_log(node, true, "link=%" PRIu64 " unit=%s says=\"%s\"", link->id, link->address,
-                 message->u.refuse.text);
-        node_close_link(node, link, "the child ended the link");
+        child_ends(node, link, &message->u.refuse);
     } else {
         downlink_break_off(node, link, "a message that a child does not send");
     }

@@ -516,11 +516,11 @@ enum err feed_pump(struct node *node, struct link *link)
     enum err err = build(&b);
     map_deinit(&b.origin_seen);
     TRY(err);
-    int64_t reached = out->rows_read > out->cells_read ? out->rows_read : out->cells_read;
-    node->read = reached > node->read ? reached : node->read;
+    revision_read(node, link);
     bool silent = nothing_to_say(&b);
     out->marked = b.rows_done && b.entries_done && b.cells_done && b.digests_done;
     if (!silent) {
+        b.batch->number = ++out->number;
         out->in_flight = true;
         out->in_flight_mark = b.batch->mark;
         out->sent_at = node->now.mono;

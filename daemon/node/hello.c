@@ -221,6 +221,10 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     TRY(store_alarm_delete(node->store, "child-refused", link->address));
     link->state = SESSION_LIVE;
     link->exact = false;
+    link->received = welcome->have;
+    revision_probe(node, link);
+    welcome->root_revision = link->root_revision;
+    link->told_root_revision = link->root_revision;
     /* A place in our feed that this file never gave out is one of a file that is gone: from the
      * start then. */
     struct feed_mark have = hello->have;

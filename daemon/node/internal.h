@@ -50,7 +50,8 @@ struct sender {
     int64_t cells_read;   /* cells sent up to this revision */
     int64_t entries_read; /* place in the own ledger up to which entries were sent (upwards only) */
     int64_t entries_acked;
-    bool in_flight; /* one batch waits for its acknowledgement */
+    uint64_t number; /* of the last batch sent */
+    bool in_flight;  /* one batch waits for its acknowledgement */
     bool in_flight_mark;
     struct mono sent_at;
     size_t window_bytes;
@@ -68,6 +69,7 @@ struct link {
     bool ack_due;
     bool ack_asked;            /* for a batch; else only damage is to be told */
     struct feed_mark received; /* upto of what was applied */
+    uint64_t received_number;  /* of the last batch applied */
     bool mark_due;
     struct wall marked_at;
     const struct digest *digests;
@@ -152,6 +154,13 @@ struct damage {
 };
 enum { DAMAGES_MAX = 1000 };
 
+/* Rows whose revisions, not acknowledged yet, gave way to later ones: see revision.c. */
+struct moved {
+    int64_t from; /* the lowest and the highest that gave way; 0: none did */
+    int64_t last;
+    int64_t to; /* the highest that came instead */
+};
+
 struct audit;
 
 struct node {
@@ -172,8 +181,12 @@ struct node {
     struct id session;    /* this process */
 
     /* the feed */
-    int64_t head;      /* last revision given */
-    int64_t read;      /* highest revision that any sender has read */
+    int64_t head;          /* last revision given */
+    int64_t cells_read_up; /* highest revision of a cell that may be above, or on its way there */
+    int64_t cells_read_down;
+    int64_t rows_read_up; /* the same of a status */
+    struct moved moved_in_flight;
+    struct moved moved;
     int64_t down_head; /* last revision of a row that may go down */
     int64_t stored_head;
     int64_t saved_head; /* at the savepoint */
@@ -208,6 +221,7 @@ struct node {
     int64_t held_rows;    /* held cells in the store and pending */
     int64_t held_above;   /* rows of this link that the parent holds */
     int64_t refused_rows; /* refused rows remembered */
+    bool links_unsaid;    /* a batch failed: the file may still call links exact that are gone */
     int64_t homeless;     /* origins from below that no act gave a unit */
     struct map symbols;   /* 64-bit hash of a text -> its number; proved by the text */
     struct texts texts;   /* numbers to texts; both are forgotten when they grow large */
@@ -250,9 +264,6 @@ void node_log(struct node *node, bool warn, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void node_close_link(struct node *node, struct link *link, const char *why);
 enum err node_write(struct node *node) MUST_CHECK; /* opens the transaction when it is not open */
-int64_t node_next_revision(struct node *node);
-/* The revision of a row that changes: the one it has while it waits unread, else the next. */
-int64_t node_revision(struct node *node, int64_t current);
 enum err node_symbol(struct node *node, const char *text, int64_t *id) MUST_CHECK;
 enum err node_text(struct node *node, int64_t id, const char **text) MUST_CHECK;
 enum err node_origin(struct node *node, int64_t id, struct cached_origin **out) MUST_CHECK;
@@ -269,6 +280,25 @@ struct link *node_link(struct node *node, uint64_t id);
 /* Whether this file gave that place in its feed: it knows the session, and the revision is not
  * beyond the session's end. Revision 0 without a session always is. */
 enum err node_gave(struct node *node, const struct feed_mark *mark, bool *gave) MUST_CHECK;
+
+/* ---- revision.c ---- */
+int64_t node_next_revision(struct node *node);
+/* The revision of a cell or status that changes: the one it has while it waits unread, else the
+ * next.
+ */
+int64_t revision_of_cell(struct node *node, int64_t current, int64_t scope);
+int64_t revision_of_status(struct node *node, int64_t current);
+/* The sender has read up to there. */
+void revision_read(struct node *node, const struct link *link);
+/* The parent has acknowledged, or says at its welcome, that it has so much. */
+void revision_acked(struct node *node);
+void revision_welcomed(struct node *node);
+/* What a wait for that revision is to wait for. */
+int64_t revision_to_wait_for(const struct node *node, int64_t revision);
+/* The root is known to have so much of this node's feed; less than before when it was put back. */
+void revision_at_root(struct node *node, int64_t revision);
+/* What the root has of this child's feed is followed from here on. */
+void revision_probe(struct node *node, struct link *link);
 
 /* ---- cells.c ---- */
 enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
@@ -290,6 +320,8 @@ enum err open_load(struct node *node, struct errmsg *msg) MUST_CHECK;
 enum err open_load_view(struct node *node, struct errmsg *msg) MUST_CHECK;
 enum err open_load_origins(struct node *node) MUST_CHECK;
 enum err open_load_own_segment(struct node *node) MUST_CHECK;
+/* Children that the file calls linked and that have no link are offline. */
+enum err open_reset_statuses(struct node *node) MUST_CHECK;
 
 /* ---- ledger.c ---- */
 struct ledger_texts {
@@ -343,13 +375,15 @@ enum err refuse_unit(struct receiver *r, enum refuse_reason reason, const char *
 const char *refuse_sender(struct node *node, const struct link *link);
 
 /* ---- receive.c ---- */
-enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch)
-    MUST_CHECK;
+/* *again: it came before and nothing of it is looked at. ERR_PROTOCOL for what cannot be. */
+enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch,
+                       bool *again) MUST_CHECK;
 
 /* ---- uplink.c, downlink.c ---- */
 void uplink_message(struct node *node, struct link *link, const struct message *message);
 void uplink_start(struct node *node, struct link *link);
-void sender_acked(struct node *node, struct sender *out, struct feed_mark upto);
+/* False when the acknowledgement is of no batch that is under way: one that came again. */
+bool sender_acked(struct node *node, struct sender *out, const struct msg_ack *ack);
 void uplink_down(struct node *node, struct link *link);
 void uplink_refused_state(struct node *node, enum uplink_state state, const char *text);
 void downlink_message(struct node *node, struct link *link, const struct message *message);

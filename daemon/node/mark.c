@@ -42,6 +42,10 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     }
     *again = link->repairs < REPAIRS_MAX;
     link->repairs++;
+    if (*again) { /* what is refused rightly comes again, and is again */
+        TRY(store_refused_forget(node->store, origin->row.id));
+        node->refused_rows -= rows;
+    }
     return node_alarm(
         node, "digest", name,
         "the cells of this origin, which come through unit %s, differ from its own; %s",

@@ -161,6 +161,10 @@ void node_on_tick(struct node *node)
     for (size_t i = 0; i < node->link_count; i++) {
         tick_link(node, node->links[i]);
     }
+    if (node->links_unsaid && node->failed == ERR_OK) {
+        node_check(node, node_write(node),
+                   "links"); /* settled with the batch, if the disk allows */
+    }
     if (node->audit == NULL && node->now.mono.ms < node->audit_due.ms) {
         return;
     }
@@ -180,6 +184,11 @@ void node_on_verified(struct node *node)
     }
 }
 
+bool node_is_behind(const struct node *node)
+{
+    return node->links_unsaid;
+}
+
 bool node_wants_tick(const struct node *node)
 {
     return node->audit != NULL;
@@ -189,6 +198,9 @@ bool node_wants_tick(const struct node *node)
 
 static enum err settle(struct node *node)
 {
+    if (node->links_unsaid && node->in_transaction) {
+        TRY(open_reset_statuses(node));
+    }
     TRY(cells_flush(node));
     if (node->recheck_held) {
         node->recheck_held = false;
@@ -261,6 +273,7 @@ static void take_back(struct node *node)
     for (size_t i = 0; i < node->link_count; i++) {
         node_close_link(node, node->links[i], "the disk refused the last batch");
     }
+    node->links_unsaid = true;
     audit_stop(node);
     waiters_settle(node, false);
     struct errmsg why;
@@ -286,6 +299,7 @@ enum err node_commit(struct node *node, struct errmsg *msg)
         } else {
             node->in_transaction = false;
             node->stored_head = node->head;
+            node->links_unsaid = false;
         }
     }
     if (node->failed == ERR_OK) {

@@ -150,12 +150,19 @@ const struct effect *node_effect(struct node *node);
 /* Whether a tick would find work now: the audit after the start has slices left. */
 bool node_wants_tick(const struct node *node);
 
+/* Whether the file cannot be kept up with how links stand: a batch failed (the disk is full, say),
+ * and none has been committed since. Queries are to be told. */
+bool node_is_behind(const struct node *node);
+
 /* ---- queries: on a reader, in any thread; several may run at the same time, each with its own
  * reader ---- */
 
 struct query;
 struct query *query_new(struct store *reader);
 void query_free(struct query *query);
+
+/* For the next runs: the file is behind (node_is_behind), and no link is called exact. */
+void query_set_behind(struct query *query, bool behind);
 
 /* Whether the request is a query. */
 bool query_wants(enum request_type type);

@@ -31,7 +31,11 @@ static enum err load_feed_state(struct node *node)
 {
     TRY(store_fact_int(node->store, "head", 0, &node->head));
     node->stored_head = node->head;
-    node->read = node->head;
+    node->cells_read_up = node->head;
+    node->cells_read_down = node->head;
+    node->rows_read_up = node->head;
+    node->moved_in_flight = (struct moved){0};
+    node->moved = (struct moved){0};
     node->down_head = node->head;
     node->signed_length = -1;
     node->uplink_said = 0;
@@ -130,8 +134,13 @@ static enum err load_parent(struct node *node)
     return list == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-/* Nobody is linked when a process starts. */
-static enum err reset_statuses(struct node *node)
+static bool is_linked(struct node *node, const struct store_status *row)
+{
+    const struct link *link = downlink_of_unit(node, row->unit, NULL);
+    return link != NULL && link->state == SESSION_LIVE;
+}
+
+enum err open_reset_statuses(struct node *node)
 {
     enum { PAGE = 256 };
     struct store_status rows[PAGE];
@@ -139,7 +148,8 @@ static enum err reset_statuses(struct node *node)
     for (int64_t after = 0; n == PAGE; after = rows[n - 1].unit) {
         TRY(store_statuses(node->store, after, rows, PAGE, &n));
         for (size_t i = 0; i < n; i++) {
-            if (rows[i].direct && rows[i].state != LINK_OFFLINE && rows[i].state != LINK_NEVER) {
+            bool said = rows[i].state != LINK_OFFLINE && rows[i].state != LINK_NEVER;
+            if (rows[i].direct && said && !is_linked(node, &rows[i])) {
                 rows[i].state = LINK_OFFLINE;
                 TRY(rows_put_status(node, &rows[i]));
             }
@@ -158,7 +168,7 @@ static enum err first_batch(struct node *node, struct now now, struct errmsg *ms
     enum err err = node_write(node);
     err = err == ERR_OK ? store_session_add(node->store, &node->session, node->head, SESSIONS_KEPT)
                         : err;
-    err = err == ERR_OK ? reset_statuses(node) : err;
+    err = err == ERR_OK ? open_reset_statuses(node) : err;
     if (err == ERR_OK && !node->identity.is_root) {
         uplink_refused_state(node, UPLINK_CONNECTING, "");
     }

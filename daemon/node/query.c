@@ -69,6 +69,18 @@ enum err query_find_unit(struct query *q, const char *code, int *unit, struct er
 
 /* ---- sources ---- */
 
+void query_set_behind(struct query *q, bool behind)
+{
+    q->behind = behind;
+}
+
+/* How the file says that a node stands; of direct children it may be behind. */
+static enum link_state state_of(const struct query *q, const struct store_status *row)
+{
+    bool linked = row->state == LINK_EXACT || row->state == LINK_CATCHING_UP;
+    return q->behind && row->direct && linked ? LINK_OFFLINE : (enum link_state)row->state;
+}
+
 enum err query_statuses(struct query *q)
 {
     struct store_status rows[PAGE];
@@ -82,8 +94,8 @@ enum err query_statuses(struct query *q)
         for (size_t i = 0; i < n; i++) {
             int unit = view_unit(&q->view, rows[i].unit);
             if (unit != TREE_NONE) {
-                q->states[unit] = (struct unit_state){(enum link_state)rows[i].state,
-                                                      rows[i].exact_as_of, rows[i].held};
+                q->states[unit] =
+                    (struct unit_state){state_of(q, &rows[i]), rows[i].exact_as_of, rows[i].held};
             }
         }
         if (n == 0) {
@@ -278,7 +290,7 @@ static enum err status_children(struct query *q, struct rep_status *status)
                 TRY(store_cells_held_via(q->store, rows[i].unit, &rows[i].held));
                 children[status->child_count++] =
                     (struct child_status){.unit = query_symbol(q, rows[i].unit),
-                                          .state = (enum link_state)rows[i].state,
+                                          .state = state_of(q, &rows[i]),
                                           .exact_as_of = rows[i].exact_as_of,
                                           .held = rows[i].held,
                                           .text = err == ERR_OK ? child.text : ""};

@@ -24,6 +24,7 @@ struct query {
     struct now now;
     query_sink_fn sink;
     void *sink_ctx;
+    bool behind;
     bool stopped;
     bool in_transaction;
     struct unit_state *states; /* by place in the tree */

@@ -1,4 +1,5 @@
-/* A batch coming in, in the order of its fields: places, chains, escrow, heads, cells. Everything
+/* A batch coming in, each once and in its turn on the link, which its number tells; in the order of
+ * its fields: places, chains, escrow, heads, cells. Everything
  * lands in one transaction with the revision that the batch ends at.
  *
  * Admission. From a child: a unit, hosting, chain or cell only when its origin (or decider) comes
@@ -655,8 +656,17 @@ static enum err receive_chains(struct receiver *r)
     return ERR_OK;
 }
 
-enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch)
+enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch,
+                       bool *again)
 {
+    *again = batch->number <= link->received_number;
+    if (*again) {
+        return batch->number == 0 ? ERR_PROTOCOL : ERR_OK;
+    }
+    if (batch->number != link->received_number + 1) {
+        return ERR_PROTOCOL;
+    }
+    link->received_number = batch->number;
     struct receiver r = {.node = node, .link = link, .batch = batch, .child = TREE_NONE};
     if (!link->up) {
         r.child = view_unit(&node->view, link->unit);

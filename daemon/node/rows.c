@@ -34,7 +34,7 @@ enum err rows_put_status(struct node *node, struct store_status *row)
         return err;
     }
     TRY(node_write(node));
-    row->rev = node_revision(node, old.rev);
+    row->rev = revision_of_status(node, old.rev);
     return store_status_put(node->store, row);
 }
 

@@ -130,16 +130,6 @@ enum err node_write(struct node *node)
     return ERR_OK;
 }
 
-int64_t node_next_revision(struct node *node)
-{
-    return ++node->head;
-}
-
-int64_t node_revision(struct node *node, int64_t current)
-{
-    return current > node->read ? current : node_next_revision(node);
-}
-
 enum err node_text(struct node *node, int64_t id, const char **text)
 {
     return texts_get(&node->texts, id, text);

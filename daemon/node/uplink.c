@@ -22,20 +22,21 @@
 
 enum { QUICK_ACK_MS = 250, SLOW_ACK_MS = 800 };
 
-void sender_acked(struct node *node, struct sender *out, struct feed_mark upto)
+bool sender_acked(struct node *node, struct sender *out, const struct msg_ack *ack)
 {
     int64_t took = node->now.mono.ms - out->sent_at.ms;
-    if (!out->in_flight) {
-        return;
+    if (!out->in_flight || ack->number != out->number) {
+        return false;
     }
     out->in_flight = false;
-    out->acked = upto;
+    out->acked = ack->upto;
     out->entries_acked = out->entries_read;
     if (took < QUICK_ACK_MS && out->window_bytes < WINDOW_MAX_BYTES) {
         out->window_bytes *= 2;
     } else if (took > SLOW_ACK_MS && out->window_bytes > WINDOW_MIN_BYTES) {
         out->window_bytes /= 2;
     }
+    return true;
 }
 
 /* What `status` says of the link up. A parent that stays away is dialled again and again: only
@@ -206,9 +207,8 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     link->state = SESSION_LIVE;
     node->acked = welcome->have;
     node->entries_acked = place;
-    node->root_revision =
-        welcome->root_revision > node->root_revision ? welcome->root_revision : node->root_revision;
-    node->root_revision = behind ? welcome->root_revision : node->root_revision;
+    revision_welcomed(node);
+    revision_at_root(node, welcome->root_revision);
     node->parent_offset_ms = welcome->now.ms - node->now.wall.ms;
     node->parent_clock_known = true;
     size_t at = 0;
@@ -277,11 +277,13 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     if (ack->upto.revision > node->head) {
         return ERR_PROTOCOL;
     }
-    if (ack->unasked || !link->out.in_flight) {
+    if (ack->unasked) {
         TRY(node_write(node)); /* the parent has found damage in its file */
         return send_again(node, link, ack);
     }
-    sender_acked(node, &link->out, ack->upto);
+    if (!sender_acked(node, &link->out, ack)) {
+        return ERR_OK;
+    }
     if (ack->held != node->held_above) {
         node->held_above = ack->held;
         TRY(node_write(node));
@@ -289,8 +291,8 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     }
     node->acked = ack->upto;
     node->entries_acked = link->out.entries_acked;
-    node->root_revision =
-        ack->root_revision > node->root_revision ? ack->root_revision : node->root_revision;
+    revision_at_root(node, ack->root_revision);
+    revision_acked(node);
     TRY(node_write(node));
     TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
     TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
@@ -340,7 +342,11 @@ static enum err on_catalogue(struct node *node, const struct msg_catalogue *cata
 
 static enum err on_batch(struct node *node, struct link *link, const struct msg_batch *batch)
 {
-    TRY(receive_batch(node, link, batch));
+    bool again;
+    TRY(receive_batch(node, link, batch, &again));
+    if (again) {
+        return ERR_OK;
+    }
     link->ack_due = true;
     link->received = batch->upto;
     node->parent_have = batch->upto;
@@ -351,8 +357,7 @@ static enum err on_batch(struct node *node, struct link *link, const struct msg_
 static enum err on_ping(struct node *node, struct link *link, const struct msg_ping *ping)
 {
     node->parent_offset_ms = ping->now.ms - node->now.wall.ms;
-    node->root_revision =
-        ping->root_revision > node->root_revision ? ping->root_revision : node->root_revision;
+    revision_at_root(node, ping->root_revision);
     if (!ping->answer) {
         node_ping(node, link, true, ping->nonce);
     }
@@ -410,7 +415,7 @@ enum err uplink_settle(struct node *node, struct link *link)
         if (message == NULL) {
             return ERR_NO_MEMORY;
         }
-        message->u.ack = (struct msg_ack){.upto = link->received};
+        message->u.ack = (struct msg_ack){.number = link->received_number, .upto = link->received};
         node_send(node, link, message);
     }
     return feed_pump(node, link);

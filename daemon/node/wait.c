@@ -45,7 +45,9 @@ void wait_request(struct node *node, const struct request *request)
         .client = request->client->id,
         .request = request->msg->id,
         .level = wait->level,
-        .revision = wait->revision > 0 && wait->revision <= node->head ? wait->revision : INT64_MAX,
+        .revision = wait->revision > 0 && wait->revision <= node->head
+                        ? revision_to_wait_for(node, wait->revision)
+                        : INT64_MAX,
         .entries = node->ledger_length,
         .deadline = {node->now.mono.ms + timeout},
         .fresh = true,

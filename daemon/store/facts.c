@@ -202,6 +202,11 @@ enum err store_refused_units(struct store *store, int64_t after, struct store_re
                       read_refused_unit, NULL, out, sizeof *out, cap, count);
 }
 
+enum err store_refused_forget(struct store *store, int64_t origin)
+{
+    return store_run(store, store_bind(store, STMT_REFUSED_FORGET, "i", origin));
+}
+
 enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts,
                            struct id *hashes)
 {
@@ -219,6 +224,10 @@ enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, i
         total += sqlite3_column_int64(stmt, 0);
         store_column_fixed(stmt, 1, hash.b, sizeof hash.b);
         id_sum_add(&sum, &hash);
+        if (sqlite3_column_type(stmt, 2) != SQLITE_NULL) {
+            store_column_fixed(stmt, 2, hash.b, sizeof hash.b);
+            id_sum_sub(&sum, &hash);
+        }
         n++;
     }
     *rows = n;

@@ -256,8 +256,12 @@
     X(REFUSED_DELETE, \
       "DELETE FROM refused WHERE unit=?1 AND measure=?2 AND category=?3 AND period=?4 AND " \
       "origin=?5") \
+    X(REFUSED_FORGET, \
+      "DELETE FROM refused WHERE origin=?1") \
     X(REFUSED_SUM, \
-      "SELECT count,hash FROM refused WHERE origin=?1") \
+      "SELECT r.count,r.hash,c.hash FROM refused r LEFT JOIN cell c ON c.unit=r.unit AND " \
+      "c.measure=r.measure AND c.category=r.category AND c.period=r.period AND " \
+      "c.origin=r.origin WHERE r.origin=?1") \
     X(REFUSED_UNITS, \
       "SELECT unit,count(*) FROM refused WHERE unit>?1 GROUP BY unit ORDER BY unit LIMIT ?2") \
     X(REFUSED_TOTAL, \

@@ -91,18 +91,28 @@ static enum err prepare_file(struct store *store, struct errmsg *msg)
     return err == ERR_OK ? ERR_OK : fail_open(store, err, msg);
 }
 
+/* Asked of SQLite's file system, which need not be the system's. For it an empty file does not
+ * exist, but can be read and written. */
+static bool is_there(const char *path)
+{
+    sqlite3_vfs *vfs = sqlite3_initialize() == SQLITE_OK ? sqlite3_vfs_find(NULL) : NULL;
+    int exists = 0;
+    int usable = 0;
+    return vfs != NULL &&
+           ((vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists) == SQLITE_OK && exists != 0) ||
+            (vfs->xAccess(vfs, path, SQLITE_ACCESS_READWRITE, &usable) == SQLITE_OK &&
+             usable != 0));
+}
+
 enum err store_open(const char *path, enum store_mode mode, struct store **out, struct errmsg *msg)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     flags |= mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    FILE *there = fopen(path, "rb");
-    if (there != NULL) {
-        (void)fclose(there);
-    }
-    if (mode == STORE_CREATE && there != NULL) {
+    bool there = is_there(path);
+    if (mode == STORE_CREATE && there) {
         return err_fail(msg, ERR_EXISTS, "%s exists already; a node is made once", path);
     }
-    if (mode != STORE_CREATE && there == NULL) {
+    if (mode != STORE_CREATE && !there) {
         return err_fail(msg, ERR_NOT_FOUND,
                         "%s is not there or cannot be read; make a node with tallyd init or join",
                         path);

@@ -387,6 +387,8 @@ enum err store_refused_put(struct store *store, const struct store_refused *refu
 /* *was: there was one. */
 enum err store_refused_delete(struct store *store, const struct store_cell_key *key, bool *was)
     MUST_CHECK;
+/* All of one origin. */
+enum err store_refused_forget(struct store *store, int64_t origin) MUST_CHECK;
 /* How many of each unit, in order of unit, those after `after`. */
 struct store_refused_unit {
     int64_t unit;
@@ -394,7 +396,9 @@ struct store_refused_unit {
 };
 enum err store_refused_units(struct store *store, int64_t after, struct store_refused_unit *out,
                              size_t cap, size_t *count) MUST_CHECK;
-/* Of one origin: number, sum of counts and of hashes. */
+/* Of one origin: number, sum of counts; and of hashes, each less that of the cell here that it
+ * would have replaced, so that added to the origin's digest it gives the digest of the origin's
+ * own. */
 enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts,
                            struct id *hashes) MUST_CHECK;
 enum err store_refused_total(struct store *store, int64_t *rows) MUST_CHECK;

@@ -156,6 +156,7 @@ SHAPE(shape_refuse, msg_refuse, tally__refuse__descriptor);
 #define P struct msg_batch
 #define W Tally__Batch
 static const struct field shape_batch_fields[] = {
+    AS_U64(P, W, number),
     AS_ONE(P, W, upto, shape_feed_mark),
     AS_ARRAY(FIELD_MANY, P, W, units, unit_count, units, BATCH_ROWS_MAX, &shape_unit),
     AS_ARRAY(FIELD_MANY, P, W, hostings, hosting_count, hostings, BATCH_ROWS_MAX, &shape_hosting),
@@ -187,6 +188,7 @@ static SHAPE(shape_refused, refused_row, tally__refused_row__descriptor);
 #define P struct msg_ack
 #define W Tally__Ack
 static const struct field shape_ack_fields[] = {
+    AS_U64(P, W, number),
     AS_ONE(P, W, upto, shape_feed_mark),
     AS_ARRAY(FIELD_MANY, P, W, escrow, escrow_count, escrow, HEADS_MAX, &shape_head),
     AS_ARRAY(FIELD_MANY, P, W, refused, refused_count, refused, REFUSED_ROWS_MAX, &shape_refused),

@@ -60,6 +60,7 @@ struct liar {
     struct hash hashes[ROWS_MAX]; /* after each entry; the first is that of the opening */
     struct entry entries[ROWS_MAX];
     int64_t revision;
+    uint64_t batches; /* said on this connection */
     struct cell told[TOLD_MAX];
     size_t told_count;
     struct draft draft;

@@ -171,6 +171,7 @@ enum heard batch_say(struct liar *liar, struct draft *d)
     struct message message = {.type = MESSAGE_BATCH};
     d->batch.upto = (struct feed_mark){liar->session, ++liar->revision};
     message.u.batch = d->batch;
+    message.u.batch.number = ++liar->batches;
     (void)link_say(liar, &message);
     return link_hear(liar);
 }

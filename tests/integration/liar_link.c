@@ -206,6 +206,7 @@ bool link_connect(struct liar *liar, const char *chain, const char *key)
     frames_set_limit(liar->frames, FRAME_MAX_BYTES);
     liar->fd = dial(liar->address);
     liar->open = true;
+    liar->batches = 0;
     while (!done && !closed) {
         if (tls_handshake(liar->tls, &done, &why) != ERR_OK || !flush_out(liar)) {
             return false;
@@ -291,6 +292,7 @@ static enum heard take(struct liar *liar, const struct message *message)
                      (int)message->u.refuse.code, message->u.refuse.text);
         return HEARD_REFUSE;
     case MESSAGE_BATCH:
+        answer.u.ack.number = message->u.batch.number;
         answer.u.ack.upto = message->u.batch.upto;
         (void)link_say(liar, &answer);
         return HEARD_SILENCE;

@@ -144,7 +144,8 @@ static inline struct message sample_batch(void)
         {{SAMPLE_16(43), sample_heads, 1}, {-44}, SAMPLE_32(45), {{46, 47}}}};
     static const struct digest DIGESTS[] = {{SAMPLE_16(48), SAMPLE_16(49), 50}};
     struct message m = {.type = MESSAGE_BATCH};
-    m.u.batch = (struct msg_batch){.upto = sample_mark,
+    m.u.batch = (struct msg_batch){.number = 7,
+                                   .upto = sample_mark,
                                    .units = UNITS,
                                    .unit_count = 1,
                                    .hostings = HOSTINGS,
@@ -173,7 +174,8 @@ static inline struct message sample_ack(void)
     static const struct refused_row REFUSED[] = {
         {REFUSE_DUPLICATE, SAMPLE_16(60), "436", "fund", "g=c", -61, 62}};
     struct message m = {.type = MESSAGE_ACK};
-    m.u.ack = (struct msg_ack){.upto = sample_mark,
+    m.u.ack = (struct msg_ack){.number = 7,
+                               .upto = sample_mark,
                                .escrow = sample_heads,
                                .escrow_count = 2,
                                .refused = REFUSED,

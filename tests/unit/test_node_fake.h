@@ -20,6 +20,7 @@ struct fake_child {
     struct opening opening;
     struct buf scratch;
     int64_t revision;
+    uint64_t number; /* of the last batch on this link */
     /* of the batch being made */
     struct entry entries[FAKE_ROWS];
     size_t entry_count;
@@ -94,6 +95,7 @@ static inline void fake_connect(struct fake_child *f)
                                         .heads = &f->head,
                                         .head_count = 1}};
     f->link += 1;
+    f->number = 0;
     world_begin(f->parent);
     node_on_downlink(f->parent->node, f->link, &f->node, &f->self->key, f->self->unit);
     assert_int_equal(node_commit(f->parent->node, NULL), ERR_OK);
@@ -181,7 +183,8 @@ static inline void fake_state_heads(struct fake_child *f)
 static inline enum err fake_send(struct fake_child *f, bool mark)
 {
     struct message message = {.type = MESSAGE_BATCH,
-                              .u.batch = {.upto = {f->session, ++f->revision},
+                              .u.batch = {.number = ++f->number,
+                                          .upto = {f->session, ++f->revision},
                                           .openings = f->openings,
                                           .opening_count = f->opening_count,
                                           .entries = f->entries,

@@ -146,9 +146,12 @@ static void test_held_rows_come_in(void **state)
                             .edge_count = 1,
                             .decider = fake.origin,
                             .count = 1};
-    struct message message = {
-        .type = MESSAGE_BATCH,
-        .u.batch = {.upto = {fake.session, 2}, .units = &unit, .unit_count = 1, .mark = true}};
+    struct message message = {.type = MESSAGE_BATCH,
+                              .u.batch = {.number = ++fake.number,
+                                          .upto = {fake.session, 2},
+                                          .units = &unit,
+                                          .unit_count = 1,
+                                          .mark = true}};
     assert_int_equal(fake_say(&fake, &message), ERR_OK);
     assert_int_equal(fake.refused_rows, 0);
     assert_int_equal(state_status(root, "").held, 0);
@@ -191,7 +194,8 @@ static void test_unknown_origin(void **state)
     struct cell cell = *fake_cell(&fake, "421", "raised", 2, 50);
     cell.origin = stranger;
     struct message message = {.type = MESSAGE_BATCH,
-                              .u.batch = {.upto = {fake.session, 1},
+                              .u.batch = {.number = ++fake.number,
+                                          .upto = {fake.session, 1},
                                           .units = &unit,
                                           .unit_count = 1,
                                           .openings = &opening,
@@ -210,9 +214,11 @@ static void test_unknown_origin(void **state)
                                   .number = 3,
                                   .decider = fake.origin,
                                   .count = 1};
-    struct message act = {
-        .type = MESSAGE_BATCH,
-        .u.batch = {.upto = {fake.session, 2}, .hostings = &hosting, .hosting_count = 1}};
+    struct message act = {.type = MESSAGE_BATCH,
+                          .u.batch = {.number = ++fake.number,
+                                      .upto = {fake.session, 2},
+                                      .hostings = &hosting,
+                                      .hosting_count = 1}};
     assert_int_equal(fake_say(&fake, &act), ERR_OK);
     assert_int_equal(state_status(root, "").held, 0);
     assert_int_equal(total("raised"), 50);

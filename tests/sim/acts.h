@@ -1,0 +1,16 @@
+/* layer: node store codec */
+/* Single requests for scenes and scenarios, each given to a node's next batch. */
+#ifndef TALLY_SIM_ACTS_H
+#define TALLY_SIM_ACTS_H
+
+#include "world.h"
+
+/* So many rows in one request, keyed, about days of three months. */
+void acts_record(struct world *world, struct host *host, const char *unit, const char *measure,
+                 int rows);
+/* An amend to 7, or a void, of the fact at that place of the host's ledger. */
+void acts_correct(struct world *world, struct host *host, size_t place, bool is_void);
+void acts_publish(struct world *world, int version);
+void acts_unit(struct world *world, struct host *host, const char *code);
+
+#endif

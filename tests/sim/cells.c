@@ -1,0 +1,175 @@
+#include "cells.h"
+
+#include <stdlib.h>
+
+enum { PAGE = 256 };
+
+/* Texts by their hash: keys of the table are compared byte by byte. */
+struct seen_key {
+    int64_t origin;
+    int64_t unit;
+    int64_t period;
+    uint64_t measure;
+    uint64_t category;
+};
+
+struct cells {
+    struct map seen; /* seen_key -> count */
+    size_t count;
+    size_t held;
+};
+
+static struct seen_key seen_key(const struct model_cell_key *key)
+{
+    return (struct seen_key){.origin = key->origin,
+                             .unit = key->unit,
+                             .period = key->period,
+                             .measure = map_hash(key->measure, strlen(key->measure)),
+                             .category = map_hash(key->category, strlen(key->category))};
+}
+
+int64_t cells_seen(void *cells, const struct model_cell_key *key)
+{
+    struct seen_key at = seen_key(key);
+    const int64_t *count = map_get(&((struct cells *)cells)->seen, &at);
+    return count == NULL ? 0 : *count;
+}
+
+size_t cells_count(const struct cells *cells)
+{
+    return cells->count;
+}
+
+size_t cells_held(const struct cells *cells)
+{
+    return cells->held;
+}
+
+void cells_free(struct cells *cells)
+{
+    if (cells != NULL) {
+        map_deinit(&cells->seen);
+        free(cells);
+    }
+}
+
+/* No cell of a file goes back. */
+static bool check_forward(struct world *world, struct host *host, const struct store_cell *row,
+                          const struct model_cell_key *key)
+{
+    int64_t *highest = map_put(&host->counts, &row->key, NULL);
+    if (highest == NULL) {
+        abort();
+    }
+    if (row->count < *highest) {
+        world_violate(world, "forward",
+                      "at %s, a cell of unit %s, measure %s went from count %lld "
+                      "back to %lld",
+                      host->code, model_unit_code(world->model, key->unit), key->measure,
+                      (long long)*highest, (long long)row->count);
+        return false;
+    }
+    *highest = row->count;
+    return true;
+}
+
+static bool check_state(struct world *world, struct host *host, const struct store_cell *row,
+                        const struct model_cell_key *key)
+{
+    struct model_cell want;
+    if (!model_cell_at(world->model, key, row->count, &want)) {
+        world_violate(world, "states",
+                      "at %s, a cell of unit %s, measure %s, category '%s', period %d of origin %d "
+                      "counts %lld entries; there are %lld",
+                      host->code, model_unit_code(world->model, key->unit), key->measure,
+                      key->category, key->period, key->origin, (long long)row->count,
+                      (long long)model_cell_count(world->model, key));
+        return false;
+    }
+    if (want.value != row->value || want.live != row->live || want.day != row->day) {
+        world_violate(world, "states",
+                      "at %s, a cell of unit %s, measure %s, category '%s', period %d of origin %d "
+                      "has value %lld, live %lld, day %lld at count %lld; it was %lld, %lld, %d",
+                      host->code, model_unit_code(world->model, key->unit), key->measure,
+                      key->category, key->period, key->origin, (long long)row->value,
+                      (long long)row->live, (long long)row->day, (long long)row->count,
+                      (long long)want.value, (long long)want.live, want.day);
+        return false;
+    }
+    return true;
+}
+
+/* One row in the model's words. False when nobody in this world can have made it. */
+static bool name_row(struct world *world, struct host *host, const struct store_cell *row,
+                     struct model_cell_key *key)
+{
+    struct store_origin origin;
+    const char *unit;
+    *key = (struct model_cell_key){.period = (int32_t)row->key.period};
+    if (store_origin_get(host->store, row->key.origin, &origin) != ERR_OK ||
+        node_text(host->node, row->key.unit, &unit) != ERR_OK ||
+        node_text(host->node, row->key.measure, &key->measure) != ERR_OK ||
+        node_text(host->node, row->key.category, &key->category) != ERR_OK) {
+        world_violate(world, "opens", "a cell of %s cannot be read", host->code);
+        return false;
+    }
+    const struct host *author = host_of_origin(world, &origin.name);
+    key->unit = model_unit(world->model, unit);
+    if (author == NULL || key->unit < 0) {
+        world_violate(world, "states", "at %s, a cell of unit %s has an origin that is nobody's",
+                      host->code, unit);
+        return false;
+    }
+    key->origin = author == host ? host->own : author->shown;
+    return true;
+}
+
+static bool take_row(struct world *world, struct host *host, const struct store_cell *row,
+                     struct cells *cells)
+{
+    struct model_cell_key key;
+    if (!name_row(world, host, row, &key) || !check_state(world, host, row, &key) ||
+        !check_forward(world, host, row, &key)) {
+        return false;
+    }
+    struct seen_key at = seen_key(&key);
+    int64_t *count = map_put(&cells->seen, &at, NULL);
+    if (count == NULL) {
+        abort();
+    }
+    *count = row->held == HOLD_NONE ? row->count : 0;
+    cells->held += row->held != HOLD_NONE;
+    cells->count++;
+    return true;
+}
+
+struct cells *cells_read(struct world *world, struct host *host)
+{
+    struct cells *cells = calloc(1, sizeof *cells);
+    struct store_cell *page = calloc(PAGE, sizeof *page);
+    struct store_cell_key after = {0};
+    bool good = cells != NULL && page != NULL;
+    size_t n = PAGE;
+    if (!good) {
+        abort();
+    }
+    map_init(&cells->seen, sizeof(struct seen_key), sizeof(int64_t));
+    disk_pause(host->disk, true);
+    while (good && n == PAGE) {
+        good = store_cells(host->store, &after, page, PAGE, &n) == ERR_OK;
+        if (!good) {
+            world_violate(world, "opens", "the cells of %s cannot be read", host->code);
+        }
+        for (size_t i = 0; good && i < n; i++) {
+            good = take_row(world, host, &page[i], cells);
+            after = page[i].key;
+        }
+    }
+    disk_pause(host->disk, false);
+    free(page);
+    if (!good) {
+        cells_free(cells);
+        return NULL;
+    }
+    return cells;
+}

@@ -1,0 +1,362 @@
+/* What must hold at any time. */
+#include "checks.h"
+
+#include <stdlib.h>
+
+#include "cells.h"
+#include "checks_internal.h"
+#include "offers.h"
+
+static uint64_t checks_made;
+static uint64_t figures_compared;
+
+void checks_counts(uint64_t *checks, uint64_t *figures)
+{
+    *checks = checks_made;
+    *figures = figures_compared;
+}
+
+/* ---- totals ---- */
+
+struct comparison {
+    struct world *world;
+    struct host *host;
+    const struct model_view *view;
+    struct sources sources;
+};
+
+static bool knows_unit(void *ctx, int unit)
+{
+    const struct comparison *c = ctx;
+    return view_unit_by_code(&c->host->node->view, model_unit_code(c->world->model, unit)) !=
+           TREE_NONE;
+}
+
+static void differs(struct comparison *c, const struct total_row *row, const char *what, wide is,
+                    wide want)
+{
+    char left[WIDE_TEXT_BYTES];
+    char right[WIDE_TEXT_BYTES];
+    wide_format(is, 0, left);
+    wide_format(want, 0, right);
+    world_violate(c->world, c->view == NULL ? "exact" : "sums",
+                  "at %s, unit %s, measure %s, period %s, category %s%s: %s is %s and should be %s",
+                  c->host->code, row->unit, row->measure, row->period,
+                  row->category_null ? "(all)" : row->category, row->own ? ", own" : "", what, left,
+                  right);
+}
+
+static void compare_row(struct comparison *c, const struct total_row *row)
+{
+    struct model_question question = {.unit = model_unit(c->world->model, row->unit),
+                                      .measure = row->measure,
+                                      .category = row->category_null ? NULL : row->category,
+                                      .own_only = row->own,
+                                      .knows_unit = knows_unit,
+                                      .ctx = c};
+    if (period_parse(row->period, &question.period, NULL) != ERR_OK || question.unit < 0) {
+        world_violate(c->world, "sums", "%s answers about unit %s, period %s", c->host->code,
+                      row->unit, row->period);
+        return;
+    }
+    struct model_total want = model_total(c->world->model, &question, c->view);
+    if (!row->own && question.category != NULL) { /* reported is said of the measure */
+        question.category = NULL;
+        struct model_total all = model_total(c->world->model, &question, c->view);
+        want.reported = all.reported;
+        want.expected = all.expected;
+    }
+    figures_compared++;
+    if (row->value != want.value || row->overflow) {
+        differs(c, row, "the value", row->value, want.value);
+    }
+    if (row->entries != want.entries) {
+        differs(c, row, "the number of entries", row->entries, want.entries);
+    }
+    if (!row->own && (row->reported != want.reported || row->expected != want.expected)) {
+        differs(c, row, "the number of units that reported", row->reported, want.reported);
+        differs(c, row, "the number of units expected", row->expected, want.expected);
+    }
+}
+
+static void keep_sources(struct sources *out, const struct rep_total *total)
+{
+    out->nodes = total->nodes;
+    out->exact = total->exact;
+    out->held = total->held;
+    for (size_t i = 0; i < total->stale_count && out->stale_count < SOURCES_MAX; i++) {
+        (void)snprintf(out->stale[out->stale_count++], CODE_BYTES, "%s", total->stale[i].unit);
+    }
+}
+
+static bool see_total(void *ctx, const struct message *message)
+{
+    struct comparison *c = ctx;
+    const struct msg_reply *reply = &message->u.reply;
+    if (reply->err != ERR_OK) {
+        world_violate(c->world, "sums", "%s does not say its totals: %s", c->host->code,
+                      reply->text);
+        return false;
+    }
+    if (c->sources.nodes == 0) {
+        keep_sources(&c->sources, &reply->u.total);
+    }
+    for (size_t i = 0; i < reply->u.total.row_count && !c->world->violated; i++) {
+        compare_row(c, &reply->u.total.rows[i]);
+    }
+    return true;
+}
+
+void checks_totals(struct world *world, struct host *host, const struct asked *asked,
+                   const struct model_view *view, struct sources *sources)
+{
+    struct comparison c = {.world = world, .host = host, .view = view};
+    struct msg_request request = {.type = REQUEST_TOTAL,
+                                  .u.total = {.unit = asked->unit,
+                                              .has_period = true,
+                                              .period = asked->period,
+                                              .by = asked->by,
+                                              .level = asked->by == BY_LEVEL ? "commune" : "",
+                                              .tree_as_of = DAY_NONE}};
+    checks_made++;
+    enum err err = host_query(world, host, &request, see_total, &c);
+    if (err != ERR_OK) {
+        world_violate(world, "opens", "%s cannot be asked for totals: %s", host->code,
+                      err_name(err));
+    }
+    if (sources != NULL) {
+        *sources = c.sources;
+    }
+}
+
+/* Units and periods that entries are about, so that there is something to find. */
+struct asked checks_any_question(struct world *world, struct host *host, struct chance *chance)
+{
+    struct asked asked = {.unit = host->code, .by = BY_NONE};
+    int year = 2024 + (int)chance_below(chance, 2);
+    int month = (int)chance_below(chance, 12);
+    (void)world;
+    switch (chance_below(chance, 4)) {
+    case 0:
+        asked.period = (struct period){FREQUENCY_YEAR, year};
+        asked.by = chance_percent(chance, 50) ? BY_CHILD : BY_CATEGORY;
+        break;
+    case 1:
+        asked.period = (struct period){FREQUENCY_MONTH, year * 12 + month};
+        asked.by = chance_percent(chance, 30) ? BY_LEVEL : BY_NONE;
+        break;
+    case 2:
+        asked.period = (struct period){FREQUENCY_QUARTER, year * 4 + month / 3};
+        asked.by = chance_percent(chance, 30) ? BY_PERIOD : BY_CHILD;
+        break;
+    default:
+        asked.period = (struct period){FREQUENCY_HALF, year * 2 + month / 6};
+        break;
+    }
+    return asked;
+}
+
+/* ---- entries ---- */
+
+/* A child's own cells never count more than the entries that were put into escrow before them. */
+static void check_entries(struct world *world, struct host *host)
+{
+    for (size_t i = 0; i < world->host_count && !world->violated; i++) {
+        const struct host *child = world->hosts[i];
+        struct store_origin origin;
+        int64_t facts = 0;
+        if (child->parent != host ||
+            store_origin_find(host->store, &child->origin, &origin) != ERR_OK) {
+            continue;
+        }
+        if (store_ledger_facts(host->store, origin.id, &facts) == ERR_OK &&
+            origin.cell_count > facts) {
+            world_violate(world, "entries",
+                          "at %s, the cells of %s count %lld entries, and %lld are in escrow",
+                          host->code, child->code, (long long)origin.cell_count, (long long)facts);
+        }
+    }
+}
+
+/* ---- honest ---- */
+
+static bool is_stale(const struct sources *sources, const char *code)
+{
+    for (size_t i = 0; i < sources->stale_count; i++) {
+        if (strcmp(sources->stale[i], code) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether every node on the way from `host` up to `top` is called exact. */
+static bool all_exact(const struct sources *sources, const struct host *host,
+                      const struct host *top)
+{
+    for (; host != NULL && host != top; host = host->parent) {
+        if (is_stale(sources, host->code)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct older {
+    struct model_cell_key key;
+    int64_t count;
+};
+
+/* Entries of one ledger that are older than the silence limit must all be here. */
+static void check_lacks_nothing(struct world *world, struct host *host, struct host *author,
+                                struct cells *cells)
+{
+    size_t facts = offers_fact_count(author);
+    struct map counts;
+    map_init(&counts, sizeof(uint64_t), sizeof(struct older));
+    for (size_t i = 0; i < facts; i++) {
+        const struct fact *fact = offers_fact(author, i);
+        const struct fact *record =
+            fact->kind == MODEL_RECORD ? fact : offers_fact(author, fact->refers);
+        const struct measure *measure =
+            catalogue_measure(tree_catalogue(CATALOGUES), record->measure);
+        if (fact->at_us > world->now_us - HONEST_SLACK_US * (author->depth - host->depth) ||
+            measure == NULL) {
+            continue;
+        }
+        struct model_cell_key key = {.origin = author->shown,
+                                     .unit = model_unit(world->model, record->unit),
+                                     .measure = record->measure,
+                                     .category = record->category,
+                                     .period =
+                                         period_of_day(measure->frequency, record->day).index};
+        uint64_t parts[] = {(uint64_t)key.unit, map_hash(key.measure, strlen(key.measure)),
+                            map_hash(key.category, strlen(key.category)), (uint64_t)key.period};
+        uint64_t hash = map_hash(parts, sizeof parts);
+        struct older *older = map_put(&counts, &hash, NULL);
+        if (older == NULL) {
+            abort();
+        }
+        older->key = key;
+        older->count++;
+    }
+    size_t at = 0;
+    const void *key;
+    void *value;
+    while (map_next(&counts, &at, &key, &value) && !world->violated) {
+        const struct older *older = value;
+        bool known = catalogue_measure(&host->node->view.catalogue, older->key.measure) != NULL;
+        if (known && cells_seen(cells, &older->key) < older->count) {
+            world_violate(
+                world, "honest",
+                "%s calls %s exact, and has %lld of its %lld older entries about unit %s, "
+                "measure %s",
+                host->code, author->code, (long long)cells_seen(cells, &older->key),
+                (long long)older->count, model_unit_code(world->model, older->key.unit),
+                older->key.measure);
+        }
+    }
+    map_deinit(&counts);
+}
+
+static void check_honest(struct world *world, struct host *host, const struct sources *sources,
+                         struct cells *cells)
+{
+    if (sources->stale_count >= SOURCES_MAX) {
+        return;
+    }
+    if (sources->nodes - sources->exact != (int64_t)sources->stale_count) {
+        world_violate(world, "honest", "%s has %lld of %lld nodes exact and names %zu others",
+                      host->code, (long long)sources->exact, (long long)sources->nodes,
+                      sources->stale_count);
+    }
+    for (size_t i = 0; i < world->host_count && !world->violated; i++) {
+        struct host *author = world->hosts[i];
+        if (author != host && host_within(author, host) && !author->may_lose && !host->may_lose &&
+            all_exact(sources, author, host)) {
+            check_lacks_nothing(world, host, author, cells);
+        }
+    }
+}
+
+/* ---- all of it ---- */
+
+void checks_host(struct world *world, struct host *host)
+{
+    struct sources sources = {.nodes = 0};
+    if (host->state != HOST_UP || world->flipped || world->violated) {
+        return;
+    }
+    struct cells *cells = cells_read(world, host);
+    if (cells == NULL) {
+        return;
+    }
+    struct model_view view = {cells_seen, cells};
+    struct asked asked = checks_any_question(world, host, &host->chance);
+    checks_totals(world, host, &asked, &view, &sources);
+    disk_pause(host->disk, true);
+    if (!world->violated) {
+        check_entries(world, host);
+    }
+    if (!world->violated) {
+        check_honest(world, host, &sources, cells);
+    }
+    disk_pause(host->disk, false);
+    cells_free(cells);
+}
+
+/* ---- what goes out, and what is there after a start ---- */
+
+void checks_sent(struct world *world, struct host *host, const struct line *line,
+                 const struct message *message)
+{
+    struct host *child = line->end[CHILD_END];
+    struct store_origin origin;
+    int64_t known;
+    int64_t held;
+    if (child == host || world->light) {
+        return;
+    }
+    if (message->type == MESSAGE_WELCOME) {
+        child->shown = child->own; /* whatever it lost, its parent takes it as it is */
+    }
+    if (message->type != MESSAGE_ACK) {
+        return;
+    }
+    disk_pause(host->disk, true);
+    if (store_origin_find(host->store, &child->origin, &origin) == ERR_OK &&
+        store_ledger_length(host->store, origin.id, &known, &held) == ERR_OK) {
+        child->escrow_acked = held;
+    }
+    disk_pause(host->disk, false);
+}
+
+void checks_started(struct world *world, struct host *host)
+{
+    if (world->violated || world->flipped) {
+        return;
+    }
+    disk_pause(host->disk, true);
+    for (size_t i = 0; i < world->host_count && !world->violated; i++) {
+        struct host *child = world->hosts[i];
+        struct store_origin origin;
+        int64_t known;
+        int64_t held = 0;
+        if (child->parent != host) {
+            continue;
+        }
+        enum err err = store_origin_find(host->store, &child->origin, &origin);
+        err = err == ERR_OK ? store_ledger_length(host->store, origin.id, &known, &held) : err;
+        if (held < child->escrow_acked && !host->may_lose) {
+            world_violate(world, "escrow",
+                          "%s acknowledged %lld entries of %s and has %lld after a start (%s)",
+                          host->code, (long long)child->escrow_acked, child->code, (long long)held,
+                          err_name(err));
+        }
+        child->escrow_acked = held;
+    }
+    disk_pause(host->disk, false);
+    if (!world->violated) {
+        checks_host(world, host);
+    }
+}

@@ -1,0 +1,45 @@
+/* layer: node store codec */
+/* The invariants, each a named check:
+ *
+ *   durable     what was confirmed is in the ledger after every start, in its order; nothing else
+ * is escrow      what a parent acknowledged is in its file after every start states      every cell
+ * anywhere is a state that its origin went through forward     no cell ever goes back to an earlier
+ * state entries     no cell of a child's own is ahead of the entries in its escrow sums every total
+ * is what the cells of the same file come to honest      what a node calls exact lacks nothing
+ * older than the silence limit exact       when all is healed, every total everywhere is what the
+ * model has conserved   then the counts of an origin's cells are its ledger's length, and nothing
+ * is held live        then every link is up, every node exact, in the time that is given verify
+ * then the nodes' own recomputation finds no fault alarms      then no alarm is there that no fault
+ * explains named       a node whose data is of an older time is turned away, and its parent names
+ * it bounded     queues and backlogs keep to their limits opens       a file that no fault explains
+ * opens
+ */
+#ifndef TALLY_SIM_CHECKS_H
+#define TALLY_SIM_CHECKS_H
+
+#include "world.h"
+
+/* Silence limit, with what is on its way, on each of the ways to the top. */
+enum { HONEST_SLACK_US = 45 * SECOND_US };
+
+/* What a host says, looked at on its way out. */
+void checks_sent(struct world *world, struct host *host, const struct line *line,
+                 const struct message *message);
+/* A host has started: what must have survived. */
+void checks_started(struct world *world, struct host *host);
+/* What must hold at any time, at one host. */
+void checks_host(struct world *world, struct host *host);
+/* Which hosts their parents have turned away, and may: they stand apart. */
+void checks_settle_apart(struct world *world);
+bool checks_apart(const struct host *host);
+/* What must hold when all is healed; false when it does not hold yet (with the reason as text). */
+bool checks_converged(struct world *world, char *why, size_t size);
+/* Everything that must hold at the end. Where bits were flipped, what is wrong must be known: an
+ * alarm, or a file that does not open. */
+void checks_end(struct world *world);
+/* Where bits were flipped, a violation counts only when nobody has noticed anything. */
+void checks_known(struct world *world);
+/* How many checks were made so far, and how many figures compared. */
+void checks_counts(uint64_t *checks, uint64_t *figures);
+
+#endif

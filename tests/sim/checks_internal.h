@@ -1,0 +1,31 @@
+/* layer: node store codec */
+/* Between the checks of any time (checks.c) and those of the end (checks_end.c). */
+#ifndef TALLY_SIM_CHECKS_INTERNAL_H
+#define TALLY_SIM_CHECKS_INTERNAL_H
+
+#include "checks.h"
+
+enum { SOURCES_MAX = 200 };
+
+struct sources {
+    int64_t nodes;
+    int64_t exact;
+    int64_t held;
+    size_t stale_count;
+    char stale[SOURCES_MAX][CODE_BYTES];
+};
+
+struct asked {
+    const char *unit;
+    struct period period;
+    enum total_by by;
+};
+
+struct asked checks_any_question(struct world *world, struct host *host, struct chance *chance);
+
+/* All measures at one host, held against the model: `view` NULL for everything there is (`exact`),
+ * else what has been seen there (`sums`). */
+void checks_totals(struct world *world, struct host *host, const struct asked *asked,
+                   const struct model_view *view, struct sources *sources);
+
+#endif

@@ -1,0 +1,637 @@
+#include "offers.h"
+
+#include <stdlib.h>
+
+#include "base/sha256.h"
+
+enum { JOIN_AGAIN_US = 4 * SECOND_US };
+
+struct offers {
+    struct offer **all; /* by number, from 1 */
+    uint64_t count;
+    uint64_t cap;
+    struct offer *
+        *open; /* oldest first: those whose fate is not settled, and some that just were */
+    size_t open_count;
+    size_t open_cap;
+    int version;
+    uint64_t yes;
+    uint64_t no;
+    uint64_t unsure;
+};
+
+struct offers *offers_new(void)
+{
+    struct offers *offers = calloc(1, sizeof *offers);
+    if (offers == NULL) {
+        abort();
+    }
+    return offers;
+}
+
+void offers_free(struct offers *offers)
+{
+    for (uint64_t i = 0; i < offers->count; i++) {
+        struct offer *offer = offers->all[i];
+        free(offer->rows);
+        free(offer->request_rows);
+        buf_deinit(&offer->bytes);
+        free(offer);
+    }
+    free(offers->all);
+    free(offers->open);
+    free(offers);
+}
+
+void offers_counts(const struct world *world, uint64_t *yes, uint64_t *no, uint64_t *unsure)
+{
+    *yes = world->offers->yes;
+    *no = world->offers->no;
+    *unsure = world->offers->unsure;
+}
+
+int offers_version(const struct world *world)
+{
+    return world->offers->version;
+}
+
+static void forget_settled(struct offers *offers)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < offers->open_count; i++) {
+        if (offers->open[i]->state != OFFER_YES && offers->open[i]->state != OFFER_NO) {
+            offers->open[kept++] = offers->open[i];
+        }
+    }
+    offers->open_count = kept;
+}
+
+struct offer *offers_unsure(const struct world *world, const struct host *host, size_t *at)
+{
+    for (; *at < world->offers->open_count; (*at)++) {
+        struct offer *offer = world->offers->open[*at];
+        bool facts = offer->kind == OFFER_RECORD || offer->kind == OFFER_CORRECT;
+        if (facts && offer->host == host && offer->state == OFFER_UNSURE) {
+            (*at)++;
+            return offer;
+        }
+    }
+    return NULL;
+}
+
+/* ---- making ---- */
+
+struct offer *offers_make(struct world *world, struct host *host, enum offer_kind kind)
+{
+    struct offer *offer = calloc(1, sizeof *offer);
+    if (offer == NULL) {
+        abort();
+    }
+    struct offers *offers = world->offers;
+    if (offers->count == offers->cap) {
+        offers->cap = offers->cap == 0 ? 64 : offers->cap * 2;
+        offers->all = realloc(offers->all, offers->cap * sizeof(struct offer *));
+        if (offers->all == NULL) {
+            abort();
+        }
+    }
+    offers->all[offers->count++] = offer;
+    if (offers->open_count == offers->open_cap) {
+        offers->open_cap = offers->open_cap == 0 ? 64 : offers->open_cap * 2;
+        offers->open = realloc(offers->open, offers->open_cap * sizeof(struct offer *));
+        if (offers->open == NULL) {
+            abort();
+        }
+    }
+    offers->open[offers->open_count++] = offer;
+    offer->id = offers->count;
+    offer->kind = kind;
+    offer->host = host;
+    buf_init(&offer->bytes, CATALOGUE_MAX_BYTES);
+    return offer;
+}
+
+struct offer_row *offers_add_row(struct offer *offer)
+{
+    struct offer_row *rows = realloc(offer->rows, (offer->row_count + 1) * sizeof *rows);
+    if (rows == NULL) {
+        abort();
+    }
+    offer->rows = rows;
+    struct offer_row *row = &rows[offer->row_count++];
+    *row = (struct offer_row){.day = DAY_NONE};
+    (void)snprintf(row->note, sizeof row->note, "n%llu.%zu", (unsigned long long)offer->id,
+                   offer->row_count);
+    return row;
+}
+
+void offers_give(struct world *world, struct offer *offer)
+{
+    host_give(world, offer->host, (struct item){.kind = ITEM_REQUEST, .offer = offer});
+}
+
+void offers_dropped(struct offer *offer)
+{
+    if (offer->state == OFFER_WAITING) {
+        offer->state = OFFER_NO;
+        if (offer->joining != NULL) {
+            offer->joining->asked = false;
+        }
+    }
+}
+
+struct offer *offers_any_unsettled(const struct world *world, struct chance *chance)
+{
+    struct offer *found = NULL;
+    uint64_t seen = 0;
+    for (uint64_t i = 0; i < world->offers->count; i++) {
+        struct offer *offer = world->offers->all[i];
+        bool keyed = offer->kind == OFFER_RECORD && offer->rows[0].key[0] != '\0';
+        bool open = offer->state == OFFER_NO || offer->state == OFFER_UNSURE || offer->known;
+        if (keyed && open && !offer->spoiled && chance_below(chance, ++seen) == 0) {
+            found = offer;
+        }
+    }
+    return found;
+}
+
+/* ---- asking ---- */
+
+static void ask_record(struct offer *offer, struct msg_request *request)
+{
+    free(offer->request_rows);
+    offer->request_rows = calloc(offer->row_count, sizeof *offer->request_rows);
+    if (offer->request_rows == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < offer->row_count; i++) {
+        const struct offer_row *row = &offer->rows[i];
+        offer->request_rows[i] =
+            (struct record_row){.line = offer->row_count > 1 ? (uint32_t)i + 1 : 0,
+                                .unit = row->unit,
+                                .measure = row->measure,
+                                .day = row->day,
+                                .category = row->category,
+                                .value = row->value,
+                                .key = row->key,
+                                .note = row->note};
+    }
+    request->type = REQUEST_RECORD;
+    request->u.record = (struct req_record){
+        .rows = offer->request_rows, .row_count = offer->row_count, .partial = offer->partial};
+}
+
+static void ask_other(struct offer *offer, struct msg_request *request)
+{
+    switch (offer->kind) {
+    case OFFER_APPLY:
+        buf_clear(&offer->bytes);
+        catalogue_encode(tree_catalogue(offer->version), &offer->bytes);
+        request->type = REQUEST_APPLY;
+        request->u.apply.catalogue = buf_bytes(&offer->bytes);
+        break;
+    case OFFER_INVITE:
+        request->type = REQUEST_INVITE;
+        request->u.invite = (struct req_invite){.unit = offer->code,
+                                                .name = offer->level[0] == '\0' ? "" : offer->code,
+                                                .level = offer->level,
+                                                .expires_ms = (int64_t)30 * DAY_MS};
+        break;
+    case OFFER_WAIT:
+        request->type = REQUEST_WAIT;
+        request->u.wait = (struct req_wait){.level = offer->wait, .timeout_ms = 60000};
+        break;
+    case OFFER_RECORD:
+    case OFFER_CORRECT:
+    case OFFER_UNIT:
+        break;
+    }
+}
+
+void offers_ask(struct world *world, struct host *host, struct offer *offer)
+{
+    struct node_client client = {.id = offer->id, .role = NODE_ROLE_ADMIN, .author = "people"};
+    struct msg_request request = {.id = offer->id};
+    struct unit_new unit = {
+        .code = offer->code, .name = offer->code, .level = offer->level, .parent = offer->parent};
+    offer->state = OFFER_GIVEN;
+    offer->process = host->process;
+    offer->batch = world->batches;
+    offer->today = host->today;
+    offer->facts = (int64_t)offers_fact_count(host);
+    if (offer->kind == OFFER_RECORD) {
+        ask_record(offer, &request);
+    } else if (offer->kind == OFFER_CORRECT) {
+        const struct offer_row *row = &offer->rows[0];
+        const struct fact *fact = offers_fact(host, offer->refers);
+        request.type = REQUEST_CORRECT;
+        request.u.correct = (struct req_correct){.entry = fact->entry,
+                                                 .is_void = offer->is_void,
+                                                 .value = row->value,
+                                                 .key = row->key,
+                                                 .note = row->note};
+    } else if (offer->kind == OFFER_UNIT) {
+        request.type = REQUEST_UNITS;
+        request.u.units = (struct req_units){.units = &unit, .unit_count = 1};
+    } else {
+        ask_other(offer, &request);
+    }
+    world_trace(world, "%s is asked %s %llu", host->code, request_name(request.type),
+                (unsigned long long)offer->id);
+    node_on_request(host->node, &client, &request);
+}
+
+/* ---- answers ---- */
+
+struct offer *offers_numbered(const struct world *world, uint64_t id, bool *more)
+{
+    const struct offers *offers = world->offers;
+    *more = id >= 1 && id <= offers->count;
+    return *more ? offers->all[id - 1] : NULL;
+}
+
+/* What was recorded goes into the book, in the order in which the node confirms it. */
+static void take_facts(struct world *world, struct host *host, struct offer *offer,
+                       const struct rep_recorded *rep)
+{
+    for (size_t i = 0; i < offer->row_count; i++) {
+        const struct offer_row *row = &offer->rows[i];
+        struct fact fact = {.day = row->day == DAY_NONE ? offer->today : row->day,
+                            .number = row->number,
+                            .kind = MODEL_RECORD,
+                            .live = true,
+                            .at_us = world->now_us};
+        (void)snprintf(fact.unit, sizeof fact.unit, "%s", row->unit);
+        (void)snprintf(fact.measure, sizeof fact.measure, "%s", row->measure);
+        (void)snprintf(fact.category, sizeof fact.category, "%s", row->category);
+        (void)snprintf(fact.note, sizeof fact.note, "%s", row->note);
+        (void)snprintf(fact.key, sizeof fact.key, "%s", row->key);
+        if (offer->kind == OFFER_CORRECT) {
+            fact.kind = offer->is_void ? MODEL_VOID : MODEL_AMEND;
+            fact.number = offer->is_void ? 0 : row->number;
+            fact.refers = offer->refers;
+        }
+        if (rep->row_count == 1) {
+            entry_id_format(&rep->rows[0].segment, rep->rows[0].seq, fact.entry);
+        }
+        (void)book_add(host, &fact);
+    }
+}
+
+static void recorded(struct world *world, struct host *host, struct offer *offer,
+                     const struct rep_recorded *rep)
+{
+    int64_t rows = (int64_t)offer->row_count;
+    if (rep->refused_total > 0) {
+        bool none = rep->recorded == 0 && rep->known == 0;
+        if (!none || offer->must) {
+            world_violate(world, "offers", "%s refused %lld of %lld rows and took %lld", host->code,
+                          (long long)rep->refused_total, (long long)rows, (long long)rep->recorded);
+        }
+        offer->state = OFFER_NO;
+        world->offers->no++;
+        return;
+    }
+    if (rep->recorded + rep->known != rows || (rep->known > 0 && rep->recorded > 0)) {
+        world_violate(world, "offers", "%s took %lld rows and knew %lld of %lld", host->code,
+                      (long long)rep->recorded, (long long)rep->known, (long long)rows);
+    } else if (offer->spoiled) {
+        world_violate(world, "offers", "%s took a batch with a bad row", host->code);
+    } else if ((rep->known > 0) != offer->known) {
+        world_violate(world, "offers", "%s says of key %s that it is %s", host->code,
+                      offer->rows[0].key,
+                      rep->known > 0 ? "known, and it is not" : "new, and it is known");
+    } else if (rep->known == 0) {
+        take_facts(world, host, offer, rep);
+    }
+    offer->state = OFFER_YES;
+    world->offers->yes++;
+}
+
+static void waited(struct world *world, struct host *host, const struct offer *offer)
+{
+    struct host *at = offer->wait == WAIT_ROOT ? world->hosts[0] : host->parent;
+    struct store_origin origin;
+    int64_t there = 0;
+    if (at == NULL || at->state != HOST_UP || at->put_back || host->put_back || at->doubtful) {
+        return;
+    }
+    disk_pause(at->disk, true);
+    if (store_origin_find(at->store, &host->origin, &origin) == ERR_OK) {
+        there = origin.cell_count;
+        enum err err =
+            offer->wait == WAIT_PARENT ? store_ledger_facts(at->store, origin.id, &there) : ERR_OK;
+        there = err == ERR_OK ? there : 0;
+    }
+    disk_pause(at->disk, false);
+    if (there < offer->facts) {
+        world_violate(world, "honest",
+                      "%s says that what it recorded is at %s, which has %lld of %lld entries",
+                      host->code, at->code, (long long)there, (long long)offer->facts);
+    }
+}
+
+static void unit_made(struct world *world, const struct offer *offer)
+{
+    const char *parent = offer->parent[0] != '\0' ? offer->parent : offer->host->code;
+    if (model_unit(world->model, offer->code) < 0) {
+        (void)model_unit_add(world->model, offer->code, offer->level,
+                             model_unit(world->model, parent));
+    }
+}
+
+void offers_published(struct world *world, int version)
+{
+    if (version > world->offers->version) {
+        world->offers->version = version;
+        model_publish(world->model, tree_catalogue(version));
+    }
+}
+
+static void answered_yes(struct world *world, struct host *host, struct offer *offer,
+                         const struct msg_reply *reply)
+{
+    offer->state = OFFER_YES;
+    switch (offer->kind) {
+    case OFFER_RECORD:
+    case OFFER_CORRECT:
+        recorded(world, host, offer, &reply->u.recorded);
+        break;
+    case OFFER_APPLY:
+        offers_published(world, offer->version);
+        break;
+    case OFFER_UNIT:
+        offer->state = reply->u.recorded.refused_total > 0 ? OFFER_NO : OFFER_YES;
+        if (offer->state == OFFER_YES) {
+            unit_made(world, offer);
+        }
+        break;
+    case OFFER_INVITE:
+        if (offer->level[0] != '\0') {
+            unit_made(world, offer);
+        }
+        (void)snprintf(offer->joining->token, sizeof offer->joining->token, "%s",
+                       reply->u.invite.token);
+        offer->joining->asked = false;
+        break;
+    case OFFER_WAIT:
+        waited(world, host, offer);
+        break;
+    }
+}
+
+void offers_reply(struct world *world, struct host *host, const struct msg_reply *reply)
+{
+    bool there;
+    struct offer *offer = offers_numbered(world, reply->id, &there);
+    if (offer == NULL || offer->state != OFFER_GIVEN) {
+        world_violate(world, "offers", "%s answers request %llu, which nobody asked now",
+                      host->code, (unsigned long long)reply->id);
+        return;
+    }
+    world_trace(world, "%s answers %llu: %s %s", host->code, (unsigned long long)offer->id,
+                err_name(reply->err), reply->text);
+    if (reply->err == ERR_OK) {
+        answered_yes(world, host, offer, reply);
+        return;
+    }
+    bool disk = reply->err == ERR_DISK_FULL || reply->err == ERR_IO || reply->err == ERR_BUSY ||
+                reply->err == ERR_CORRUPT || reply->err == ERR_NO_MEMORY;
+    if (reply->text[0] == '\0') {
+        world_violate(world, "offers", "%s refuses without a word", host->code);
+    } else if (offer->must && !disk) {
+        world_violate(world, "offers", "%s refuses what it must take: %s", host->code, reply->text);
+    }
+    offer->state = OFFER_NO;
+    world->offers->no++;
+    if (offer->joining != NULL) {
+        offer->joining->asked = false;
+    }
+}
+
+/* ---- joins ---- */
+
+void offers_invite(struct world *world, struct host *parent, const char *code, const char *level,
+                   int unit)
+{
+    struct joining *joining = calloc(1, sizeof *joining);
+    if (joining == NULL) {
+        abort();
+    }
+    joining->parent = parent;
+    joining->unit = unit;
+    joining->line = ++world->next_line;
+    joining->next = world->joinings;
+    (void)snprintf(joining->code, sizeof joining->code, "%s", code);
+    (void)snprintf(joining->level, sizeof joining->level, "%s", level);
+    chance_fill(&parent->chance, joining->key.b, sizeof joining->key.b);
+    world->joinings = joining;
+    offers_join_again(world);
+}
+
+static void invite_again(struct world *world, struct joining *joining)
+{
+    struct offer *offer = offers_make(world, joining->parent, OFFER_INVITE);
+    bool there = model_unit(world->model, joining->code) >= 0;
+    (void)snprintf(offer->code, sizeof offer->code, "%s", joining->code);
+    (void)snprintf(offer->level, sizeof offer->level, "%s", there ? "" : joining->level);
+    offer->joining = joining;
+    joining->invite = offer;
+    joining->asked = true;
+    offers_give(world, offer);
+}
+
+void offers_join_again(struct world *world)
+{
+    bool more = false;
+    for (struct joining *joining = world->joinings; joining != NULL; joining = joining->next) {
+        struct host *parent = joining->parent;
+        if (joining->done) {
+            continue;
+        }
+        if (parent->state == HOST_BROKEN) {
+            joining->done = true;
+            continue;
+        }
+        more = true;
+        if (parent->state != HOST_UP || joining->asked) {
+            continue;
+        }
+        if (joining->token[0] == '\0') {
+            invite_again(world, joining);
+        } else {
+            joining->asked = true;
+            host_give(world, parent, (struct item){.kind = ITEM_JOIN, .joining = joining});
+        }
+    }
+    if (more && !world->join_due) {
+        world->join_due = true;
+        world_event(world, world->now_us + JOIN_AGAIN_US, EVENT_JOIN, NULL, 0);
+    }
+}
+
+bool offers_quiet(const struct world *world)
+{
+    for (const struct joining *joining = world->joinings; joining != NULL;
+         joining = joining->next) {
+        if (!joining->done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool offers_is_joining(const struct world *world, const char *code)
+{
+    for (const struct joining *joining = world->joinings; joining != NULL;
+         joining = joining->next) {
+        if (strcmp(joining->code, code) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void offers_join(struct world *world, struct host *host, struct joining *joining)
+{
+    struct msg_join join;
+    struct node_joiner joiner = {.node_key = joining->key, .ca_key = joining->key, .address = ""};
+    (void)world;
+    if (tree_join_message(joining->token, &joiner.exporter, &join)) {
+        node_on_join(host->node, joining->line, &join, &joiner);
+    }
+}
+
+static struct joining *joining_of(const struct world *world, uint64_t line)
+{
+    struct joining *joining = world->joinings;
+    while (joining != NULL && joining->line != line) {
+        joining = joining->next;
+    }
+    return joining;
+}
+
+void offers_joined(struct world *world, uint64_t line, const struct msg_joined *joined)
+{
+    struct joining *joining = joining_of(world, line);
+    if (joining == NULL || joining->done) {
+        return;
+    }
+    struct host *host = host_new(world, joining->code, joined->unit_level, joining->parent);
+    joining->done = true;
+    host->key = joining->key;
+    host->node_id = joined->node;
+    host->origin = joined->origin;
+    host->rank = host->number;
+    host->own = model_origin_add(world->model, host->rank);
+    host->shown = host->own;
+    world_trace(world, "%s joins %s", host->code, host->parent->code);
+    if (!tree_make_database(world, host, joined)) {
+        world_violate(world, "join", "the database of %s cannot be made", host->code);
+        return;
+    }
+    host_start(world, host);
+}
+
+void offers_not_joined(struct world *world, uint64_t line, const char *text)
+{
+    struct joining *joining = joining_of(world, line);
+    if (joining == NULL || joining->done) {
+        return;
+    }
+    if (strstr(text, "expired") != NULL) { /* the parent's clock has jumped: a new invitation */
+        joining->token[0] = '\0';
+        joining->asked = false;
+        return;
+    }
+    if (!joining->parent->may_lose && !joining->parent->doubtful) {
+        world_violate(world, "join", "%s does not let %s join: %s", joining->parent->code,
+                      joining->code, text);
+    }
+    joining->done = true;
+}
+
+/* ---- after a start ---- */
+
+struct unit_search {
+    const char *code;
+    bool found;
+};
+
+static bool see_units(void *ctx, const struct message *message)
+{
+    struct unit_search *search = ctx;
+    const struct msg_reply *reply = &message->u.reply;
+    for (size_t i = 0; reply->err == ERR_OK && i < reply->u.tree.row_count; i++) {
+        search->found = search->found || strcmp(reply->u.tree.rows[i].unit, search->code) == 0;
+    }
+    return true;
+}
+
+static bool has_unit(struct world *world, struct host *host, const char *code)
+{
+    struct unit_search search = {.code = code};
+    struct msg_request request = {.type = REQUEST_UNIT_LIST};
+    return host_query(world, host, &request, see_units, &search) == ERR_OK && search.found;
+}
+
+void offers_host_gone(struct world *world, struct host *host)
+{
+    forget_settled(world->offers);
+    for (size_t i = 0; i < world->offers->open_count; i++) {
+        struct offer *offer = world->offers->open[i];
+        if (offer->host == host && offer->state == OFFER_GIVEN) {
+            offer->state = offer->kind == OFFER_WAIT ? OFFER_NO : OFFER_UNSURE;
+        }
+    }
+    for (struct joining *joining = world->joinings; joining != NULL; joining = joining->next) {
+        joining->asked = joining->asked && joining->parent != host;
+    }
+}
+
+/* What nobody can look at any more stays open for ever: it is not counted by anybody. */
+void offers_host_broken(struct world *world, struct host *host)
+{
+    for (size_t i = 0; i < world->offers->open_count; i++) {
+        struct offer *offer = world->offers->open[i];
+        if (offer->host == host && offer->state == OFFER_UNSURE) {
+            offer->state = OFFER_NO;
+        }
+    }
+}
+
+/* Unsure units, invitations and catalogues: what the node has is looked up. */
+static void settle_acts(struct world *world, struct host *host)
+{
+    for (size_t i = 0; i < world->offers->open_count; i++) {
+        struct offer *offer = world->offers->open[i];
+        if (offer->host != host || offer->state != OFFER_UNSURE) {
+            continue;
+        }
+        if (offer->kind == OFFER_UNIT || offer->kind == OFFER_INVITE) {
+            bool there = has_unit(world, host, offer->code);
+            offer->state = there ? OFFER_YES : OFFER_NO;
+            if (there && offer->level[0] != '\0') {
+                unit_made(world, offer);
+            }
+        } else if (offer->kind == OFFER_APPLY) {
+            bool there = tree_version(&host->node->view.catalogue) >= offer->version;
+            offer->state = there ? OFFER_YES : OFFER_NO;
+            if (there) {
+                offers_published(world, offer->version);
+            }
+        }
+    }
+}
+
+void offers_host_started(struct world *world, struct host *host)
+{
+    settle_acts(world, host);
+    offers_compare_ledger(world, host);
+    for (size_t i = 0; i < world->offers->open_count; i++) {
+        struct offer *offer = world->offers->open[i];
+        if (offer->host == host && offer->state == OFFER_UNSURE) {
+            offer->state = OFFER_NO;
+        }
+    }
+}

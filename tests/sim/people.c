@@ -1,0 +1,275 @@
+/* What people do at their nodes. */
+#include "offers.h"
+#include "steps.h"
+
+enum { HOSTS_MAX = 44, UNITS_MOST = 90, IMPORT_ROWS = 12 };
+
+struct deed {
+    struct world *world;
+    struct host *host;
+    struct chance chance;
+};
+
+static int32_t any_day(struct chance *chance)
+{
+    /* Mostly few days, so that keys of cells meet; else any of two years. */
+    int32_t first = day_from_civil(2024, 1, 1);
+    return first + (int32_t)(chance_percent(chance, 70) ? 31 * chance_below(chance, 24)
+                                                        : chance_below(chance, 700));
+}
+
+/* Whether people of this host record about that unit here. Where a file may be put back, nothing is
+ * recorded that goes down or that only this file has. */
+static bool may_record(const struct deed *deed, int unit)
+{
+    const struct host *host = deed->host;
+    const struct view *view = &host->node->view;
+    const struct plan *plan = deed->world->plan;
+    int place = view_unit_by_code(view, model_unit_code(deed->world->model, unit));
+    if (place == TREE_NONE ||
+        !model_within(deed->world->model, unit, model_unit(deed->world->model, host->code))) {
+        return false;
+    }
+    bool careful = plan != NULL && (plan_has(plan, STEP_COPY_CHILD) || plan_has(plan, STEP_LIE));
+    return !careful || view_host(view, place) == view->self;
+}
+
+static int any_unit(struct deed *deed)
+{
+    int count = model_unit_count(deed->world->model);
+    int first = (int)chance_below(&deed->chance, (uint64_t)count);
+    for (int i = 0; i < count; i++) {
+        int unit = (first + i) % count;
+        if (may_record(deed, unit)) {
+            return unit;
+        }
+    }
+    return -1;
+}
+
+/* A row that the host may take; *must: it has no reason not to. */
+static void fill_row(struct deed *deed, int unit, struct offer_row *row, bool *must)
+{
+    static const char *const GROUPS[] = {"", "group=cadre", "group=other", "group=child"};
+    struct chance *chance = &deed->chance;
+    const struct catalogue *all = tree_catalogue(CATALOGUES);
+    const struct measure *measure = &all->measures[chance_below(chance, all->measure_count)];
+    size_t group = measure->dimension_count > 0 ? (size_t)chance_below(chance, 4) : 0;
+    const struct catalogue *here = &deed->host->node->view.catalogue;
+    row->number = chance_percent(chance, 5)
+                      ? (int64_t)(chance_next(chance) % 2000000000000000u) - VALUE_MAX
+                      : chance_between(chance, -500, 1500);
+    row->day = chance_percent(chance, 85) ? any_day(chance) : DAY_NONE;
+    (void)snprintf(row->unit, sizeof row->unit, "%s", model_unit_code(deed->world->model, unit));
+    (void)snprintf(row->measure, sizeof row->measure, "%s", measure->code);
+    (void)snprintf(row->category, sizeof row->category, "%s", GROUPS[group]);
+    (void)snprintf(row->value, sizeof row->value, "%lld", (long long)row->number);
+    *must = *must && measure->kind == MEASURE_FLOW && row->day != DAY_NONE &&
+            catalogue_measure(here, measure->code) != NULL &&
+            (group < 3 || tree_version(here) >= 3);
+}
+
+static void do_record(struct deed *deed)
+{
+    int unit = any_unit(deed);
+    if (unit < 0) {
+        return;
+    }
+    struct offer *offer = offers_make(deed->world, deed->host, OFFER_RECORD);
+    struct offer_row *row = offers_add_row(offer);
+    offer->must = true;
+    fill_row(deed, unit, row, &offer->must);
+    if (chance_percent(&deed->chance, 50)) {
+        (void)snprintf(row->key, sizeof row->key, "k%llu", (unsigned long long)offer->id);
+    }
+    offers_give(deed->world, offer);
+}
+
+static void do_import(struct deed *deed)
+{
+    int unit = any_unit(deed);
+    uint64_t rows = 2 + chance_below(&deed->chance, IMPORT_ROWS);
+    if (unit < 0) {
+        return;
+    }
+    struct offer *offer = offers_make(deed->world, deed->host, OFFER_RECORD);
+    bool keys = chance_percent(&deed->chance, 50);
+    offer->must = true;
+    for (uint64_t i = 0; i < rows; i++) {
+        struct offer_row *row = offers_add_row(offer);
+        fill_row(deed, chance_percent(&deed->chance, 40) ? any_unit(deed) : unit, row,
+                 &offer->must);
+        if (chance_percent(&deed->chance, 80)) { /* of the same measure, so that most are taken */
+            const char *code = deed->host->node->view.catalogue.version > 0 ? "raised" : "visits";
+            (void)snprintf(row->measure, sizeof row->measure, "%s", code);
+            row->category[0] = '\0';
+        }
+        if (keys) {
+            (void)snprintf(row->key, sizeof row->key, "k%llu.%llu", (unsigned long long)offer->id,
+                           (unsigned long long)i);
+        }
+    }
+    offer->must = false;
+    if (chance_percent(&deed->chance, 20)) {
+        struct offer_row *row = &offer->rows[chance_below(&deed->chance, rows)];
+        (void)snprintf(row->unit, sizeof row->unit, "nowhere");
+        offer->spoiled = true;
+    }
+    offers_give(deed->world, offer);
+}
+
+static void do_correct(struct deed *deed)
+{
+    size_t count = offers_fact_count(deed->host);
+    size_t place = (size_t)chance_below(&deed->chance, count);
+    const struct fact *fact = offers_fact(deed->host, place);
+    if (fact == NULL || fact->kind != MODEL_RECORD || !fact->live || fact->entry[0] == '\0' ||
+        deed->host->items != NULL) {
+        return;
+    }
+    struct offer *offer = offers_make(deed->world, deed->host, OFFER_CORRECT);
+    struct offer_row *row = offers_add_row(offer);
+    offer->must = true;
+    offer->refers = place;
+    offer->is_void = chance_percent(&deed->chance, 40);
+    row->number = chance_between(&deed->chance, -1000, 2000);
+    row->day = fact->day;
+    (void)snprintf(row->unit, sizeof row->unit, "%s", fact->unit);
+    (void)snprintf(row->measure, sizeof row->measure, "%s", fact->measure);
+    (void)snprintf(row->category, sizeof row->category, "%s", fact->category);
+    (void)snprintf(row->value, sizeof row->value, "%lld", (long long)row->number);
+    offers_give(deed->world, offer);
+}
+
+/* Somebody who got no answer, or an error, does it once more. */
+static void do_retry(struct deed *deed)
+{
+    struct offer *old = offers_any_unsettled(deed->world, &deed->chance);
+    if (old == NULL || old->host->state != HOST_UP || old->host->items != NULL) {
+        return;
+    }
+    struct offer *offer = offers_make(deed->world, old->host, OFFER_RECORD);
+    for (size_t i = 0; i < old->row_count; i++) {
+        *offers_add_row(offer) = old->rows[i];
+    }
+    offer->known = offers_has_key(old->host, old->rows[0].key);
+    if (offer->known && offer->row_count == 1 && chance_percent(&deed->chance, 20)) {
+        struct offer_row *row = &offer->rows[0];
+        row->number += 1;
+        (void)snprintf(row->value, sizeof row->value, "%lld", (long long)row->number);
+        offer->spoiled = true; /* the same key, another content */
+    }
+    offers_give(deed->world, offer);
+}
+
+static void do_wait(struct deed *deed)
+{
+    struct offer *offer = offers_make(deed->world, deed->host, OFFER_WAIT);
+    offer->wait = chance_percent(&deed->chance, 50) ? WAIT_PARENT : WAIT_ROOT;
+    offers_give(deed->world, offer);
+}
+
+static void do_catalogue(struct deed *deed)
+{
+    struct host *root = deed->world->hosts[0];
+    int version = offers_version(deed->world);
+    if (root->state != HOST_UP || root->items != NULL || version >= CATALOGUES || root->copied) {
+        return;
+    }
+    struct offer *offer = offers_make(deed->world, root, OFFER_APPLY);
+    offer->version = version + 1;
+    offer->must = true;
+    offers_give(deed->world, offer);
+}
+
+static void do_unit(struct deed *deed)
+{
+    struct offer *offer;
+    if (model_unit_count(deed->world->model) >= UNITS_MOST) {
+        return;
+    }
+    offer = offers_make(deed->world, deed->host, OFFER_UNIT);
+    offer->must = true;
+    (void)snprintf(offer->code, sizeof offer->code, "b%llu", (unsigned long long)offer->id);
+    (void)snprintf(offer->level, sizeof offer->level, "branch");
+    offers_give(deed->world, offer);
+}
+
+static void do_join(struct deed *deed)
+{
+    char code[CODE_BYTES];
+    struct host *host = deed->host;
+    const struct plan *plan = deed->world->plan;
+    if (host->depth > 1 || deed->world->host_count >= HOSTS_MAX ||
+        plan_has(plan, STEP_COPY_CHILD) || plan_has(plan, STEP_LIE)) {
+        return;
+    }
+    (void)snprintf(code, sizeof code, "%.14sj%llu", host->code,
+                   (unsigned long long)chance_below(&deed->chance, 100000));
+    if (model_unit(deed->world->model, code) < 0) {
+        offers_invite(deed->world, host, code, host->depth == 0 ? "district" : "commune", -1);
+    }
+}
+
+/* A commune that its district hosts gets a node of its own. */
+static void do_late_node(struct deed *deed)
+{
+    const struct model *model = deed->world->model;
+    const struct plan *plan = deed->world->plan;
+    const struct view *view = &deed->host->node->view;
+    if (deed->host->depth != 1 || plan_has(plan, STEP_COPY_CHILD) || plan_has(plan, STEP_LIE)) {
+        return;
+    }
+    for (int unit = 0; unit < model_unit_count(model); unit++) {
+        const char *code = model_unit_code(model, unit);
+        int place = view_unit_by_code(view, code);
+        if (code[0] == 'c' && place != TREE_NONE && !view->tree.units[place].hosting &&
+            view_host(view, place) == view->self && !offers_is_joining(deed->world, code)) {
+            offers_invite(deed->world, deed->host, code, "commune", unit);
+            return;
+        }
+    }
+}
+
+void people_do(struct world *world, const struct step *step)
+{
+    struct deed deed = {.world = world,
+                        .host = world->hosts[step->host % world->host_count],
+                        .chance = {step->draw}};
+    bool root_rests = plan_has(world->plan, STEP_COPY_ROOT) && deed.host->parent == NULL;
+    bool alone = step->kind == STEP_RETRY || step->kind == STEP_CATALOGUE;
+    if (!alone && (deed.host->state != HOST_UP || root_rests)) {
+        return;
+    }
+    switch (step->kind) {
+    case STEP_RECORD:
+        do_record(&deed);
+        break;
+    case STEP_IMPORT:
+        do_import(&deed);
+        break;
+    case STEP_CORRECT:
+        do_correct(&deed);
+        break;
+    case STEP_RETRY:
+        do_retry(&deed);
+        break;
+    case STEP_WAIT:
+        do_wait(&deed);
+        break;
+    case STEP_CATALOGUE:
+        do_catalogue(&deed);
+        break;
+    case STEP_UNIT:
+        do_unit(&deed);
+        break;
+    case STEP_JOIN:
+        do_join(&deed);
+        break;
+    case STEP_LATE_NODE:
+        do_late_node(&deed);
+        break;
+    default:
+        break;
+    }
+}

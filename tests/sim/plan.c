@@ -1,0 +1,273 @@
+#include "plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { LINE_BYTES = 200, PEOPLE_MIN = 60, PEOPLE_MORE = 60, FAULTS_MORE = 12 };
+
+static const char *const NAMES[STEP_KIND_COUNT] = {
+    [STEP_RECORD] = "record",
+    [STEP_IMPORT] = "import",
+    [STEP_CORRECT] = "correct",
+    [STEP_RETRY] = "retry",
+    [STEP_WAIT] = "wait",
+    [STEP_CATALOGUE] = "catalogue",
+    [STEP_UNIT] = "unit",
+    [STEP_JOIN] = "join",
+    [STEP_LATE_NODE] = "late-node",
+    [STEP_KILL] = "kill",
+    [STEP_KILL_AT] = "kill-at",
+    [STEP_POWER] = "power",
+    [STEP_POWER_AT] = "power-at",
+    [STEP_RESTART] = "restart",
+    [STEP_STORM] = "storm",
+    [STEP_SLOW_DISK] = "slow-disk",
+    [STEP_DISK_ERROR] = "disk-error",
+    [STEP_DISK_FULL] = "disk-full",
+    [STEP_DISK_STAYS_FULL] = "disk-stays-full",
+    [STEP_BREAK] = "break",
+    [STEP_HALF_OPEN] = "half-open",
+    [STEP_STALL] = "stall",
+    [STEP_ONE_WAY] = "one-way",
+    [STEP_APART] = "apart",
+    [STEP_PARTITION] = "partition",
+    [STEP_SLOW_LINE] = "slow-line",
+    [STEP_TWICE] = "twice",
+    [STEP_CLOCK_JUMP] = "clock-jump",
+    [STEP_CLOCK_DRIFT] = "clock-drift",
+    [STEP_CLOCK_YEARS] = "clock-years",
+    [STEP_COPY_ROOT] = "copy-root",
+    [STEP_COPY_CHILD] = "copy-child",
+    [STEP_LIE] = "lie",
+    [STEP_FLIP] = "flip",
+    [STEP_LOSE_FILE] = "lose-file",
+};
+
+const char *step_name(enum step_kind kind)
+{
+    return NAMES[kind];
+}
+
+bool plan_is_fault(enum step_kind kind)
+{
+    return kind >= STEP_FIRST_FAULT;
+}
+
+bool plan_has(const struct plan *plan, enum step_kind kind)
+{
+    for (size_t i = 0; i < plan->step_count; i++) {
+        if (plan->steps[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t plan_faults(const struct plan *plan)
+{
+    size_t faults = 0;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        faults += plan_is_fault(plan->steps[i].kind);
+    }
+    return faults;
+}
+
+void plan_init(struct plan *plan)
+{
+    *plan = (struct plan){.seed = 0};
+}
+
+void plan_deinit(struct plan *plan)
+{
+    free(plan->steps);
+    plan_init(plan);
+}
+
+static void add(struct plan *plan, struct step step)
+{
+    if (plan->step_count == plan->step_cap) {
+        plan->step_cap = plan->step_cap == 0 ? 128 : plan->step_cap * 2;
+        plan->steps = realloc(plan->steps, plan->step_cap * sizeof *plan->steps);
+        if (plan->steps == NULL) {
+            abort();
+        }
+    }
+    size_t at = plan->step_count++;
+    for (; at > 0 && plan->steps[at - 1].at_ms > step.at_ms; at--) {
+        plan->steps[at] = plan->steps[at - 1];
+    }
+    plan->steps[at] = step;
+}
+
+void plan_pick(const struct plan *plan, const bool *keep, struct plan *out)
+{
+    struct plan picked = *plan;
+    picked.steps = NULL;
+    picked.step_count = 0;
+    picked.step_cap = 0;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        if (keep[i]) {
+            add(&picked, plan->steps[i]);
+        }
+    }
+    *out = picked;
+}
+
+/* ---- from a seed ---- */
+
+static const enum step_kind RARE[] = {STEP_COPY_ROOT, STEP_COPY_CHILD, STEP_LIE, STEP_FLIP,
+                                      STEP_LOSE_FILE};
+
+/* Swarm testing (Groce et al., 2012): every seed switches whole classes of faults on or off, and
+ * gives those that are on their own weights. What cannot be told apart from a real loss is rare,
+ * and never together: of a root put back, another node put back, a lying disk, and flipped bits one
+ * at most. */
+static void choose_classes(struct chance *chance, unsigned weights[STEP_KIND_COUNT])
+{
+    unsigned on = 0;
+    for (int kind = STEP_FIRST_FAULT; kind < STEP_KIND_COUNT; kind++) {
+        weights[kind] = chance_percent(chance, 45) ? 1 + (unsigned)chance_below(chance, 9) : 0;
+    }
+    for (size_t i = 0; i < sizeof RARE / sizeof *RARE; i++) {
+        weights[RARE[i]] = 0;
+    }
+    for (int kind = STEP_FIRST_FAULT; kind < STEP_KIND_COUNT; kind++) {
+        on += weights[kind];
+    }
+    if (on < 5) {
+        weights[STEP_KILL_AT] = 5;
+        weights[STEP_BREAK] = 5;
+    }
+}
+
+/* A rare class happens two to four times to the same host. */
+static void add_rare(struct plan *plan, struct chance *chance)
+{
+    uint32_t host = (uint32_t)chance_below(chance, 1 << 20);
+    enum step_kind kind = RARE[chance_below(chance, sizeof RARE / sizeof *RARE)];
+    for (uint64_t n = 2 + chance_below(chance, 3); n > 0; n--) {
+        struct step step = {.kind = kind, .host = host};
+        step.at_ms = chance_between(chance, 0, PLAN_LENGTH_MS);
+        step.draw = chance_next(chance);
+        add(plan, step);
+    }
+}
+
+static enum step_kind choose(struct chance *chance, const unsigned weights[STEP_KIND_COUNT])
+{
+    unsigned all = 0;
+    int kind = 0;
+    for (int i = 0; i < STEP_KIND_COUNT; i++) {
+        all += weights[i];
+    }
+    uint64_t at = chance_below(chance, all);
+    while (at >= weights[kind]) {
+        at -= weights[kind++];
+    }
+    return (enum step_kind)kind;
+}
+
+static void add_steps(struct plan *plan, struct chance *chance,
+                      const unsigned weights[STEP_KIND_COUNT], uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct step step = {.kind = choose(chance, weights)};
+        step.at_ms = chance_between(chance, 0, PLAN_LENGTH_MS);
+        step.host = (uint32_t)chance_below(chance, 1 << 20);
+        step.draw = chance_next(chance);
+        add(plan, step);
+    }
+}
+
+void plan_make(struct plan *plan, uint64_t seed)
+{
+    static const unsigned PEOPLE[STEP_KIND_COUNT] = {
+        [STEP_RECORD] = 40, [STEP_IMPORT] = 10, [STEP_CORRECT] = 18,
+        [STEP_RETRY] = 8,   [STEP_WAIT] = 5,    [STEP_CATALOGUE] = 3,
+        [STEP_UNIT] = 5,    [STEP_JOIN] = 4,    [STEP_LATE_NODE] = 3,
+    };
+    unsigned faults[STEP_KIND_COUNT] = {0};
+    struct chance chance = chance_for(seed, 2);
+    plan_init(plan);
+    plan->seed = seed;
+    plan->districts = 2 + (uint32_t)chance_below(&chance, 4);
+    plan->communes = 10 + (uint32_t)chance_below(&chance, 14);
+    plan->hosted = (uint32_t)chance_below(&chance, 5);
+    plan->version = (uint32_t)chance_below(&chance, 3);
+    plan->in_bytes = chance_percent(&chance, 30);
+    choose_classes(&chance, faults);
+    add_steps(plan, &chance, PEOPLE, PEOPLE_MIN + chance_below(&chance, PEOPLE_MORE));
+    add_steps(plan, &chance, faults, PLAN_FAULTS_MIN + chance_below(&chance, FAULTS_MORE));
+    if (chance_percent(&chance, 40)) {
+        add_rare(plan, &chance);
+    }
+}
+
+/* ---- as text ---- */
+
+void plan_write(const struct plan *plan, FILE *out)
+{
+    (void)fprintf(out,
+                  "seed %" PRIu64 "\ndistricts %u\ncommunes %u\nhosted %u\nversion %u\nbytes %d\n",
+                  plan->seed, plan->districts, plan->communes, plan->hosted, plan->version,
+                  plan->in_bytes ? 1 : 0);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = &plan->steps[i];
+        (void)fprintf(out, "%" PRId64 " %s %u %" PRIu64 "\n", step->at_ms, NAMES[step->kind],
+                      step->host, step->draw);
+    }
+}
+
+static bool read_field(struct plan *plan, const char *line)
+{
+    unsigned bytes;
+    if (sscanf(line, "bytes %u", &bytes) == 1) {
+        plan->in_bytes = bytes != 0;
+        return true;
+    }
+    return sscanf(line, "seed %" SCNu64, &plan->seed) == 1 ||
+           sscanf(line, "districts %u", &plan->districts) == 1 ||
+           sscanf(line, "communes %u", &plan->communes) == 1 ||
+           sscanf(line, "hosted %u", &plan->hosted) == 1 ||
+           sscanf(line, "version %u", &plan->version) == 1;
+}
+
+static bool read_step(struct plan *plan, const char *line)
+{
+    char name[32];
+    struct step step = {.at_ms = 0};
+    if (sscanf(line, "%" SCNd64 " %31s %u %" SCNu64, &step.at_ms, name, &step.host, &step.draw) !=
+        4) {
+        return false;
+    }
+    for (int kind = 0; kind < STEP_KIND_COUNT; kind++) {
+        if (strcmp(NAMES[kind], name) == 0) {
+            step.kind = (enum step_kind)kind;
+            add(plan, step);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err plan_read(struct plan *plan, FILE *in, struct errmsg *msg)
+{
+    char line[LINE_BYTES];
+    int number = 0;
+    plan_init(plan);
+    while (fgets(line, sizeof line, in) != NULL) {
+        number++;
+        if (line[0] != '#' && line[0] != '\n' && !read_field(plan, line) &&
+            !read_step(plan, line)) {
+            plan_deinit(plan);
+            return err_fail(msg, ERR_INVALID, "line %d is neither a field nor a step: %.60s",
+                            number, line);
+        }
+    }
+    if (plan->districts == 0 || plan->districts > 60 || plan->communes > 400 ||
+        plan->hosted > 400 || plan->version > 3) {
+        plan_deinit(plan);
+        return err_fail(msg, ERR_INVALID, "the shape of the tree is out of range");
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,93 @@
+/* layer: node store codec */
+/* What happens in a run: a shape of a tree, then steps at their times, each with its own numbers,
+ * so that a step does the same when others are left out. A plan follows from a seed; as text it can
+ * be kept, made smaller, and run again. */
+#ifndef TALLY_SIM_PLAN_H
+#define TALLY_SIM_PLAN_H
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "chance.h"
+
+enum step_kind {
+    /* people */
+    STEP_RECORD,
+    STEP_IMPORT,
+    STEP_CORRECT,
+    STEP_RETRY,
+    STEP_WAIT,
+    STEP_CATALOGUE,
+    STEP_UNIT,
+    STEP_JOIN,
+    STEP_LATE_NODE,
+    /* faults */
+    STEP_KILL,     /* between two batches */
+    STEP_KILL_AT,  /* at an operation of the disk */
+    STEP_POWER,    /* power cut between two batches */
+    STEP_POWER_AT, /* at an operation of the disk */
+    STEP_RESTART,  /* stopped cleanly, started again */
+    STEP_STORM,    /* a node and all below it are killed, and start in any order */
+    STEP_SLOW_DISK,
+    STEP_DISK_ERROR, /* one operation fails */
+    STEP_DISK_FULL,  /* one write finds no room */
+    STEP_DISK_STAYS_FULL,
+    STEP_BREAK,     /* a connection breaks */
+    STEP_HALF_OPEN, /* and the parent does not hear of it */
+    STEP_STALL,     /* nothing arrives at either end for a while */
+    STEP_ONE_WAY,   /* nothing arrives at one end for a while */
+    STEP_APART,     /* no connection can be made for a while */
+    STEP_PARTITION, /* a node and some of its children are apart for a while */
+    STEP_SLOW_LINE,
+    STEP_TWICE, /* messages come twice, older batches come again */
+    STEP_CLOCK_JUMP,
+    STEP_CLOCK_DRIFT,
+    STEP_CLOCK_YEARS,
+    STEP_COPY_ROOT,  /* the root's file is copied, later put back */
+    STEP_COPY_CHILD, /* that of another node */
+    STEP_LIE,        /* a disk lies about syncs, then its power is cut */
+    STEP_FLIP,       /* bits of a file flip while its node is off */
+    STEP_LOSE_FILE,  /* a file is gone */
+    STEP_KIND_COUNT
+};
+
+#define STEP_FIRST_FAULT STEP_KILL
+
+struct step {
+    int64_t at_ms;
+    enum step_kind kind;
+    uint32_t host; /* modulo the number of hosts then */
+    uint64_t draw; /* the step's own seed */
+};
+
+struct plan {
+    uint64_t seed;
+    uint32_t districts;
+    uint32_t communes; /* nodes of them, over all districts */
+    uint32_t hosted;   /* communes without a node */
+    uint32_t version;  /* of the first catalogue */
+    bool in_bytes;
+    struct step *steps;
+    size_t step_count;
+    size_t step_cap;
+};
+
+void plan_init(struct plan *plan);
+void plan_deinit(struct plan *plan);
+
+/* From a seed: at least `PLAN_FAULTS_MIN` faults among the steps. */
+enum { PLAN_FAULTS_MIN = 25, PLAN_LENGTH_MS = 240000 };
+void plan_make(struct plan *plan, uint64_t seed);
+/* Without the steps whose `keep` is false. */
+void plan_pick(const struct plan *plan, const bool *keep, struct plan *out);
+
+bool plan_is_fault(enum step_kind kind);
+bool plan_has(const struct plan *plan, enum step_kind kind);
+size_t plan_faults(const struct plan *plan);
+const char *step_name(enum step_kind kind);
+
+void plan_write(const struct plan *plan, FILE *out);
+/* ERR_INVALID with the line. */
+enum err plan_read(struct plan *plan, FILE *in, struct errmsg *msg) MUST_CHECK;
+
+#endif

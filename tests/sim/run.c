@@ -1,0 +1,112 @@
+/* A whole run. */
+#include "checks.h"
+#include "offers.h"
+#include "steps.h"
+
+enum { SETTLE_MS = 12000, LOOK_EVERY_MS = 1000, STAYS_MS = 22000 };
+
+/* ---- the tree ---- */
+
+static void plant_commune(struct world *world, struct host *const districts[],
+                          const struct plan *plan, uint32_t number)
+{
+    char code[CODE_BYTES];
+    /* Codes that begin like that of another district: only the tree says what lies where. */
+    struct host *district = districts[number % plan->districts];
+    const struct host *other = districts[(number + 1) % plan->districts];
+    (void)snprintf(code, sizeof code, "%.12s%u", other->code, 100 + number);
+    (void)tree_child(world, district, code, "commune");
+}
+
+void tree_plant(struct world *world, const struct plan *plan)
+{
+    struct host *districts[64];
+    struct host *root = tree_root(world, "4", "province", (int)plan->version);
+    for (uint32_t i = 0; i < plan->districts && !world->violated; i++) {
+        char code[CODE_BYTES];
+        (void)snprintf(code, sizeof code, i == 0 ? "42" : "42%u", i);
+        districts[i] = tree_child(world, root, code, "district");
+    }
+    for (uint32_t i = 0; i < plan->communes && !world->violated; i++) {
+        plant_commune(world, districts, plan, i);
+    }
+    for (uint32_t i = 0; i < plan->hosted && !world->violated; i++) {
+        char code[CODE_BYTES];
+        (void)snprintf(code, sizeof code, "c%u", i);
+        (void)tree_unit(world, districts[i % plan->districts], code, "commune", "");
+    }
+}
+
+/* ---- steps ---- */
+
+static void on_step(struct world *world, uint64_t number)
+{
+    const struct step *step = &world->plan->steps[number];
+    if (plan_is_fault(step->kind)) {
+        faults_do(world, step);
+    } else {
+        people_do(world, step);
+    }
+    struct chance chance = {step->draw + 1};
+    checks_host(world, world->hosts[chance_below(&chance, world->host_count)]);
+}
+
+/* Converged, and still so when the nodes have had time to look at their files and at silent links.
+ */
+static void converge(struct world *world, struct result *result)
+{
+    char why[TEXT_BYTES] = "";
+    int64_t begun = world->now_us;
+    int64_t since = -1;
+    while (!world->violated && (since < 0 || world->now_us - since < (int64_t)STAYS_MS * MS_US)) {
+        world_run_until(world, world->now_us + LOOK_EVERY_MS * MS_US);
+        bool there = !world->violated && checks_converged(world, why, sizeof why);
+        since = !there ? -1 : since < 0 ? world->now_us : since;
+        if (since < 0 && world->now_us - begun > (int64_t)CONVERGENCE_LIMIT_MS * MS_US) {
+            world_violate(world, "live", "%d s after the last fault: %s",
+                          CONVERGENCE_LIMIT_MS / 1000, why);
+        }
+    }
+    result->converged_ms = ((since < 0 ? world->now_us : since) - begun) / MS_US;
+}
+
+void run_end(struct world *world, struct result *result)
+{
+    faults_heal(world);
+    converge(world, result);
+    if (!world->violated) {
+        checks_end(world);
+    }
+    checks_known(world);
+}
+
+void run_plan(const struct plan *plan, FILE *out, struct result *result)
+{
+    struct world *world = world_new(plan->seed, true);
+    *result = (struct result){.violated = false};
+    world->out = out;
+    world->plan = plan;
+    world->in_bytes = plan->in_bytes;
+    world->on_step = on_step;
+    tree_plant(world, plan);
+    world_run_until(world, world->now_us + SETTLE_MS * MS_US);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        world_event(world, world->now_us + plan->steps[i].at_ms * MS_US, EVENT_STEP, NULL, i);
+    }
+    world_run_until(world, world->now_us + (int64_t)PLAN_LENGTH_MS * MS_US + 1);
+    if (!world->violated) {
+        run_end(world, result);
+    }
+    result->violated = world->violated;
+    (void)snprintf(result->check, sizeof result->check, "%s", world->check);
+    (void)snprintf(result->text, sizeof result->text, "%s", world->text);
+    result->trace = world->trace;
+    result->faults = world->faults;
+    result->hosts = world->host_count;
+    result->batches = world->batches;
+    result->messages = world->messages;
+    for (size_t i = 0; i < world->host_count; i++) {
+        result->entries += offers_fact_count(world->hosts[i]);
+    }
+    world_free(world);
+}

@@ -1,0 +1,369 @@
+#include "scenes.h"
+
+#include "acts.h"
+#include "offers.h"
+#include "store/internal.h"
+
+enum { ROOT, CHILD, GRANDCHILD };
+enum { SETTLE_US = 4 * SECOND_US };
+
+/* ---- what the scenes are made of ---- */
+
+static void pass(struct world *world, int64_t us)
+{
+    world_run_until(world, world->now_us + us);
+}
+
+/* A headline in the trace. */
+static void say(struct world *world, const char *text)
+{
+    world_trace(world, "-- %s", text);
+}
+
+/* A root and a district, quiet; nothing of that is shown. */
+static void two_nodes(struct world *world)
+{
+    FILE *out = world->out;
+    world->out = NULL;
+    struct host *root = tree_root(world, "4", "province", 1);
+    (void)tree_child(world, root, "42", "district");
+    pass(world, SETTLE_US);
+    world->out = out;
+}
+
+static void three_nodes(struct world *world)
+{
+    FILE *out = world->out;
+    world->out = NULL;
+    struct host *root = tree_root(world, "4", "province", 1);
+    struct host *district = tree_child(world, root, "42", "district");
+    (void)tree_child(world, district, "421", "commune");
+    pass(world, SETTLE_US);
+    world->out = out;
+}
+
+static void quietly(struct world *world, void (*act)(struct world *world))
+{
+    FILE *out = world->out;
+    world->out = NULL;
+    act(world);
+    pass(world, SETTLE_US);
+    world->out = out;
+}
+
+static void one_record(struct world *world)
+{
+    acts_record(world, world->hosts[CHILD], "42", "raised", 1);
+}
+
+static void cut_off(struct world *world, struct host *host, bool apart)
+{
+    host->route.apart_until_us = apart ? INT64_MAX : 0;
+    if (apart && host->up != NULL) {
+        line_break(world, host->up, false);
+    }
+}
+
+static void keep_copy(struct world *world, struct host *host)
+{
+    host_stop(world, host, true);
+    (void)disk_copy(host->disk, HOST_DATABASE, host->disk, "copy.db");
+    host_start(world, host);
+}
+
+static void put_back(struct world *world, struct host *host)
+{
+    host_stop(world, host, true);
+    (void)disk_copy(host->disk, "copy.db", host->disk, HOST_DATABASE);
+    host->may_lose = true;
+    map_clear(&host->counts);
+    host_start(world, host);
+}
+
+static void restart(struct world *world, struct host *host)
+{
+    host_stop(world, host, true);
+    host_start(world, host);
+}
+
+/* ---- scenes ---- */
+
+static void join_and_push(struct world *world)
+{
+    FILE *out = world->out;
+    world->out = NULL;
+    struct host *root = tree_root(world, "4", "province", 1);
+    pass(world, SETTLE_US);
+    world->out = out;
+    say(world, "a node joins; its first hello, what it is told, its first mark");
+    (void)tree_child(world, root, "42", "district");
+    pass(world, SETTLE_US);
+    say(world, "one entry: the chain's opening and the entry go ahead of the cell");
+    one_record(world);
+    pass(world, SETTLE_US);
+    say(world, "the same cell again: one entry, one cell, the same mark");
+    one_record(world);
+    pass(world, SETTLE_US);
+}
+
+static void resume(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    say(world, "no way up; two entries are recorded");
+    cut_off(world, world->hosts[CHILD], true);
+    acts_record(world, world->hosts[CHILD], "42", "raised", 2);
+    pass(world, SETTLE_US);
+    say(world, "the way is open: only what is missing goes up");
+    cut_off(world, world->hosts[CHILD], false);
+    pass(world, SETTLE_US);
+}
+
+static void start_again(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    say(world, "the child starts again: one more session, nothing to send but where it stands");
+    restart(world, world->hosts[CHILD]);
+    pass(world, SETTLE_US);
+    say(world, "an entry of the new process: a new segment that continues the old one");
+    one_record(world);
+    pass(world, SETTLE_US);
+}
+
+static void parent_put_back(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    struct host *root = world->hosts[ROOT];
+    FILE *out = world->out;
+    world->out = NULL;
+    keep_copy(world, root);
+    pass(world, SETTLE_US);
+    one_record(world);
+    pass(world, SETTLE_US);
+    world->out = out;
+    say(world, "the parent's file is of before the second entry: the child goes on from there");
+    put_back(world, root);
+    pass(world, SETTLE_US);
+}
+
+static void child_lost_tail(struct world *world)
+{
+    struct host *child;
+    two_nodes(world);
+    child = world->hosts[CHILD];
+    FILE *out = world->out;
+    world->out = NULL;
+    one_record(world);
+    pass(world, SETTLE_US);
+    keep_copy(world, child);
+    pass(world, SETTLE_US);
+    one_record(world);
+    pass(world, SETTLE_US);
+    world->out = out;
+    say(world, "the child's file is of before its second entry: it is turned away and named");
+    put_back(world, child);
+    pass(world, SETTLE_US);
+}
+
+static void child_unknown_session(struct world *world)
+{
+    struct host *child;
+    two_nodes(world);
+    child = world->hosts[CHILD];
+    FILE *out = world->out;
+    world->out = NULL;
+    one_record(world);
+    pass(world, SETTLE_US);
+    keep_copy(world, child);
+    pass(world, SETTLE_US);
+    world->out = out;
+    say(world, "no entry is missing, but the file does not know its last session");
+    put_back(world, child);
+    pass(world, SETTLE_US);
+}
+
+static bool other_hash(struct world *world, struct line *line, int to, struct message *message)
+{
+    (void)line;
+    if (to == PARENT_END && message->type == MESSAGE_HELLO && message->u.hello.head_count > 0) {
+        struct head *heads = (struct head *)message->u.hello.heads;
+        heads[0].hash.b[0] ^= 1;
+    }
+    return world != NULL;
+}
+
+static void fork_of_a_chain(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    say(world, "the same length of the same segment, and another hash");
+    world->tap = other_hash;
+    restart(world, world->hosts[CHILD]);
+    pass(world, SETTLE_US);
+}
+
+static bool other_tree(struct world *world, struct line *line, int to, struct message *message)
+{
+    (void)line;
+    if (to == PARENT_END && message->type == MESSAGE_HELLO) {
+        message->u.hello.tree.b[0] ^= 1;
+    }
+    return world != NULL;
+}
+
+static void another_tree(struct world *world)
+{
+    two_nodes(world);
+    say(world, "a hello of another tree");
+    world->tap = other_tree;
+    restart(world, world->hosts[CHILD]);
+    pass(world, SETTLE_US);
+}
+
+static bool newer_protocol(struct world *world, struct line *line, int to, struct message *message)
+{
+    (void)line;
+    if (to == PARENT_END && message->type == MESSAGE_HELLO) {
+        message->u.hello.protocol_min = PROTOCOL_MAX + 1;
+        message->u.hello.protocol_max = PROTOCOL_MAX + 2;
+    }
+    return world != NULL;
+}
+
+static void no_common_version(struct world *world)
+{
+    two_nodes(world);
+    say(world, "a hello of a release that speaks newer versions only");
+    world->tap = newer_protocol;
+    restart(world, world->hosts[CHILD]);
+    pass(world, SETTLE_US);
+}
+
+static void unknown_key(struct world *world)
+{
+    two_nodes(world);
+    say(world, "a key that the parent's table does not have");
+    world->hosts[CHILD]->key.b[0] ^= 1;
+    restart(world, world->hosts[CHILD]);
+    pass(world, 2 * SECOND_US);
+}
+
+static void catalogue_down(struct world *world)
+{
+    three_nodes(world);
+    say(world, "a new version goes down at once");
+    acts_publish(world, 2);
+    pass(world, SETTLE_US);
+    say(world, "a node that was away is told with its welcome");
+    cut_off(world, world->hosts[CHILD], true);
+    acts_publish(world, 3);
+    pass(world, SETTLE_US);
+    cut_off(world, world->hosts[CHILD], false);
+    pass(world, SETTLE_US);
+}
+
+static void held_row(struct world *world)
+{
+    struct host *root;
+    two_nodes(world);
+    root = world->hosts[ROOT];
+    FILE *out = world->out;
+    world->out = NULL;
+    keep_copy(world, root);
+    pass(world, SETTLE_US);
+    acts_publish(world, 2);
+    pass(world, SETTLE_US);
+    acts_record(world, world->hosts[CHILD], "42", "classes", 1);
+    pass(world, SETTLE_US);
+    world->out = out;
+    say(world, "the parent is put back to an older catalogue: the row is held, the rest goes on");
+    put_back(world, root);
+    pass(world, SETTLE_US);
+    say(world,
+        "the catalogue comes again: the row counts, and its state goes up with the next mark");
+    acts_publish(world, 2);
+    pass(world, 2 * SETTLE_US);
+}
+
+static void three_tiers(struct world *world)
+{
+    three_nodes(world);
+    say(world,
+        "an entry of a commune: entries go one hop, cells to the root, and back comes how far");
+    acts_record(world, world->hosts[GRANDCHILD], "421", "raised", 1);
+    pass(world, SETTLE_US);
+}
+
+static void recorded_above(struct world *world)
+{
+    three_nodes(world);
+    say(world, "an entry of the province about the commune's unit goes down to it");
+    acts_record(world, world->hosts[ROOT], "421", "raised", 1);
+    pass(world, SETTLE_US);
+}
+
+static bool foreign_unit(struct world *world, struct line *line, int to, struct message *message)
+{
+    if (to == PARENT_END && message->type == MESSAGE_BATCH && message->u.batch.cell_count > 0 &&
+        line->end[CHILD_END] == world->hosts[CHILD]) {
+        ((struct cell *)message->u.batch.cells)[0].unit = "4";
+        world->tap = NULL; /* once */
+    }
+    return true;
+}
+
+static void refused_row(struct world *world)
+{
+    two_nodes(world);
+    say(world, "a cell about a unit that is not the child's: refused, told back, an alarm");
+    world->tap = foreign_unit;
+    world->flipped = true;
+    one_record(world);
+    pass(world, SETTLE_US);
+}
+
+static void unequal_digest(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    world->flipped = true;
+    say(world, "a cell of the parent's file is changed behind its back");
+    (void)sqlite3_exec(world->hosts[ROOT]->store->db, "UPDATE cell SET value=value+1", NULL, NULL,
+                       NULL);
+    say(world, "the parent starts again, and its recomputation finds the damage");
+    restart(world, world->hosts[ROOT]);
+    pass(world, 3 * SETTLE_US);
+}
+
+static void silent_parent(struct world *world)
+{
+    two_nodes(world);
+    say(world, "nothing arrives at the child any more: both ends notice in their time");
+    world->hosts[CHILD]->route.blocked_until_us[CHILD_END] = world->now_us + 40 * SECOND_US;
+    pass(world, 30 * SECOND_US);
+    say(world, "the way is open again");
+    pass(world, 20 * SECOND_US);
+}
+
+const struct scene SCENES[] = {
+    {"join-and-push", "A node joins, and its first entries go up.", join_and_push},
+    {"resume", "After a time without a link only what is missing is sent.", resume},
+    {"start-again", "A process ends and another goes on.", start_again},
+    {"parent-put-back", "The parent has less than the child remembers.", parent_put_back},
+    {"child-lost-tail", "The child's ledger is shorter than its escrow.", child_lost_tail},
+    {"child-unknown-session", "The child's file is of an older session.", child_unknown_session},
+    {"fork", "The same place in a chain, another hash.", fork_of_a_chain},
+    {"another-tree", "A node of another tree.", another_tree},
+    {"no-common-version", "No protocol version in common.", no_common_version},
+    {"unknown-key", "A key that nobody invited.", unknown_key},
+    {"catalogue", "A catalogue goes down.", catalogue_down},
+    {"held-row", "A row that the parent's catalogue does not know yet.", held_row},
+    {"three-tiers", "An entry on its way to the root.", three_tiers},
+    {"recorded-above", "What is recorded above goes down.", recorded_above},
+    {"refused-row", "A row that is not the child's to say.", refused_row},
+    {"unequal-digest", "Damage is found and mended.", unequal_digest},
+    {"silent-link", "A link that nothing comes through.", silent_parent},
+};
+const size_t SCENE_COUNT = sizeof SCENES / sizeof *SCENES;

@@ -1,0 +1,326 @@
+/* layer: node store codec */
+/* A simulated world: hosts (a machine with a disk, a clock and one real node), the lines between
+ * them, and virtual time. It is what the daemon's net/ and the operating system are to a real node,
+ * and nothing more; what people do and what goes wrong is in plan.h, what must hold in check.h.
+ *
+ * One heap of events, keyed by (time, order of making), drives everything; a run is a function of
+ * the seed. Files from the bottom up: chance, copy, disk, model; world.c (time, trace), lines.c
+ * (the network), hosts.c (machines and batches), tree.c (making trees); offers.c (what people ask
+ * for and what becomes of it), check.c (invariants), plan.c (what happens in a run), people.c and
+ * faults.c (doing it), run.c (a whole run), shrink.c. */
+#ifndef TALLY_SIM_WORLD_H
+#define TALLY_SIM_WORLD_H
+
+#include <stdio.h>
+
+#include "base/map.h"
+#include "chance.h"
+#include "codec/codec.h"
+#include "disk.h"
+#include "model.h"
+#include "node/internal.h"
+#include "proto/token.h"
+
+enum {
+    SECOND_US = 1000000,
+    MS_US = 1000,
+    LINE_PACKETS_MAX =
+        256, /* on one line in one direction: more would be a queue without a limit */
+    TEXT_BYTES = 480,
+    CODE_BYTES = 24,
+};
+
+#define HOST_DATABASE "tally.db"
+
+struct world;
+struct host;
+
+/* ---- the network ---- */
+
+enum { CHILD_END = 0, PARENT_END = 1 };
+
+/* A message on its way; `hang_up`: the other end has closed. */
+struct packet {
+    struct packet *next;
+    int64_t due_us;
+    bool hang_up;
+    struct arena arena;     /* of the message */
+    struct message message; /* unless the world speaks in bytes */
+    uint8_t *bytes;
+    size_t len;
+};
+
+/* A connection from a child to its parent. */
+struct line {
+    uint64_t id;
+    struct host *end[2];
+    bool told[2]; /* the node at that end knows of it */
+    bool gone[2]; /* nothing arrives there any more */
+    bool over[2]; /* there is nobody at that end any more, or its node has been told */
+    struct codec *codec[2];
+    struct frames *frames[2];
+    struct packet *first[2]; /* on their way to that end */
+    struct packet **last[2];
+    size_t packets[2];
+    int64_t free_at_us[2];  /* the line towards that end is busy until then */
+    struct packet *kept[2]; /* a batch that came before, to be sent again */
+};
+
+/* How the way from a host to its parent is at the moment. */
+struct route {
+    int64_t latency_us;
+    int64_t bytes_per_s;         /* 0: no limit */
+    int64_t blocked_until_us[2]; /* nothing arrives at that end before */
+    int64_t apart_until_us;      /* no connection can be made before */
+    unsigned twice_percent;      /* of messages come twice */
+    unsigned again_percent;      /* of batches bring an older one with them */
+};
+
+/* ---- hosts ---- */
+
+enum host_state {
+    HOST_DOWN, /* no process */
+    HOST_UP,
+    HOST_BROKEN /* its database cannot be opened: stays down */
+};
+
+struct offer;
+struct joining;
+struct book;
+
+enum item_kind {
+    ITEM_UPLINK,
+    ITEM_DOWNLINK,
+    ITEM_MESSAGE,
+    ITEM_LINK_DOWN,
+    ITEM_REQUEST,
+    ITEM_JOIN,
+    ITEM_DIAL_FAILED,
+    ITEM_TICK,
+};
+
+/* What waits for a node's next batch. */
+struct item {
+    struct item *next;
+    enum item_kind kind;
+    uint64_t line;
+    struct packet *packet; /* owned */
+    struct offer *offer;
+    struct joining *joining;
+};
+
+struct host {
+    struct world *world;
+    int number;
+    char code[CODE_BYTES];
+    char level[CODE_BYTES];
+    struct host *parent;
+    int depth;
+    struct chance chance;
+    struct disk *disk;
+    struct store *store;
+    struct node *node;
+    struct store *reader;
+    struct query *query;
+    enum host_state state;
+    struct hash key;
+    struct id node_id;
+    struct id origin;
+    /* time */
+    int64_t wall_offset_ms;
+    int64_t drift_ppm;
+    int64_t drift_from_us;
+    int64_t mono_offset_ms;
+    int32_t today; /* of the batch under way */
+    /* work */
+    struct item *items;
+    struct item **items_end;
+    size_t item_count;
+    bool turn_due;
+    int64_t busy_until_us;
+    int64_t op_us;                /* what an operation of the disk takes */
+    int64_t sync_us;              /* what a sync takes */
+    uint64_t process;             /* how often it was started */
+    enum disk_damage damage;      /* what its next stop leaves */
+    struct disk_fault next_fault; /* set when its process starts the next time */
+    enum disk_damage next_damage;
+    bool starts_again; /* a start is due */
+    bool ticks;
+    /* the way up */
+    struct route route;
+    struct line *up;
+    bool dial_due;
+    /* for the checks */
+    int own;   /* origin in the model, as this host sees itself */
+    int shown; /* as others see it */
+    int64_t rank;
+    bool may_lose; /* its disk has lied or was put back: what is missing there has a reason */
+    bool put_back; /* and its parent has turned it away for it */
+    bool doubtful; /* bits of its file were flipped */
+    bool lost;     /* its file is gone, or cannot be used */
+    bool unknown;  /* its parent, whose data is of an older time, has turned it away */
+    bool copied;   /* a copy of its file lies beside it */
+    int64_t escrow_acked; /* entries of its ledger that its parent has acknowledged */
+    int64_t up_since_us;
+    struct map counts; /* highest count seen of each cell of this file */
+    struct book *book; /* what is in its ledger for good, see offers.h */
+};
+
+/* A node that is being made below `parent`. */
+struct joining {
+    struct joining *next;
+    struct host *parent;
+    struct offer *invite;
+    char code[CODE_BYTES];
+    char level[CODE_BYTES];
+    char token[TOKEN_MAX_BYTES];
+    struct hash key;
+    uint64_t line;
+    bool asked; /* a join is on its way */
+    bool done;
+    int unit; /* in the model; -1: made with the invitation */
+};
+
+/* ---- time ---- */
+
+enum event_kind {
+    EVENT_TURN,
+    EVENT_TICK,
+    EVENT_ARRIVE,
+    EVENT_DIAL,
+    EVENT_START,
+    EVENT_STEP,
+    EVENT_JOIN,
+    EVENT_CALL,
+};
+
+struct event {
+    int64_t at_us;
+    uint64_t order;
+    enum event_kind kind;
+    struct host *host;
+    uint64_t number; /* line and end, step, process */
+};
+
+struct world {
+    uint64_t seed;
+    int64_t now_us;
+    uint64_t order;
+    struct event *events; /* a heap */
+    size_t event_count;
+    size_t event_cap;
+    struct host **hosts;
+    size_t host_count;
+    size_t host_cap;
+    struct map lines; /* id -> struct line * */
+    uint64_t next_line;
+    struct joining *joinings;
+    bool join_due;
+    struct id tree;
+    struct hash root_key;
+    int64_t wall_base_ms;
+    bool in_bytes;   /* every message goes through the codec and the framing */
+    bool light;      /* large: what was confirmed is kept, and only the end is looked at */
+    int64_t tick_us; /* between two ticks of a node */
+    bool healing;    /* nothing goes wrong any more */
+    bool flipped;    /* bits of a file were flipped: from there on only the end is looked at */
+    bool keeps_history;
+    struct model *model;
+    struct offers *offers;
+    struct checks *checks;
+    const struct plan *plan;
+    void (*on_step)(struct world *world, uint64_t step);
+    /* Sees what a node says to that end; may change it, or return false to lose it. May be NULL. */
+    bool (*tap)(struct world *world, struct line *line, int to, struct message *message);
+    /* what happened */
+    uint64_t trace; /* a hash over all of it */
+    uint64_t batches;
+    uint64_t messages;
+    uint64_t faults;
+    FILE *out; /* where the trace is written in words, or NULL */
+    bool violated;
+    char check[CODE_BYTES]; /* the invariant that was violated */
+    char text[TEXT_BYTES];
+};
+
+/* ---- world.c ---- */
+struct world *world_new(uint64_t seed, bool keeps_history);
+void world_free(struct world *world);
+void world_event(struct world *world, int64_t at_us, enum event_kind kind, struct host *host,
+                 uint64_t number);
+/* Until that time, or the first violation. */
+void world_run_until(struct world *world, int64_t until_us);
+/* The first violation is kept; the run ends. */
+void world_violate(struct world *world, const char *check, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Goes into the hash, and in words to `out`. */
+void world_trace(struct world *world, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void world_note(struct world *world, uint64_t value); /* into the hash only */
+
+/* ---- lines.c ---- */
+struct line *line_open(struct world *world, struct host *child);
+struct line *line_find(struct world *world, uint64_t id);
+int line_end(const struct line *line, const struct host *host);
+void line_send(struct world *world, struct line *line, int to, const struct message *message);
+/* This end closes after what was sent. */
+void line_close(struct world *world, struct line *line, int end);
+/* The connection breaks. `silent`: the parent's end does not hear of it. */
+void line_break(struct world *world, struct line *line, bool silent);
+/* The process at this end is gone; the other end hears of it unless `silent`. */
+void line_end_died(struct world *world, struct line *line, int end, bool silent);
+void line_arrive(struct world *world, uint64_t number);
+/* The node at this end has been told that the link is down. */
+void line_over(struct world *world, struct line *line, int end);
+void line_packet_free(struct packet *packet);
+/* Gives a packet that arrived to the node of that end, inside a batch. */
+void line_deliver(struct world *world, struct line *line, int end, struct packet *packet);
+/* After ways were opened: what waits is looked at. */
+void lines_go_on(struct world *world);
+void lines_free(struct world *world);
+void host_dial(struct world *world, struct host *host);
+void host_dial_later(struct world *world, struct host *host, int64_t in_us);
+
+/* ---- hosts.c ---- */
+/* True while the code under test runs: allocations may fail then, and only then. */
+extern bool host_inside;
+struct host *host_new(struct world *world, const char *code, const char *level,
+                      struct host *parent);
+void host_free(struct host *host);
+struct now host_now(const struct world *world, const struct host *host);
+struct node_env host_env(struct host *host);
+void host_give(struct world *world, struct host *host, struct item item);
+void host_turn(struct world *world, struct host *host);
+/* Starts the process. On a failure it is tried again, or the host is broken. */
+void host_start(struct world *world, struct host *host);
+/* Ends it: clean, as by SIGTERM; else as the host's disk and `damage` say. */
+void host_stop(struct world *world, struct host *host, bool clean);
+/* Killed between two batches. */
+void host_kill(struct world *world, struct host *host, enum disk_damage damage, bool silent);
+void host_start_later(struct world *world, struct host *host, int64_t in_us);
+/* Runs a query on the host's reader. ERR_OK, or why it could not be asked. */
+enum err host_query(struct world *world, struct host *host, const struct msg_request *request,
+                    query_sink_fn sink, void *ctx);
+struct host *host_of_origin(const struct world *world, const struct id *origin);
+/* Whether `host` is `top` or lies below it. */
+bool host_within(const struct host *host, const struct host *top);
+
+/* ---- tree.c ---- */
+enum { CATALOGUES = 3 };
+/* Version 1, 2, 3: each has more measures than the one before, the last a new category too. */
+const struct catalogue *tree_catalogue(int version);
+/* Which of them a node has, by what is in it; 0 for none. */
+int tree_version(const struct catalogue *catalogue);
+/* A root with catalogue `version` (0: none), running, and known to the model. */
+struct host *tree_root(struct world *world, const char *code, const char *level, int version);
+/* A node below another, made at once (the parent runs and nothing fails), and started. */
+struct host *tree_child(struct world *world, struct host *parent, const char *code,
+                        const char *level);
+/* A unit without a node, made at once. */
+int tree_unit(struct world *world, struct host *host, const char *code, const char *level,
+              const char *parent);
+/* Makes the database of a host that has joined. False when its disk fails. */
+bool tree_make_database(struct world *world, struct host *host, const struct msg_joined *joined);
+/* The message of a join that shows a token's secret. */
+bool tree_join_message(const char *text, const struct hash *key, struct msg_join *join);
+
+#endif
