@@ -66,7 +66,11 @@ void auditor_free(struct auditor *a)
 const char *auditor_text(struct auditor *a, int64_t symbol)
 {
     const char *text;
-    return texts_get(&a->texts, symbol, &text) == ERR_OK ? text : "?";
+    enum err err = texts_get(&a->texts, symbol, &text);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        a->unread = err; /* what is found with it is no finding */
+    }
+    return err == ERR_OK ? text : "?";
 }
 
 static void period_text(struct auditor *a, const struct store_cell_key *key,
@@ -99,6 +103,7 @@ enum err auditor_found(struct auditor *a, enum audit_check check, const struct s
 enum err auditor_step(struct auditor *a, bool *done)
 {
     enum err err = ERR_OK;
+    a->unread = ERR_OK;
     arena_reset(&a->arena);
     texts_trim(&a->texts);
     switch (a->phase) {
@@ -124,7 +129,7 @@ enum err auditor_step(struct auditor *a, bool *done)
         break;
     }
     *done = a->phase == PHASE_END;
-    return err;
+    return err == ERR_OK ? a->unread : err;
 }
 
 /* ---- single values, for mending ---- */

@@ -24,7 +24,7 @@ static enum err cell_content_hash(struct auditor *a, const struct store_cell *ro
                         .day = (int32_t)row->day};
     buf_clear(&a->scratch);
     *out = cell_hash(&cell, &a->scratch);
-    return ERR_OK;
+    return a->scratch.failed ? ERR_NO_MEMORY : ERR_OK;
 }
 
 static enum err check_cell(struct auditor *a, const struct store_cell *row)

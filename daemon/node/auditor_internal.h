@@ -33,6 +33,7 @@ struct auditor {
     int64_t examined[AUDIT_COUNT];
     struct arena arena; /* of one slice */
     struct texts texts;
+    enum err unread; /* a text of this slice could not be read */
     struct buf scratch;
     struct store_cell series[SERIES_CELLS_MAX];
     int64_t own_origin;

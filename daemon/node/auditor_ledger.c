@@ -76,6 +76,7 @@ static enum err check_entry(struct auditor *a, const struct store_entry *row)
     struct hash hash = a->hash;
     if (err == ERR_OK) {
         hash = entry_hash(&a->hash, &entry, &a->scratch);
+        TRY(a->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     }
     if (!hash_equal(&hash, &row->hash)) {
         TRY(chain_fault(a, row->seq, "its content is not what its hash stands for"));
@@ -97,6 +98,7 @@ static enum err begin_chain(struct auditor *a)
     TRY(heads_decode(continues, &a->arena, &heads, &opening.continue_count));
     opening.continues = heads;
     a->hash = opening_hash(&opening, &a->scratch);
+    TRY(a->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     a->seq = 0;
     return ERR_OK;
 }

@@ -60,7 +60,7 @@ enum err cells_hash(struct node *node, const struct store_cell *cell, struct id 
     TRY(cells_message(node, cell, &message));
     buf_clear(&node->scratch);
     *out = cell_hash(&message, &node->scratch);
-    return ERR_OK;
+    return node->scratch.failed ? ERR_NO_MEMORY : ERR_OK;
 }
 
 const struct store_cell *cells_standing(const struct store_cell *cells, size_t count)

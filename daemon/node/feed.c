@@ -404,6 +404,7 @@ static enum err sign_own_heads(struct node *node)
     heads.key = hosting.key;
     buf_clear(&node->scratch);
     signed_heads_bytes(&heads, &node->scratch);
+    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     TRY(node->env.sign(node->env.ctx, buf_bytes(&node->scratch), &heads.signature));
     TRY(node_write(node));
     buf_init(&bytes, 1 << 16);

@@ -104,6 +104,7 @@ static enum err begin_segment(struct node *node)
                               .continues = heads,
                               .continue_count = count};
     segment.hash = opening_hash(&opening, &node->scratch);
+    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     segment.held_hash = segment.hash;
     segment.rev = node_next_revision(node);
     for (size_t i = 0; i < count; i++) {

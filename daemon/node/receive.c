@@ -256,6 +256,7 @@ static enum err receive_opening(struct receiver *r, const struct opening *openin
     TRY(node_write(node));
     segment = (struct store_segment){.name = opening->segment, .origin = origin_id};
     segment.hash = opening_hash(opening, &node->scratch);
+    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     segment.held_hash = segment.hash;
     segment.rev = node_next_revision(node);
     TRY(continue_segments(node, opening, origin_id));
@@ -280,8 +281,10 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
         return ERR_OK;
     }
     enum err err = store_hosting_get(node->store, origin->row.unit, &hosting);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
     buf_clear(&node->scratch);
     signed_heads_bytes(heads, &node->scratch);
+    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     bool good =
         err == ERR_OK && hash_equal(&hosting.key, &heads->key) &&
         node->env.verify(node->env.ctx, &heads->key, buf_bytes(&node->scratch), &heads->signature);
@@ -311,6 +314,7 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
 {
     struct node *node = r->node;
     struct hash hash = entry_hash(&segment->held_hash, entry, &node->scratch);
+    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     struct store_entry row = {.segment = segment->id,
                               .seq = (int64_t)entry->seq,
                               .kind = entry->kind,

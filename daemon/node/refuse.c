@@ -62,6 +62,7 @@ enum err refuse_cell(struct receiver *r, enum refuse_reason reason, const struct
         .key = {.period = cell->period, .origin = origin}, .reason = reason, .count = cell->count};
     buf_clear(&node->scratch);
     kept.hash = cell_hash(cell, &node->scratch);
+    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     TRY(node_symbol(node, cell->unit, &kept.key.unit));
     TRY(node_symbol(node, cell->measure, &kept.key.measure));
     TRY(node_symbol(node, cell->category, &kept.key.category));

@@ -93,22 +93,28 @@ static enum err prepare_file(struct store *store, struct errmsg *msg)
 
 /* Asked of SQLite's file system, which need not be the system's. For it an empty file does not
  * exist, but can be read and written. */
-static bool is_there(const char *path)
+static enum err look_for(const char *path, bool *there, struct errmsg *msg)
 {
     sqlite3_vfs *vfs = sqlite3_initialize() == SQLITE_OK ? sqlite3_vfs_find(NULL) : NULL;
     int exists = 0;
     int usable = 0;
-    return vfs != NULL &&
-           ((vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists) == SQLITE_OK && exists != 0) ||
-            (vfs->xAccess(vfs, path, SQLITE_ACCESS_READWRITE, &usable) == SQLITE_OK &&
-             usable != 0));
+    if (vfs == NULL) {
+        return err_fail(msg, ERR_NO_MEMORY, "no memory");
+    }
+    if (vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists) != SQLITE_OK ||
+        vfs->xAccess(vfs, path, SQLITE_ACCESS_READWRITE, &usable) != SQLITE_OK) {
+        return err_fail(msg, ERR_IO, "%s cannot be looked at: the disk refused", path);
+    }
+    *there = exists != 0 || usable != 0;
+    return ERR_OK;
 }
 
 enum err store_open(const char *path, enum store_mode mode, struct store **out, struct errmsg *msg)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     flags |= mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    bool there = is_there(path);
+    bool there = false;
+    TRY(look_for(path, &there, msg));
     if (mode == STORE_CREATE && there) {
         return err_fail(msg, ERR_EXISTS, "%s exists already; a node is made once", path);
     }

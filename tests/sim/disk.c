@@ -221,7 +221,9 @@ static void add_entry(struct disk *disk, const char *file, struct disk_content *
     REQUIRE(len < DISK_FILE_BYTES);
     if (disk->entry_count == disk->entry_cap) {
         size_t cap = disk->entry_cap == 0 ? 4 : disk->entry_cap * 2;
+        disk_works++;
         struct disk_entry *entries = realloc(disk->entries, cap * sizeof *entries);
+        disk_works--;
         INSIST(entries != NULL);
         disk->entries = entries;
         disk->entry_cap = cap;

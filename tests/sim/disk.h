@@ -36,6 +36,9 @@ void disk_free(struct disk *disk);
 /* "/sim/DISK/FILE". */
 const char *disk_path(const struct disk *disk, const char *file, char out[DISK_PATH_BYTES]);
 
+/* Above 0 while a disk itself takes memory, which never fails. */
+extern volatile int disk_works;
+
 /* ---- operations and what is made of them ---- */
 
 enum disk_op {

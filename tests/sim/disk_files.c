@@ -15,6 +15,8 @@
 
 enum { ROOM_KEPT_BYTES = 1 << 16 };
 
+volatile int disk_works;
+
 static void buffer_move(struct disk_buffer *buffer, size_t cap)
 {
     if (cap == 0) {
@@ -22,7 +24,9 @@ static void buffer_move(struct disk_buffer *buffer, size_t cap)
         *buffer = (struct disk_buffer){0};
         return;
     }
+    disk_works++;
     uint8_t *at = realloc(buffer->at, cap);
+    disk_works--;
     INSIST(at != NULL);
     buffer->at = at;
     buffer->cap = cap;
@@ -71,7 +75,9 @@ void disk_buffer_copy(struct disk_buffer *to, const struct disk_buffer *from)
 
 struct disk_content *disk_content_new(bool history)
 {
+    disk_works++;
     struct disk_content *content = calloc(1, sizeof *content);
+    disk_works--;
     INSIST(content != NULL);
     content->refs = 1;
     content->history = history;
@@ -116,7 +122,9 @@ static void add_change(struct disk *disk, struct disk_content *content, struct d
 {
     if (content->change_count == content->change_cap) {
         size_t cap = content->change_cap == 0 ? 16 : content->change_cap * 2;
+        disk_works++;
         struct disk_change *changes = realloc(content->changes, cap * sizeof *changes);
+        disk_works--;
         INSIST(changes != NULL);
         content->changes = changes;
         content->change_cap = cap;
@@ -206,10 +214,12 @@ void disk_content_truncate(struct disk *disk, struct disk_content *content, enum
 
 void *disk_content_grow(struct disk_content *content, size_t bytes)
 {
+    disk_works++;
     uint8_t **pieces = realloc(content->pieces, (content->piece_count + 1) * sizeof *pieces);
     INSIST(pieces != NULL);
     content->pieces = pieces;
     pieces[content->piece_count] = calloc(1, bytes);
+    disk_works--;
     INSIST(pieces[content->piece_count] != NULL);
     content->piece_bytes += bytes;
     return pieces[content->piece_count++];

@@ -16,7 +16,7 @@
 
 enum { RESTART_US = 1500000, ITEMS_MAX = 5000 };
 
-bool host_inside;
+volatile bool host_inside;
 
 /* ---- what the node asks of its surroundings ---- */
 
@@ -209,6 +209,17 @@ static void end_lines(struct world *world, struct host *host, bool silent)
     host->up = NULL;
 }
 
+/* What the disk leaves; a second fault may wait for the recovery. */
+static void restart_disk(struct host *host, enum disk_damage damage)
+{
+    if (disk_stopped(host->disk) && host->after_fault.kind != DISK_NO_FAULT) {
+        host->next_fault = host->after_fault;
+        host->after_fault.kind = DISK_NO_FAULT;
+    }
+    disk_restart(host->disk, damage);
+    host->damage = DISK_KEPT;
+}
+
 /* The process is gone: whatever it had in memory is gone with it. */
 static void gone(struct world *world, struct host *host, enum disk_damage damage)
 {
@@ -216,12 +227,14 @@ static void gone(struct world *world, struct host *host, enum disk_damage damage
     world_trace(world, "%s is gone%s", host->code, power ? ", its power was cut" : "");
     host->state = HOST_DOWN;
     forget_items(host);
-    stop_disk(host);
+    if (!disk_stopped(host->disk)) {
+        host->after_fault.kind = DISK_NO_FAULT;
+        stop_disk(host);
+    }
     close_all(host);
-    disk_restart(host->disk, damage);
+    restart_disk(host, damage);
     offers_host_gone(world, host);
     end_lines(world, host, power);
-    host->damage = DISK_KEPT;
 }
 
 void host_stop(struct world *world, struct host *host, bool clean)
@@ -237,8 +250,7 @@ void host_stop(struct world *world, struct host *host, bool clean)
     host->state = HOST_DOWN;
     forget_items(host);
     close_all(host);
-    disk_restart(host->disk, disk_stopped(host->disk) ? host->damage : DISK_KEPT);
-    host->damage = DISK_KEPT;
+    restart_disk(host, disk_stopped(host->disk) ? host->damage : DISK_KEPT);
     offers_host_gone(world, host);
     end_lines(world, host, false);
 }
@@ -286,10 +298,8 @@ static void start_failed(struct world *world, struct host *host, enum err err, c
 {
     world_trace(world, "%s does not start: %s: %s", host->code, err_name(err), why);
     if (disk_stopped(host->disk)) {
-        stop_disk(host);
         close_all(host);
-        disk_restart(host->disk, host->damage);
-        host->damage = DISK_KEPT;
+        restart_disk(host, host->damage);
         host_start_later(world, host, RESTART_US);
         return;
     }
@@ -483,9 +493,11 @@ void host_turn(struct world *world, struct host *host)
     host_inside = true;
     node_begin(host->node, now);
     for (struct item *item = items; item != NULL; item = item->next) {
+        host_inside = true;
         give(world, host, item);
         item->offer = NULL; /* given: its reply, or its lack, decides */
     }
+    host_inside = true;
     enum err err = node_commit(host->node, &msg);
     host_inside = false;
     host->busy_until_us = world->now_us +

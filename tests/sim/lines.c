@@ -318,10 +318,18 @@ static void trace_message(struct world *world, const struct line *line, int end,
     world_trace(world, "%s -> %s: %s", line->end[1 - end]->code, line->end[end]->code, words);
 }
 
+static void tell(struct host *host, const struct line *line, const struct message *message)
+{
+    host_inside = true;
+    node_on_message(host->node, line->id, message);
+    host_inside = false;
+}
+
 void line_deliver(struct world *world, struct line *line, int end, struct packet *packet)
 {
     struct host *host = line->end[end];
     const struct route *route = &line->end[CHILD_END]->route;
+    host_inside = false;
     if (world->in_bytes && !take_bytes(world, line, end, packet)) {
         return;
     }
@@ -329,16 +337,16 @@ void line_deliver(struct world *world, struct line *line, int end, struct packet
     bool fixed = message->type == MESSAGE_HELLO || message->type == MESSAGE_WELCOME ||
                  message->type == MESSAGE_REFUSE;
     trace_message(world, line, end, message);
-    node_on_message(host->node, line->id, message);
+    tell(host, line, message);
     if (!fixed && route->twice_percent > 0 && chance_percent(&host->chance, route->twice_percent)) {
         world_trace(world, "%s again", message_name(message->type));
-        node_on_message(host->node, line->id, message);
+        tell(host, line, message);
     }
     if (route->again_percent > 0) {
         keep_batch(line, end, message);
         if (line->kept[end] != NULL && chance_percent(&host->chance, route->again_percent)) {
             trace_message(world, line, end, &line->kept[end]->message);
-            node_on_message(host->node, line->id, &line->kept[end]->message);
+            tell(host, line, &line->kept[end]->message);
         }
     }
 }

@@ -37,7 +37,7 @@ static struct {
 
 static bool memory_fails(void)
 {
-    if (!memory.on || !host_inside) {
+    if (!memory.on || !host_inside || disk_works > 0) {
         return false;
     }
     if (memory.left > 0) {
@@ -153,8 +153,8 @@ static void arm(struct host *host, const struct variant *variant, uint64_t after
     disk_set_fault(host->disk, &fault);
     host->damage = variant->damage;
     if (variant->again) {
-        host->next_fault = fault;
-        host->next_fault.after = (after * 7 + 3) % 90;
+        host->after_fault = fault;
+        host->after_fault.after = (after * 7 + 3) % 90;
         host->next_damage = variant->damage;
     }
 }
@@ -173,6 +173,7 @@ static void play(struct world *world, const struct scenario *scenario,
     out->hit = variant->kind == FAULT_NO_MEMORY ? memory.hit : disk_hits(victim->disk) > hits;
     memory.on = false;
     victim->next_fault.kind = DISK_NO_FAULT;
+    victim->after_fault.kind = DISK_NO_FAULT;
     if (!world->violated) {
         run_end(world, &result);
     }
@@ -293,6 +294,7 @@ static int run_all(const struct options *options)
         if (options->only != NULL && strcmp(options->only, SCENARIOS[i].name) != 0) {
             continue;
         }
+        uint64_t before = violations;
         scenarios++;
         violations += run_scenario(board, options, i) ? 0 : 1;
         for (int v = 0; v < VARIANT_COUNT; v++) {
@@ -300,7 +302,8 @@ static int run_all(const struct options *options)
             violations += board->counts[i][v].violations;
         }
         points += here;
-        (void)printf("%-22s %" PRIu64 " points\n", SCENARIOS[i].name, here);
+        (void)printf("%-22s %" PRIu64 " points, %" PRIu64 " violations\n", SCENARIOS[i].name, here,
+                     violations - before);
     }
     for (int v = 0; v < VARIANT_COUNT; v++) {
         struct count all = {0};

@@ -214,6 +214,7 @@ void offers_ask(struct world *world, struct host *host, struct offer *offer)
     struct msg_request request = {.id = offer->id};
     struct unit_new unit = {
         .code = offer->code, .name = offer->code, .level = offer->level, .parent = offer->parent};
+    host_inside = false;
     offer->state = OFFER_GIVEN;
     offer->process = host->process;
     offer->batch = world->batches;
@@ -238,6 +239,7 @@ void offers_ask(struct world *world, struct host *host, struct offer *offer)
     }
     world_trace(world, "%s is asked %s %llu", host->code, request_name(request.type),
                 (unsigned long long)offer->id);
+    host_inside = true;
     node_on_request(host->node, &client, &request);
 }
 

@@ -138,11 +138,12 @@ struct host {
     size_t item_count;
     bool turn_due;
     int64_t busy_until_us;
-    int64_t op_us;                /* what an operation of the disk takes */
-    int64_t sync_us;              /* what a sync takes */
-    uint64_t process;             /* how often it was started */
-    enum disk_damage damage;      /* what its next stop leaves */
-    struct disk_fault next_fault; /* set when its process starts the next time */
+    int64_t op_us;                 /* what an operation of the disk takes */
+    int64_t sync_us;               /* what a sync takes */
+    uint64_t process;              /* how often it was started */
+    enum disk_damage damage;       /* what its next stop leaves */
+    struct disk_fault after_fault; /* becomes the next one when its disk has stopped */
+    struct disk_fault next_fault;  /* set when its process starts the next time */
     enum disk_damage next_damage;
     bool starts_again; /* a start is due */
     bool ticks;
@@ -282,7 +283,7 @@ void host_dial_later(struct world *world, struct host *host, int64_t in_us);
 
 /* ---- hosts.c ---- */
 /* True while the code under test runs: allocations may fail then, and only then. */
-extern bool host_inside;
+extern volatile bool host_inside;
 struct host *host_new(struct world *world, const char *code, const char *level,
                       struct host *parent);
 void host_free(struct host *host);
