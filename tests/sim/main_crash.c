@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "acts.h"
 #include "checks.h"
 #include "offers.h"
 #include "scenarios.h"
@@ -159,6 +160,21 @@ static void arm(struct host *host, const struct variant *variant, uint64_t after
     }
 }
 
+/* A root that was put back has an older catalogue, and an act that failed is done again by people.
+ */
+static void publish_again(struct world *world)
+{
+    const struct host *root = world->hosts[0];
+    for (size_t i = 0; i < world->host_count; i++) {
+        disk_set_fault(world->hosts[i]->disk, NULL);
+    }
+    world_run_until(world, world->now_us + 3 * SECOND_US);
+    if (!world->violated && root->state == HOST_UP &&
+        tree_version(&root->node->view.catalogue) < offers_version(world)) {
+        acts_publish(world, offers_version(world));
+    }
+}
+
 static void play(struct world *world, const struct scenario *scenario,
                  const struct variant *variant, uint64_t after, struct play *out)
 {
@@ -174,6 +190,7 @@ static void play(struct world *world, const struct scenario *scenario,
     memory.on = false;
     victim->next_fault.kind = DISK_NO_FAULT;
     victim->after_fault.kind = DISK_NO_FAULT;
+    publish_again(world);
     if (!world->violated) {
         run_end(world, &result);
     }
