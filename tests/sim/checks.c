@@ -25,6 +25,18 @@ struct comparison {
     struct sources sources;
 };
 
+/* Everything there is: what a host lost before anybody saw it is not. */
+static int64_t there_is(void *ctx, const struct model_cell_key *key)
+{
+    const struct world *world = ctx;
+    for (size_t i = 0; i < world->host_count; i++) {
+        if (world->hosts[i]->own == key->origin) {
+            return INT64_MAX;
+        }
+    }
+    return 0;
+}
+
 static bool knows_unit(void *ctx, int unit)
 {
     const struct comparison *c = ctx;
@@ -39,7 +51,7 @@ static void differs(struct comparison *c, const struct total_row *row, const cha
     char right[WIDE_TEXT_BYTES];
     wide_format(is, 0, left);
     wide_format(want, 0, right);
-    world_violate(c->world, c->view == NULL ? "exact" : "sums",
+    world_violate(c->world, c->view->seen == there_is ? "exact" : "sums",
                   "at %s, unit %s, measure %s, period %s, category %s%s: %s is %s and should be %s",
                   c->host->code, row->unit, row->measure, row->period,
                   row->category_null ? "(all)" : row->category, row->own ? ", own" : "", what, left,
@@ -110,7 +122,8 @@ static bool see_total(void *ctx, const struct message *message)
 void checks_totals(struct world *world, struct host *host, const struct asked *asked,
                    const struct model_view *view, struct sources *sources)
 {
-    struct comparison c = {.world = world, .host = host, .view = view};
+    struct model_view all = {there_is, world};
+    struct comparison c = {.world = world, .host = host, .view = view == NULL ? &all : view};
     struct msg_request request = {.type = REQUEST_TOTAL,
                                   .u.total = {.unit = asked->unit,
                                               .has_period = true,
