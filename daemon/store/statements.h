@@ -1,4 +1,7 @@
-/* Every SQL statement of the project, each beside its name. */
+/* Every SQL statement of the project, each beside its name.
+ *
+ * "?1+0": SQLite would compare a bare ?1 with the "rev > 0" of a partial index, and would prepare
+ * the statement anew each time that ?1 is bound to something else. */
 #ifndef TALLY_STORE_STATEMENTS_H
 #define TALLY_STORE_STATEMENTS_H
 
@@ -48,7 +51,7 @@
     X(ORIGIN_SIGNED, \
       "SELECT signed FROM origin WHERE id=?1 AND signed IS NOT NULL") \
     X(FEED_ORIGINS, \
-      "SELECT id,name,unit,via,scope,digest,cell_count,rev FROM origin WHERE rev>?1 AND rev>0 " \
+      "SELECT id,name,unit,via,scope,digest,cell_count,rev FROM origin WHERE rev>?1+0 AND rev>0 " \
       "ORDER BY rev LIMIT ?2") \
     X(SEGMENT_ADD, \
       "INSERT INTO " \

@@ -88,6 +88,7 @@ void run_plan(const struct plan *plan, FILE *out, struct result *result)
     world->plan = plan;
     world->in_bytes = plan->in_bytes;
     world->on_step = on_step;
+    tree_keep_empty(world);
     tree_plant(world, plan);
     world_run_until(world, world->now_us + SETTLE_MS * MS_US);
     for (size_t i = 0; i < plan->step_count; i++) {

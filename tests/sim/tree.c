@@ -97,13 +97,29 @@ struct host *tree_root(struct world *world, const char *code, const char *level,
     return host;
 }
 
+void tree_keep_empty(struct world *world)
+{
+    char path[DISK_PATH_BYTES];
+    struct store *store = NULL;
+    struct disk *disk = disk_new("empty", world->seed, false);
+    if (store_open(disk_path(disk, HOST_DATABASE, path), STORE_CREATE, &store, NULL) == ERR_OK) {
+        world->empty = disk;
+    } else {
+        world_violate(world, "opens", "an empty database cannot be made");
+        disk_free(disk);
+    }
+    store_close(store);
+}
+
 bool tree_make_database(struct world *world, struct host *host, const struct msg_joined *joined)
 {
     char path[DISK_PATH_BYTES];
     struct store *store = NULL;
     struct errmsg msg = {{0}};
-    enum err err =
-        store_open(disk_path(host->disk, HOST_DATABASE, path), STORE_CREATE, &store, &msg);
+    bool copied = world->empty != NULL && !disk_exists(host->disk, HOST_DATABASE) &&
+                  disk_copy(world->empty, HOST_DATABASE, host->disk, HOST_DATABASE);
+    enum err err = store_open(disk_path(host->disk, HOST_DATABASE, path),
+                              copied ? STORE_WRITE : STORE_CREATE, &store, &msg);
     err = err == ERR_OK ? node_make_child(store, joined, &host->key, &msg) : err;
     store_close(store);
     if (err != ERR_OK) {

@@ -174,6 +174,7 @@ void world_free(struct world *world)
     for (size_t i = 0; i < world->host_count; i++) {
         host_free(world->hosts[i]);
     }
+    disk_free(world->empty);
     lines_free(world);
     while (world->joinings != NULL) {
         struct joining *next = world->joinings->next;

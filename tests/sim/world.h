@@ -226,6 +226,7 @@ struct world {
     bool healing;    /* nothing goes wrong any more */
     bool flipped;    /* bits of a file were flipped: from there on only the end is looked at */
     bool keeps_history;
+    struct disk *empty; /* a database without a node to copy for new ones, or NULL: each makes one */
     struct model *model;
     struct offers *offers;
     struct checks *checks;
@@ -319,6 +320,8 @@ struct host *tree_child(struct world *world, struct host *parent, const char *co
 /* A unit without a node, made at once. */
 int tree_unit(struct world *world, struct host *host, const char *code, const char *level,
               const char *parent);
+/* From here on new nodes' databases begin as copies of one, which saves a tenth of a run. */
+void tree_keep_empty(struct world *world);
 /* Makes the database of a host that has joined. False when its disk fails. */
 bool tree_make_database(struct world *world, struct host *host, const struct msg_joined *joined);
 /* The message of a join that shows a token's secret. */
