@@ -66,15 +66,26 @@ void catalogue_encode(const struct catalogue *c, struct buf *out)
 struct reader {
     struct cur cur;
     struct arena *arena;
+    bool no_memory; /* that is why */
 };
+
+static void note_memory(struct reader *r, const void *memory)
+{
+    r->no_memory = r->no_memory || memory == NULL;
+    r->cur.failed = r->cur.failed || memory == NULL;
+}
 
 static const char *take_str(struct reader *r, size_t max_bytes)
 {
     struct bytes text = cur_blob(&r->cur);
     bool good = !r->cur.failed && text.len <= max_bytes &&
                 text_is_clean((const char *)text.data, text.len, false);
-    const char *copy = good ? arena_strn(r->arena, (const char *)text.data, text.len) : NULL;
-    r->cur.failed = copy == NULL;
+    const char *copy = NULL;
+    r->cur.failed = !good;
+    if (good) {
+        copy = arena_strn(r->arena, (const char *)text.data, text.len);
+        note_memory(r, copy);
+    }
     return copy == NULL ? "" : copy;
 }
 
@@ -97,7 +108,7 @@ static size_t take_count(struct reader *r, size_t max)
 static void *take_array(struct reader *r, size_t count, size_t size)
 {
     void *array = arena_array(r->arena, count, size);
-    r->cur.failed = r->cur.failed || array == NULL;
+    note_memory(r, array);
     return array;
 }
 
@@ -172,6 +183,9 @@ enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalo
         take_measure(&r, &c.measures[i]);
     }
     take_rest(&r, &c);
+    if (r.no_memory) {
+        return err_fail(msg, ERR_NO_MEMORY, "no memory is left to read the catalogue");
+    }
     if (!cur_done(&r.cur)) {
         return err_fail(msg, ERR_INVALID,
                         "the catalogue is cut short or has texts that are too long");

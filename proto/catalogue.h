@@ -63,7 +63,7 @@ struct catalogue {
 };
 
 /* Canonical bytes, and back into an arena. Decoding checks every bound, every text and every enum,
- * and what catalogue_check checks. */
+ * and what catalogue_check checks; ERR_NO_MEMORY when the arena gives none. */
 void catalogue_encode(const struct catalogue *catalogue, struct buf *out);
 enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out,
                           struct errmsg *msg) MUST_CHECK;

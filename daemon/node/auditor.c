@@ -97,7 +97,12 @@ enum err auditor_found(struct auditor *a, enum audit_check check, const struct s
                    what);
     struct audit_finding finding = {
         .check = check, .key = *key, .text = text, .own_chain_broken = a->own_chain_broken};
-    return a->finding(a->ctx, &finding);
+    return auditor_report(a, &finding);
+}
+
+enum err auditor_report(struct auditor *a, const struct audit_finding *finding)
+{
+    return a->unread == ERR_OK ? a->finding(a->ctx, finding) : a->unread;
 }
 
 enum err auditor_step(struct auditor *a, bool *done)

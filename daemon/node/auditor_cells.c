@@ -264,7 +264,7 @@ static enum err found_digest(struct auditor *a, const struct store_origin *origi
                                     .text = text,
                                     .sum = want->digest,
                                     .count = want->count};
-    return a->finding(a->ctx, &finding);
+    return auditor_report(a, &finding);
 }
 
 /* Holds the sums against what each origin's row says: reports what differs, or only counts it. */

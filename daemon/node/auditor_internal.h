@@ -56,8 +56,10 @@ struct auditor {
     struct map corrected; /* struct entry_place -> struct corrected */
 };
 
-/* The text of a symbol, "?" when it is not there. */
+/* The text of a symbol, "?" when it is not there. When it cannot be read, `unread` says so. */
 const char *auditor_text(struct auditor *a, int64_t symbol);
+/* Hands a finding over, unless a text that it rests on could not be read. */
+enum err auditor_report(struct auditor *a, const struct audit_finding *finding) MUST_CHECK;
 /* Reports a cell, or a total, and what is wrong with it. */
 enum err auditor_found(struct auditor *a, enum audit_check check, const struct store_cell_key *key,
                        const char *what) MUST_CHECK;

@@ -51,14 +51,16 @@ static enum err chain_fault(struct auditor *a, int64_t seq, const char *what)
     entry_id_format(&a->segment.name, (uint64_t)seq, id);
     bool own = a->segment.origin == a->own_origin;
     struct store_origin origin;
-    const char *unit = store_origin_get(a->store, a->segment.origin, &origin) == ERR_OK
-                           ? auditor_text(a, origin.unit)
-                           : "?";
+    enum err err = store_origin_get(a->store, a->segment.origin, &origin);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    const char *unit = err == ERR_OK ? auditor_text(a, origin.unit) : "?";
     (void)snprintf(text, sizeof text, "%s entry %s of unit %s: %s", own ? "ledger" : "escrow", id,
                    unit, what);
     a->own_chain_broken = a->own_chain_broken || own;
     struct audit_finding finding = {.check = own ? AUDIT_CHAINS : AUDIT_ESCROW, .text = text};
-    return a->finding(a->ctx, &finding);
+    return auditor_report(a, &finding);
 }
 
 static enum err check_entry(struct auditor *a, const struct store_entry *row)
@@ -388,7 +390,7 @@ static enum err check_state(struct auditor *a, const struct entry_place *place,
                                     .live = want.live,
                                     .value = want.value,
                                     .own_chain_broken = a->own_chain_broken};
-    return a->finding(a->ctx, &finding);
+    return auditor_report(a, &finding);
 }
 
 /* All own cells and corrected records, after the walk. */

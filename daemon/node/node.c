@@ -9,6 +9,7 @@
  * and resume from what is on disk), every request of the batch is answered with the reason, and
  * what is cached is read anew. So memory never differs from the file. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,6 +252,26 @@ static const char *failure_text(const struct node *node)
                : node->failure.text;
 }
 
+/* That the file is damaged must be seen, also by who only asks for the status. */
+static enum err tell_damage(struct node *node)
+{
+    char text[TEXT_MAX_BYTES];
+    (void)snprintf(text, sizeof text,
+                   "a part of the database file cannot be used (%.300s); keep this file aside, and "
+                   "put a good copy in its place",
+                   node->failure.text);
+    struct store_alarm alarm = {
+        .code = "damage", .subject = "database", .text = text, .since = node->now.wall};
+    node_log(node, true, "alarm=damage subject=database text=\"%s\"", text);
+    TRY(store_begin(node->store));
+    enum err err = store_alarm_put(node->store, &alarm);
+    err = err == ERR_OK ? store_commit(node->store) : err;
+    if (err != ERR_OK) {
+        store_rollback(node->store);
+    }
+    return err;
+}
+
 /* Nothing of the batch has happened. */
 static void take_back(struct node *node)
 {
@@ -278,8 +299,12 @@ static void take_back(struct node *node)
     waiters_settle(node, false);
     struct errmsg why;
     enum err err = open_load(node, &why);
+    if (err == ERR_OK && node->failed == ERR_CORRUPT) {
+        err = tell_damage(node);
+        err = err == ERR_DISK_FULL || err == ERR_NO_MEMORY ? ERR_OK : err; /* the next one tells */
+    }
     if (err != ERR_OK) {
-        node->failed = ERR_IO; /* the file cannot be read any more: the process must stop */
+        node->failed = ERR_IO; /* the file cannot be used any more: the process must stop */
     }
 }
 

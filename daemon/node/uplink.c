@@ -324,14 +324,22 @@ static enum err on_catalogue(struct node *node, const struct msg_catalogue *cata
     buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
     buf_put_u64(&bytes, catalogue->version);
     buf_put(&bytes, catalogue->content.data, catalogue->content.len);
-    bool good = !bytes.failed && node->env.verify(node->env.ctx, &node->root_key, buf_bytes(&bytes),
-                                                  &catalogue->signature);
+    bool whole = !bytes.failed;
+    bool good = whole && node->env.verify(node->env.ctx, &node->root_key, buf_bytes(&bytes),
+                                          &catalogue->signature);
     buf_deinit(&bytes);
+    if (!whole && catalogue->content.len <= CATALOGUE_MAX_BYTES) {
+        return ERR_NO_MEMORY;
+    }
     if (!good) {
         return node_alarm(node, "bad-signature", "catalogue",
                           "a catalogue came that the root did not sign; the old one stays");
     }
-    if (catalogue_decode(catalogue->content, &node->arena, &decoded, &msg) != ERR_OK) {
+    enum err err = catalogue_decode(catalogue->content, &node->arena, &decoded, &msg);
+    if (err == ERR_NO_MEMORY) {
+        return err;
+    }
+    if (err != ERR_OK) {
         return node_alarm(node, "bad-catalogue", "catalogue",
                           "version %" PRIu64 " of the catalogue cannot be read: %s",
                           catalogue->version, msg.text);

@@ -16,6 +16,8 @@ struct store {
     enum store_mode mode;
     sqlite3_stmt *stmts[STMT_COUNT];
     char error[STORE_ERROR_BYTES];
+    bool begun;      /* a transaction */
+    enum err undone; /* not ERR_OK: why SQLite has rolled it back by itself */
 };
 
 /* Remembers SQLite's sentence and translates its code. */
@@ -26,6 +28,10 @@ enum err store_sql_error(struct store *store, int code);
  * are not copied: they must live until the statement is reset. NULL on error (store_error says
  * which). */
 sqlite3_stmt *store_bind(struct store *store, enum store_stmt which, const char *form, ...);
+
+/* Once an error has made SQLite roll back the transaction that was begun (no memory, a failed read:
+ * also those of a mere SELECT), nothing runs any more but the rollback: what came next would
+ * otherwise be committed by itself, statement by statement. */
 
 /* Runs a bound statement that gives no rows. */
 enum err store_run(struct store *store, sqlite3_stmt *stmt) MUST_CHECK;
@@ -41,7 +47,7 @@ enum err store_one(struct store *store, sqlite3_stmt *stmt) MUST_CHECK;
  */
 void store_column_fixed(sqlite3_stmt *stmt, int column, void *out, size_t len);
 
-/* Copies of a text or blob column; NULL when the arena is full. */
+/* Copies of a text or blob column; NULL when there is no memory for one. */
 const char *store_column_text(sqlite3_stmt *stmt, int column, struct arena *arena);
 struct bytes store_column_blob(sqlite3_stmt *stmt, int column, struct arena *arena);
 

@@ -212,6 +212,9 @@ enum err store_step(struct store *store, sqlite3_stmt *stmt, bool *row)
     if (stmt == NULL) {
         return bind_failed(store);
     }
+    if (store->undone != ERR_OK && stmt != store->stmts[STMT_ROLLBACK]) {
+        return store->undone;
+    }
     int code = sqlite3_step(stmt);
     if (code == SQLITE_ROW) {
         *row = true;
@@ -219,6 +222,9 @@ enum err store_step(struct store *store, sqlite3_stmt *stmt, bool *row)
     }
     enum err err = code == SQLITE_DONE ? ERR_OK : store_sql_error(store, code);
     (void)sqlite3_reset(stmt);
+    if (err != ERR_OK && store->begun && sqlite3_get_autocommit(store->db) != 0) {
+        store->undone = err;
+    }
     if (err == ERR_OK) {
         *row = false;
     }
@@ -255,8 +261,9 @@ void store_column_fixed(sqlite3_stmt *stmt, int column, void *out, size_t len)
 
 const char *store_column_text(sqlite3_stmt *stmt, int column, struct arena *arena)
 {
-    const char *text = (const char *)sqlite3_column_text(stmt, column);
-    return text == NULL ? "" : arena_str(arena, text);
+    bool absent = sqlite3_column_type(stmt, column) == SQLITE_NULL;
+    const char *text = absent ? "" : (const char *)sqlite3_column_text(stmt, column);
+    return text == NULL ? NULL : arena_str(arena, text);
 }
 
 struct bytes store_column_blob(sqlite3_stmt *stmt, int column, struct arena *arena)
@@ -301,13 +308,20 @@ enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn r
 
 enum err store_begin(struct store *store)
 {
-    return store_run(
-        store, store_bind(store, store->mode == STORE_READ ? STMT_BEGIN_READ : STMT_BEGIN, ""));
+    if (sqlite3_get_autocommit(store->db) == 0) {
+        store_rollback(store); /* again: it had no memory, or failed, when it was asked for */
+    }
+    TRY(store_run(store,
+                  store_bind(store, store->mode == STORE_READ ? STMT_BEGIN_READ : STMT_BEGIN, "")));
+    store->begun = true;
+    return ERR_OK;
 }
 
 enum err store_commit(struct store *store)
 {
-    return store_run(store, store_bind(store, STMT_COMMIT, ""));
+    TRY(store_run(store, store_bind(store, STMT_COMMIT, "")));
+    store->begun = false;
+    return ERR_OK;
 }
 
 void store_rollback(struct store *store)
@@ -316,6 +330,8 @@ void store_rollback(struct store *store)
      * nothing. */
     enum err ignored = store_run(store, store_bind(store, STMT_ROLLBACK, ""));
     (void)ignored;
+    store->begun = false;
+    store->undone = ERR_OK;
 }
 
 enum err store_savepoint(struct store *store)

@@ -334,7 +334,7 @@ static bool is_known(struct world *world)
     for (size_t i = 0; i < world->host_count && !known; i++) {
         struct host *host = world->hosts[i];
         size_t count = 0;
-        known = host->state != HOST_UP ||
+        known = host->state != HOST_UP || host->gave_up ||
                 store_alarms(host->store, &arena, &row, 1, &count) != ERR_OK || count > 0 ||
                 (host->parent != NULL && turned_away(host));
     }

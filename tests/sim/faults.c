@@ -137,7 +137,7 @@ static void lie(struct harm *harm)
     /* Mostly an earlier state that looks sound; else one that may be torn. */
     bool sound = chance_percent(&harm->chance, 70);
     enum disk_damage earlier = chance_percent(&harm->chance, 50) ? DISK_LOST : DISK_CUT_SHORT;
-    host->doubtful = !sound;
+    host->doubtful = host->doubtful || !sound;
     harm->world->flipped = harm->world->flipped || !sound;
     host_kill(harm->world, host, sound ? earlier : some_damage(harm), true);
     disk_set_lying(host->disk, false);

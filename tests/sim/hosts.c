@@ -515,6 +515,7 @@ void host_turn(struct world *world, struct host *host)
     if (err == ERR_IO) {
         drop_items(host, items);
         gone(world, host, DISK_KEPT);
+        host->gave_up = host->gave_up || host->doubtful;
         host_start_later(world, host, RESTART_US);
         return;
     }

@@ -162,6 +162,9 @@ static size_t compare_known(struct world *world, struct host *host, const struct
     size_t facts = offers_fact_count(host);
     for (size_t i = 0; i < facts && i < log->count; i++) {
         struct fact *fact = offers_fact(host, i);
+        if (!same(host, &log->lines[i], fact) && host->doubtful && host->may_lose) {
+            return i; /* a torn file: from here on it holds something else */
+        }
         if (!same(host, &log->lines[i], fact)) {
             world_violate(world, "durable",
                           "entry %zu of %s is %s %s %s %lld, and was confirmed as %s %s %lld",
@@ -275,7 +278,7 @@ void offers_compare_ledger(struct world *world, struct host *host)
 {
     struct log_lines log = {.count = 0};
     struct msg_request request = {.type = REQUEST_LOG, .u.log = {.unit = "", .key = ""}};
-    if (host->doubtful && !world->healing) {
+    if (host->doubtful && !host->may_lose && !world->healing) {
         return; /* bits were flipped: what is wrong must be known in the end */
     }
     enum err err = host_query(world, host, &request, see_log, &log);

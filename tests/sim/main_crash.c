@@ -4,6 +4,7 @@
  * must hold. Each play is a process of its own, forked from the scene that was set once.
  *
  * usage: crash [--every N] [--offset K] [--only SCENARIO] [--jobs J] */
+#include <execinfo.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -33,8 +34,17 @@ static struct {
     bool on;
     bool persistent;
     bool hit;
+    bool shown; /* the calls that led to a failed allocation are printed */
     uint64_t left;
 } memory;
+
+/* For addr2line. */
+static void show_calls(void)
+{
+    void *calls[40];
+    int count = backtrace(calls, 40);
+    backtrace_symbols_fd(calls, count, STDERR_FILENO);
+}
 
 static bool memory_fails(void)
 {
@@ -47,6 +57,9 @@ static bool memory_fails(void)
     }
     memory.hit = true;
     memory.on = memory.persistent;
+    if (memory.shown && !memory.persistent) {
+        show_calls();
+    }
     return true;
 }
 
@@ -346,10 +359,13 @@ static bool number(const char *text, uint64_t *out)
 
 int main(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"every", required_argument, NULL, 'e'}, {"offset", required_argument, NULL, 'o'},
-        {"only", required_argument, NULL, 'n'},  {"jobs", required_argument, NULL, 'j'},
-        {"seed", required_argument, NULL, 's'},  {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {{"every", required_argument, NULL, 'e'},
+                                            {"offset", required_argument, NULL, 'o'},
+                                            {"only", required_argument, NULL, 'n'},
+                                            {"jobs", required_argument, NULL, 'j'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"calls", no_argument, NULL, 'c'},
+                                            {NULL, 0, NULL, 0}};
     struct options options = {.every = 1, .jobs = 1, .seed = 1};
     bool good = true;
     for (int c = getopt_long(argc, argv, "", OPTIONS, NULL); c != -1;
@@ -360,6 +376,8 @@ int main(int argc, char **argv)
             good = good && number(optarg, &options.every) && options.every > 0;
         } else if (c == 'o') {
             good = good && number(optarg, &options.offset);
+        } else if (c == 'c') {
+            memory.shown = true;
         } else if (c == 's') {
             good = good && number(optarg, &options.seed);
         } else if (c == 'j') {
@@ -371,7 +389,7 @@ int main(int argc, char **argv)
     }
     if (!good || optind != argc) {
         (void)fprintf(stderr, "usage: crash [--every N] [--offset K] [--only SCENARIO] [--jobs J] "
-                              "[--seed S]\n");
+                              "[--seed S] [--calls]\n");
         return 2;
     }
     register_memory();

@@ -401,7 +401,7 @@ void offers_reply(struct world *world, struct host *host, const struct msg_reply
                 reply->err == ERR_CORRUPT || reply->err == ERR_NO_MEMORY;
     if (reply->text[0] == '\0') {
         world_violate(world, "offers", "%s refuses without a word", host->code);
-    } else if (offer->must && !disk) {
+    } else if (offer->must && !disk && !host->doubtful) {
         world_violate(world, "offers", "%s refuses what it must take: %s", host->code, reply->text);
     }
     offer->state = OFFER_NO;

@@ -158,6 +158,7 @@ struct host {
     bool may_lose; /* its disk has lied or was put back: what is missing there has a reason */
     bool put_back; /* and its parent has turned it away for it */
     bool doubtful; /* bits of its file were flipped */
+    bool gave_up;  /* and its process has stopped for it, and said so */
     bool lost;     /* its file is gone, or cannot be used */
     bool unknown;  /* its parent, whose data is of an older time, has turned it away */
     bool copied;   /* a copy of its file lies beside it */
@@ -226,7 +227,8 @@ struct world {
     bool healing;    /* nothing goes wrong any more */
     bool flipped;    /* bits of a file were flipped: from there on only the end is looked at */
     bool keeps_history;
-    struct disk *empty; /* a database without a node to copy for new ones, or NULL: each makes one */
+    struct disk
+        *empty; /* a database without a node to copy for new ones, or NULL: each makes one */
     struct model *model;
     struct offers *offers;
     struct checks *checks;

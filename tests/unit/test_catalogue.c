@@ -229,7 +229,7 @@ static void test_too_large(void **state)
     free(zeros);
     catalogue_encode(&sample.c, &buf);
     arena_init(&arena, 64); /* no room: refused, not cut */
-    assert_int_equal(decode(buf.data, buf.len, &got, NULL), ERR_INVALID);
+    assert_int_equal(decode(buf.data, buf.len, &got, NULL), ERR_NO_MEMORY);
 }
 
 /* A text at its limit and one byte beyond, and what is no clean text. */
