@@ -292,6 +292,26 @@ static void check_honest(struct world *world, struct host *host, const struct so
     }
 }
 
+/* ---- clocks ---- */
+
+/* Since when a child is exact is told by this machine's clock, whatever the child's says. */
+void checks_times(struct world *world, struct host *host)
+{
+    if (host->state != HOST_UP || world->flipped) {
+        return;
+    }
+    for (size_t i = 0; i < host->node->link_count; i++) {
+        const struct link *link = host->node->links[i];
+        int64_t ms = link->exact_as_of.ms;
+        if (!link->up && ms != 0 && map_get(&host->walls, &ms) == NULL) {
+            world_violate(world, "clock",
+                          "%s has a child exact as of %lld ms, a time that its clock "
+                          "never had",
+                          host->code, (long long)ms);
+        }
+    }
+}
+
 /* ---- all of it ---- */
 
 void checks_host(struct world *world, struct host *host)

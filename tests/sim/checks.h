@@ -1,18 +1,25 @@
 /* layer: node store codec */
 /* The invariants, each a named check:
  *
- *   durable     what was confirmed is in the ledger after every start, in its order; nothing else
- * is escrow      what a parent acknowledged is in its file after every start states      every cell
- * anywhere is a state that its origin went through forward     no cell ever goes back to an earlier
- * state entries     no cell of a child's own is ahead of the entries in its escrow sums every total
- * is what the cells of the same file come to honest      what a node calls exact lacks nothing
- * older than the silence limit exact       when all is healed, every total everywhere is what the
- * model has conserved   then the counts of an origin's cells are its ledger's length, and nothing
- * is held live        then every link is up, every node exact, in the time that is given verify
- * then the nodes' own recomputation finds no fault alarms      then no alarm is there that no fault
- * explains named       a node whose data is of an older time is turned away, and its parent names
- * it bounded     queues and backlogs keep to their limits opens       a file that no fault explains
- * opens
+ * - durable: what was confirmed is in the ledger after every start, in its order; nothing else is
+ * - escrow: what a parent acknowledged is in its file after every start
+ * - states: every cell anywhere is a state that its origin went through
+ * - forward: no cell ever goes back to an earlier state
+ * - entries: no cell of a child's own is ahead of the entries in its escrow
+ * - sums: every total is what the cells of the same file come to
+ * - honest: what a node calls exact lacks nothing older than the silence limit
+ * - clock: since when a child is exact is told by the parent's clock; a clock that is days behind
+ *   what it has dated dates nothing
+ * - exact: when all is healed, every total everywhere is what the model has
+ * - conserved: then the counts of an origin's cells are its ledger's length, and nothing is held
+ * - live: then every link is up, every node exact, in the time that is given
+ * - verify: then the nodes' own recomputation finds no fault
+ * - alarms: then no alarm is there that no fault explains
+ * - named: a node whose data is of an older time is turned away, and its parent names it
+ * - bounded: queues and backlogs keep to their limits
+ * - opens: a file that no fault explains opens
+ * - offers: an answer fits its question; what must be taken is taken
+ * - wire: every message survives the codec and the framing
  */
 #ifndef TALLY_SIM_CHECKS_H
 #define TALLY_SIM_CHECKS_H
@@ -29,6 +36,7 @@ void checks_sent(struct world *world, struct host *host, const struct line *line
 void checks_started(struct world *world, struct host *host);
 /* What must hold at any time, at one host. */
 void checks_host(struct world *world, struct host *host);
+void checks_times(struct world *world, struct host *host);
 /* Which hosts their parents have turned away, and may: they stand apart. */
 void checks_settle_apart(struct world *world);
 bool checks_apart(const struct host *host);

@@ -210,8 +210,8 @@ static void harm_line(struct harm *harm, enum step_kind kind)
         bool down = chance_percent(&harm->chance, 50);
         block(harm, down, !down);
     } else if (kind == STEP_APART) {
-        set_apart(harm, host, harm->world->now_us + some_us(harm, 1000, 120000),
-                  chance_percent(&harm->chance, 50));
+        bool silent = chance_percent(&harm->chance, 50);
+        set_apart(harm, host, harm->world->now_us + some_us(harm, 1000, 120000), silent);
     } else if (kind == STEP_PARTITION) {
         partition(harm);
     } else if (kind == STEP_SLOW_LINE) {

@@ -98,6 +98,7 @@ struct host *host_new(struct world *world, const char *code, const char *level, 
     host->mono_offset_ms = chance_between(&host->chance, 1000, 100000000);
     host->route.latency_us = 20 * MS_US;
     map_init(&host->counts, sizeof(struct store_cell_key), sizeof(int64_t));
+    map_init(&host->walls, sizeof(int64_t), 0);
     chance_fill(&host->chance, host->key.b, sizeof host->key.b);
     return host;
 }
@@ -160,6 +161,7 @@ void host_free(struct host *host)
     forget_items(host);
     disk_free(host->disk);
     map_deinit(&host->counts);
+    map_deinit(&host->walls);
     book_free(host);
     free(host);
 }
@@ -489,6 +491,10 @@ void host_turn(struct world *world, struct host *host)
     uint64_t ops = disk_ops(host->disk, DISK_ANY);
     uint64_t syncs = disk_ops(host->disk, DISK_SYNC);
     host->today = now.today;
+    host->wall_ms = now.wall.ms;
+    if (!world->light && map_put(&host->walls, &now.wall.ms, NULL) == NULL) {
+        abort();
+    }
     world->batches++;
     host_inside = true;
     node_begin(host->node, now);

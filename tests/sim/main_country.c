@@ -362,6 +362,7 @@ static int run(struct country *c)
     c->world->on_step = no_step;
     c->world->light = true;
     c->world->tick_us = 5 * SECOND_US;
+    tree_keep_empty(c->world);
     plant(c, places, count);
     free(places);
     (void)printf("%zu + %zu + %zu + %zu nodes joined in %.0f s\n", c->levels[0], c->levels[1],

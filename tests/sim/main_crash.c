@@ -3,7 +3,8 @@
  * victim's disk, or allocation, until one passes untouched; then all is healed, and every invariant
  * must hold. Each play is a process of its own, forked from the scene that was set once.
  *
- * usage: crash [--every N] [--offset K] [--only SCENARIO] [--jobs J] */
+ * usage: crash [--every N] [--offset K] [--only SCENARIO] [--jobs J] [--seed S] [--first] [--calls]
+ * (--first: a violation is enough; --calls: prints what calls led to an allocation that failed) */
 #include <execinfo.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -116,11 +117,11 @@ static void register_memory(void)
 
 /* ---- one play ---- */
 
-enum { FAULT_NO_MEMORY = 100 };
+enum { FAULT_NO_MEMORY = 100, FAULT_FLIP, FLIP_EVERY_BITS = 101 };
 
 struct variant {
     const char *name;
-    int kind; /* enum disk_fault_kind, or FAULT_NO_MEMORY */
+    int kind; /* enum disk_fault_kind, or FAULT_... */
     bool persistent;
     enum disk_damage damage;
     bool again; /* and once more while it recovers */
@@ -140,6 +141,7 @@ static const struct variant VARIANTS[] = {
     {"no room from then on", DISK_FULL, true, DISK_KEPT, false},
     {"no memory once", FAULT_NO_MEMORY, false, DISK_KEPT, false},
     {"no memory from then on", FAULT_NO_MEMORY, true, DISK_KEPT, false},
+    {"bit flipped", FAULT_FLIP, false, DISK_KEPT, false},
 };
 enum { VARIANT_COUNT = sizeof VARIANTS / sizeof *VARIANTS };
 
@@ -149,6 +151,25 @@ struct play {
     char check[CODE_BYTES];
     char text[TEXT_BYTES];
 };
+
+/* A bit of the database or of its log, where they lie while the program is off. */
+static bool flip(struct host *host, uint64_t at)
+{
+    static const char *const FILES[] = {HOST_DATABASE, HOST_DATABASE "-wal"};
+    uint64_t bit = at * FLIP_EVERY_BITS;
+    if (host->state != HOST_DOWN) {
+        return false;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t bits = (uint64_t)disk_size(host->disk, FILES[i]) * 8;
+        if (bit < bits) {
+            host->doubtful = true;
+            return disk_flip(host->disk, FILES[i], bit);
+        }
+        bit -= bits;
+    }
+    return false;
+}
 
 static void arm(struct host *host, const struct variant *variant, uint64_t after)
 {
@@ -173,21 +194,6 @@ static void arm(struct host *host, const struct variant *variant, uint64_t after
     }
 }
 
-/* A root that was put back has an older catalogue, and an act that failed is done again by people.
- */
-static void publish_again(struct world *world)
-{
-    const struct host *root = world->hosts[0];
-    for (size_t i = 0; i < world->host_count; i++) {
-        disk_set_fault(world->hosts[i]->disk, NULL);
-    }
-    world_run_until(world, world->now_us + 3 * SECOND_US);
-    if (!world->violated && root->state == HOST_UP &&
-        tree_version(&root->node->view.catalogue) < offers_version(world)) {
-        acts_publish(world, offers_version(world));
-    }
-}
-
 static void play(struct world *world, const struct scenario *scenario,
                  const struct variant *variant, uint64_t after, struct play *out)
 {
@@ -196,14 +202,23 @@ static void play(struct world *world, const struct scenario *scenario,
     uint64_t hits = disk_hits(victim->disk);
     (void)alarm(PLAY_LIMIT_S);
     disk_set_fault(victim->disk, NULL);
-    arm(victim, variant, after);
+    if (variant->kind == FAULT_FLIP) {
+        world->flipped = out->hit = flip(victim, after);
+        if (!out->hit) {
+            out->violated = false;
+            return;
+        }
+    } else {
+        arm(victim, variant, after);
+    }
     scenario->act(world);
     world_run_until(world, world->now_us + ACT_US);
-    out->hit = variant->kind == FAULT_NO_MEMORY ? memory.hit : disk_hits(victim->disk) > hits;
+    out->hit = variant->kind == FAULT_FLIP        ? true
+               : variant->kind == FAULT_NO_MEMORY ? memory.hit
+                                                  : disk_hits(victim->disk) > hits;
     memory.on = false;
     victim->next_fault.kind = DISK_NO_FAULT;
     victim->after_fault.kind = DISK_NO_FAULT;
-    publish_again(world);
     if (!world->violated) {
         run_end(world, &result);
     }
@@ -245,6 +260,7 @@ struct options {
     uint64_t jobs;
     const char *only;
     uint64_t seed;
+    bool first; /* a violation is enough */
 };
 
 struct count {
@@ -257,6 +273,11 @@ struct board {
     struct play plays[JOBS_MAX];
     uint64_t shown;
 };
+
+static bool is_enough(struct board *board, const struct options *options)
+{
+    return options->first && __atomic_load_n(&board->shown, __ATOMIC_SEQ_CST) > 0;
+}
 
 /* A job takes every jobs-th point of the sample. */
 static void run_job(struct board *board, const struct options *options, size_t which, uint64_t job)
@@ -272,7 +293,8 @@ static void run_job(struct board *board, const struct options *options, size_t w
     for (int v = 0; v < VARIANT_COUNT; v++) {
         struct count *count = &board->counts[which][v];
         result->hit = true;
-        for (uint64_t at = options->offset + job * options->every; result->hit && at < POINTS_MAX;
+        for (uint64_t at = options->offset + job * options->every;
+             result->hit && at < POINTS_MAX && !is_enough(board, options);
              at += options->every * options->jobs) {
             play_apart(world, scenario, &VARIANTS[v], at, result);
             (void)__atomic_add_fetch(&count->points, result->hit ? 1 : 0, __ATOMIC_SEQ_CST);
@@ -319,7 +341,7 @@ static int run_all(const struct options *options)
         perror("mmap");
         return 2;
     }
-    for (size_t i = 0; i < SCENARIO_COUNT; i++) {
+    for (size_t i = 0; i < SCENARIO_COUNT && !is_enough(board, options); i++) {
         uint64_t here = 0;
         if (options->only != NULL && strcmp(options->only, SCENARIOS[i].name) != 0) {
             continue;
@@ -359,13 +381,11 @@ static bool number(const char *text, uint64_t *out)
 
 int main(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"every", required_argument, NULL, 'e'},
-                                            {"offset", required_argument, NULL, 'o'},
-                                            {"only", required_argument, NULL, 'n'},
-                                            {"jobs", required_argument, NULL, 'j'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"calls", no_argument, NULL, 'c'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {
+        {"every", required_argument, NULL, 'e'}, {"offset", required_argument, NULL, 'o'},
+        {"only", required_argument, NULL, 'n'},  {"jobs", required_argument, NULL, 'j'},
+        {"seed", required_argument, NULL, 's'},  {"calls", no_argument, NULL, 'c'},
+        {"first", no_argument, NULL, 'f'},       {NULL, 0, NULL, 0}};
     struct options options = {.every = 1, .jobs = 1, .seed = 1};
     bool good = true;
     for (int c = getopt_long(argc, argv, "", OPTIONS, NULL); c != -1;
@@ -378,6 +398,8 @@ int main(int argc, char **argv)
             good = good && number(optarg, &options.offset);
         } else if (c == 'c') {
             memory.shown = true;
+        } else if (c == 'f') {
+            options.first = true;
         } else if (c == 's') {
             good = good && number(optarg, &options.seed);
         } else if (c == 'j') {
@@ -389,7 +411,7 @@ int main(int argc, char **argv)
     }
     if (!good || optind != argc) {
         (void)fprintf(stderr, "usage: crash [--every N] [--offset K] [--only SCENARIO] [--jobs J] "
-                              "[--seed S] [--calls]\n");
+                              "[--seed S] [--first] [--calls]\n");
         return 2;
     }
     register_memory();

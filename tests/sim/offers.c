@@ -252,6 +252,16 @@ struct offer *offers_numbered(const struct world *world, uint64_t id, bool *more
     return *more ? offers->all[id - 1] : NULL;
 }
 
+/* A clock that is days behind what it has dated before dates nothing. */
+static void check_clock(struct world *world, struct host *host, const struct offer_row *row)
+{
+    if (row->day == DAY_NONE && host->wall_ms < host->newest_ms - (int64_t)DAY_MS &&
+        !host->may_lose && !host->doubtful) {
+        world_violate(world, "clock", "%s dates a row by a clock that is %lld ms behind",
+                      host->code, (long long)(host->newest_ms - host->wall_ms));
+    }
+}
+
 /* What was recorded goes into the book, in the order in which the node confirms it. */
 static void take_facts(struct world *world, struct host *host, struct offer *offer,
                        const struct rep_recorded *rep)
@@ -277,7 +287,9 @@ static void take_facts(struct world *world, struct host *host, struct offer *off
             entry_id_format(&rep->rows[0].segment, rep->rows[0].seq, fact.entry);
         }
         (void)book_add(host, &fact);
+        check_clock(world, host, row);
     }
+    host->newest_ms = host->wall_ms > host->newest_ms ? host->wall_ms : host->newest_ms;
 }
 
 static void recorded(struct world *world, struct host *host, struct offer *offer,

@@ -59,7 +59,8 @@ static void fill_row(struct deed *deed, int unit, struct offer_row *row, bool *m
     row->number = chance_percent(chance, 5)
                       ? (int64_t)(chance_next(chance) % 2000000000000000u) - VALUE_MAX
                       : chance_between(chance, -500, 1500);
-    row->day = chance_percent(chance, 85) ? any_day(chance) : DAY_NONE;
+    bool dated = chance_percent(chance, deed->host->wall_offset_ms == 0 ? 85 : 60);
+    row->day = dated ? any_day(chance) : DAY_NONE;
     (void)snprintf(row->unit, sizeof row->unit, "%s", model_unit_code(deed->world->model, unit));
     (void)snprintf(row->measure, sizeof row->measure, "%s", measure->code);
     (void)snprintf(row->category, sizeof row->category, "%s", GROUPS[group]);
@@ -69,9 +70,29 @@ static void fill_row(struct deed *deed, int unit, struct offer_row *row, bool *m
             (group < 3 || tree_version(here) >= 3);
 }
 
+/* Who hosts a unit and, later, the node that it gets count the same stock, so that the two meet. */
+static void meet(struct deed *deed, struct offer_row *row, bool *must)
+{
+    struct chance *chance = &deed->chance;
+    if (row->unit[0] != 'c' || !chance_percent(chance, 60)) {
+        return;
+    }
+    row->day = day_from_civil(2025, 1, 1) + (int32_t)chance_below(chance, 40);
+    row->number = chance_between(chance, 0, 1500);
+    (void)snprintf(row->measure, sizeof row->measure, "members");
+    (void)snprintf(row->category, sizeof row->category, "group=cadre");
+    (void)snprintf(row->value, sizeof row->value, "%lld", (long long)row->number);
+    *must = false;
+}
+
 static void do_record(struct deed *deed)
 {
     int unit = any_unit(deed);
+    if (deed->host->depth == 1 && chance_percent(&deed->chance, 30)) {
+        for (int i = 0; i < 8 && model_unit_code(deed->world->model, unit)[0] != 'c'; i++) {
+            unit = any_unit(deed);
+        }
+    }
     if (unit < 0) {
         return;
     }
@@ -79,6 +100,7 @@ static void do_record(struct deed *deed)
     struct offer_row *row = offers_add_row(offer);
     offer->must = true;
     fill_row(deed, unit, row, &offer->must);
+    meet(deed, row, &offer->must);
     if (chance_percent(&deed->chance, 50)) {
         (void)snprintf(row->key, sizeof row->key, "k%llu", (unsigned long long)offer->id);
     }
@@ -169,11 +191,15 @@ static void do_wait(struct deed *deed)
     offers_give(deed->world, offer);
 }
 
+/* A root that was put back publishes again what it has forgotten. */
 static void do_catalogue(struct deed *deed)
 {
     struct host *root = deed->world->hosts[0];
-    int version = offers_version(deed->world);
-    if (root->state != HOST_UP || root->items != NULL || version >= CATALOGUES || root->copied) {
+    if (root->state != HOST_UP || root->items != NULL) {
+        return;
+    }
+    int version = tree_version(&root->node->view.catalogue);
+    if (version >= CATALOGUES) {
         return;
     }
     struct offer *offer = offers_make(deed->world, root, OFFER_APPLY);

@@ -151,6 +151,11 @@ static void add_rare(struct plan *plan, struct chance *chance)
         step.draw = chance_next(chance);
         add(plan, step);
     }
+    if (kind == STEP_COPY_ROOT) { /* which the copy has or not */
+        add(plan, (struct step){.kind = STEP_CATALOGUE,
+                                .at_ms = chance_between(chance, 0, PLAN_LENGTH_MS),
+                                .draw = chance_next(chance)});
+    }
 }
 
 static enum step_kind choose(struct chance *chance, const unsigned weights[STEP_KIND_COUNT])

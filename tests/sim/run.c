@@ -1,4 +1,5 @@
 /* A whole run. */
+#include "acts.h"
 #include "checks.h"
 #include "offers.h"
 #include "steps.h"
@@ -48,7 +49,24 @@ static void on_step(struct world *world, uint64_t number)
         people_do(world, step);
     }
     struct chance chance = {step->draw + 1};
+    for (size_t i = 0; i < world->host_count && !world->violated; i++) {
+        checks_times(world, world->hosts[i]);
+    }
     checks_host(world, world->hosts[chance_below(&chance, world->host_count)]);
+}
+
+/* A root that was put back has an older catalogue, and an act that failed is done again by people.
+ */
+static void publish_again(struct world *world)
+{
+    const struct host *root = world->hosts[0];
+    if (world->violated || root->state != HOST_UP || root->items != NULL || root->doubtful) {
+        return;
+    }
+    int version = tree_version(&root->node->view.catalogue);
+    if (version < offers_version(world)) {
+        acts_publish(world, version + 1);
+    }
 }
 
 /* Converged, and still so when the nodes have had time to look at their files and at silent links.
@@ -60,6 +78,7 @@ static void converge(struct world *world, struct result *result)
     int64_t since = -1;
     while (!world->violated && (since < 0 || world->now_us - since < (int64_t)STAYS_MS * MS_US)) {
         world_run_until(world, world->now_us + LOOK_EVERY_MS * MS_US);
+        publish_again(world);
         bool there = !world->violated && checks_converged(world, why, sizeof why);
         since = !there ? -1 : since < 0 ? world->now_us : since;
         if (since < 0 && world->now_us - begun > (int64_t)CONVERGENCE_LIMIT_MS * MS_US) {

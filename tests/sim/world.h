@@ -131,7 +131,10 @@ struct host {
     int64_t drift_ppm;
     int64_t drift_from_us;
     int64_t mono_offset_ms;
-    int32_t today; /* of the batch under way */
+    int32_t today;     /* of the batch under way */
+    int64_t wall_ms;   /* the same, by this machine's clock */
+    int64_t newest_ms; /* by that clock, the latest recording that was confirmed */
+    struct map walls;  /* wall_ms of every batch so far */
     /* work */
     struct item *items;
     struct item **items_end;
