@@ -496,6 +496,9 @@ void host_turn(struct world *world, struct host *host)
         abort();
     }
     world->batches++;
+    for (size_t i = 0; world->window > 0 && i < host->node->link_count; i++) {
+        host->node->links[i]->out.window_bytes = world->window;
+    }
     host_inside = true;
     node_begin(host->node, now);
     for (struct item *item = items; item != NULL; item = item->next) {

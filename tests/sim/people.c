@@ -116,6 +116,7 @@ static void do_import(struct deed *deed)
     }
     struct offer *offer = offers_make(deed->world, deed->host, OFFER_RECORD);
     bool keys = chance_percent(&deed->chance, 50);
+    bool huge = chance_percent(&deed->chance, 10); /* beyond what a double holds, together */
     offer->must = true;
     for (uint64_t i = 0; i < rows; i++) {
         struct offer_row *row = offers_add_row(offer);
@@ -125,6 +126,11 @@ static void do_import(struct deed *deed)
             const char *code = deed->host->node->view.catalogue.version > 0 ? "raised" : "visits";
             (void)snprintf(row->measure, sizeof row->measure, "%s", code);
             row->category[0] = '\0';
+        }
+        if (huge) {
+            row->number = VALUE_MAX - (int64_t)chance_below(&deed->chance, 1000);
+            row->day = day_from_civil(2025, 2, 1);
+            (void)snprintf(row->value, sizeof row->value, "%lld", (long long)row->number);
         }
         if (keys) {
             (void)snprintf(row->key, sizeof row->key, "k%llu.%llu", (unsigned long long)offer->id,

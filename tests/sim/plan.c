@@ -200,6 +200,7 @@ void plan_make(struct plan *plan, uint64_t seed)
     plan->hosted = (uint32_t)chance_below(&chance, 5);
     plan->version = (uint32_t)chance_below(&chance, 3);
     plan->in_bytes = chance_percent(&chance, 30);
+    plan->window = chance_percent(&chance, 25) ? 300 + (uint32_t)chance_below(&chance, 3000) : 0;
     choose_classes(&chance, faults);
     add_steps(plan, &chance, PEOPLE, PEOPLE_MIN + chance_below(&chance, PEOPLE_MORE));
     add_steps(plan, &chance, faults, PLAN_FAULTS_MIN + chance_below(&chance, FAULTS_MORE));
@@ -213,9 +214,10 @@ void plan_make(struct plan *plan, uint64_t seed)
 void plan_write(const struct plan *plan, FILE *out)
 {
     (void)fprintf(out,
-                  "seed %" PRIu64 "\ndistricts %u\ncommunes %u\nhosted %u\nversion %u\nbytes %d\n",
+                  "seed %" PRIu64 "\ndistricts %u\ncommunes %u\nhosted %u\nversion %u\n"
+                  "window %u\nbytes %d\n",
                   plan->seed, plan->districts, plan->communes, plan->hosted, plan->version,
-                  plan->in_bytes ? 1 : 0);
+                  plan->window, plan->in_bytes ? 1 : 0);
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct step *step = &plan->steps[i];
         (void)fprintf(out, "%" PRId64 " %s %u %" PRIu64 "\n", step->at_ms, NAMES[step->kind],
@@ -234,7 +236,8 @@ static bool read_field(struct plan *plan, const char *line)
            sscanf(line, "districts %u", &plan->districts) == 1 ||
            sscanf(line, "communes %u", &plan->communes) == 1 ||
            sscanf(line, "hosted %u", &plan->hosted) == 1 ||
-           sscanf(line, "version %u", &plan->version) == 1;
+           sscanf(line, "version %u", &plan->version) == 1 ||
+           sscanf(line, "window %u", &plan->window) == 1;
 }
 
 static bool read_step(struct plan *plan, const char *line)

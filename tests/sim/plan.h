@@ -66,6 +66,7 @@ struct plan {
     uint32_t communes; /* nodes of them, over all districts */
     uint32_t hosted;   /* communes without a node */
     uint32_t version;  /* of the first catalogue */
+    uint32_t window;   /* batches are not larger; 0: as large as the nodes make them */
     bool in_bytes;
     struct step *steps;
     size_t step_count;

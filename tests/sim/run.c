@@ -106,6 +106,7 @@ void run_plan(const struct plan *plan, FILE *out, struct result *result)
     world->out = out;
     world->plan = plan;
     world->in_bytes = plan->in_bytes;
+    world->window = plan->window;
     world->on_step = on_step;
     tree_keep_empty(world);
     tree_plant(world, plan);

@@ -225,6 +225,7 @@ struct world {
     struct hash root_key;
     int64_t wall_base_ms;
     bool in_bytes;   /* every message goes through the codec and the framing */
+    size_t window;   /* no batch is larger, in bytes; 0: as large as the nodes make them */
     bool light;      /* large: what was confirmed is kept, and only the end is looked at */
     int64_t tick_us; /* between two ticks of a node */
     bool healing;    /* nothing goes wrong any more */
