@@ -260,7 +260,10 @@ static void harm_file(struct harm *harm, enum step_kind kind)
 {
     size_t others = harm->world->host_count - 1;
     if (kind != STEP_COPY_ROOT && kind != STEP_FLIP) {
-        harm->host = harm->world->hosts[1 + (size_t)harm->host->number % others];
+        size_t number = (size_t)harm->host->number;
+        bool district = kind == STEP_COPY_CHILD && number % 2 == 0;
+        harm->host = harm->world->hosts[1 + (district ? number / 2 % harm->world->plan->districts
+                                                      : number % others)];
     }
     if (kind == STEP_COPY_ROOT) {
         harm->host = harm->world->hosts[0];

@@ -476,6 +476,22 @@ static void effects(struct world *world, struct host *host)
     }
 }
 
+/* The moment when a child turns exact is when that may be wrong. */
+static void look_if_exact(struct world *world, struct host *host)
+{
+    size_t exact = 0;
+    if (host->state != HOST_UP || world->plan == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < host->node->link_count; i++) {
+        exact += !host->node->links[i]->up && host->node->links[i]->exact;
+    }
+    if (exact > host->exact_links && chance_percent(&host->chance, 10)) {
+        checks_host(world, host);
+    }
+    host->exact_links = exact;
+}
+
 void host_turn(struct world *world, struct host *host)
 {
     struct errmsg msg = {{0}};
@@ -530,6 +546,7 @@ void host_turn(struct world *world, struct host *host)
     }
     effects(world, host);
     drop_items(host, items);
+    look_if_exact(world, host);
     if (host->state == HOST_UP && node_wants_tick(host->node) && !host->turn_due) {
         host_give(world, host, (struct item){.kind = ITEM_TICK});
     }

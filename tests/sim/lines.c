@@ -54,7 +54,8 @@ static void line_free(struct line *line)
 {
     for (int end = 0; end < 2; end++) {
         lose_packets(line, end);
-        line_packet_free(line->kept[end]);
+        line_packet_free(line->kept[end][0]);
+        line_packet_free(line->kept[end][1]);
         codec_free(line->codec[end]);
         frames_free(line->frames[end]);
     }
@@ -298,16 +299,21 @@ static bool take_bytes(struct world *world, struct line *line, int end, struct p
 }
 
 /* A batch to be said again later: the first of each line and direction. */
-static void keep_batch(struct line *line, int end, const struct message *message)
+/* Of batches and of acknowledgements one each is kept, now and then a newer one. */
+static void keep(struct line *line, struct chance *chance, int end, const struct message *message)
 {
-    if (line->kept[end] == NULL && message->type == MESSAGE_BATCH) {
-        struct packet *kept = packet_new();
-        if (copy_message(message, &kept->arena, &kept->message) == ERR_OK) {
-            line->kept[end] = kept;
-        } else {
-            line_packet_free(kept);
-        }
+    struct packet **slot = &line->kept[end][message->type == MESSAGE_ACK];
+    bool kind = message->type == MESSAGE_BATCH || message->type == MESSAGE_ACK;
+    if (!kind || (*slot != NULL && !chance_percent(chance, 30))) {
+        return;
     }
+    struct packet *kept = packet_new();
+    if (copy_message(message, &kept->arena, &kept->message) != ERR_OK) {
+        line_packet_free(kept);
+        return;
+    }
+    line_packet_free(*slot);
+    *slot = kept;
 }
 
 static void trace_message(struct world *world, const struct line *line, int end,
@@ -343,11 +349,12 @@ void line_deliver(struct world *world, struct line *line, int end, struct packet
         tell(host, line, message);
     }
     if (route->again_percent > 0) {
-        keep_batch(line, end, message);
-        if (line->kept[end] != NULL && chance_percent(&host->chance, route->again_percent)) {
-            trace_message(world, line, end, &line->kept[end]->message);
-            tell(host, line, &line->kept[end]->message);
+        const struct packet *old = line->kept[end][chance_below(&host->chance, 2)];
+        if (old != NULL && chance_percent(&host->chance, route->again_percent)) {
+            trace_message(world, line, end, &old->message);
+            tell(host, line, &old->message);
         }
+        keep(line, &host->chance, end, message);
     }
 }
 

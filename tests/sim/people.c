@@ -30,7 +30,8 @@ static bool may_record(const struct deed *deed, int unit)
         !model_within(deed->world->model, unit, model_unit(deed->world->model, host->code))) {
         return false;
     }
-    bool careful = plan != NULL && (plan_has(plan, STEP_COPY_CHILD) || plan_has(plan, STEP_LIE));
+    bool careful = plan != NULL && (plan_has(plan, STEP_LIE) ||
+                                    (plan_has(plan, STEP_COPY_CHILD) && host->parent != NULL));
     return !careful || view_host(view, place) == view->self;
 }
 
@@ -70,6 +71,38 @@ static void fill_row(struct deed *deed, int unit, struct offer_row *row, bool *m
             (group < 3 || tree_version(here) >= 3);
 }
 
+/* The same cell once more. */
+static void follow(struct deed *deed, struct offer_row *row, bool *must)
+{
+    size_t count = offers_fact_count(deed->host);
+    const struct fact *last = count == 0 ? NULL : offers_fact(deed->host, count - 1);
+    const struct view *view = &deed->host->node->view;
+    if (last == NULL || last->kind != MODEL_RECORD || !chance_percent(&deed->chance, 25) ||
+        view_unit_by_code(view, last->unit) == TREE_NONE) {
+        return;
+    }
+    row->day = last->day;
+    (void)snprintf(row->unit, sizeof row->unit, "%s", last->unit);
+    (void)snprintf(row->measure, sizeof row->measure, "%s", last->measure);
+    (void)snprintf(row->category, sizeof row->category, "%s", last->category);
+    *must = false;
+}
+
+/* Where another node's file is put back, the root has one cell about each unit below it, which goes
+ * down through that node in many states. */
+static void state_from_above(struct deed *deed, struct offer_row *row, bool *must)
+{
+    const struct plan *plan = deed->world->plan;
+    if (plan == NULL || !plan_has(plan, STEP_COPY_CHILD) || deed->host->parent != NULL ||
+        deed->host->node->view.catalogue.version == 0) {
+        return;
+    }
+    row->day = day_from_civil(2025, 1, 1);
+    (void)snprintf(row->measure, sizeof row->measure, "raised");
+    row->category[0] = '\0';
+    *must = false;
+}
+
 /* Who hosts a unit and, later, the node that it gets count the same stock, so that the two meet. */
 static void meet(struct deed *deed, struct offer_row *row, bool *must)
 {
@@ -101,6 +134,8 @@ static void do_record(struct deed *deed)
     offer->must = true;
     fill_row(deed, unit, row, &offer->must);
     meet(deed, row, &offer->must);
+    follow(deed, row, &offer->must);
+    state_from_above(deed, row, &offer->must);
     if (chance_percent(&deed->chance, 50)) {
         (void)snprintf(row->key, sizeof row->key, "k%llu", (unsigned long long)offer->id);
     }

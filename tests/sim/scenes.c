@@ -324,6 +324,33 @@ static void refused_row(struct world *world)
     pass(world, SETTLE_US);
 }
 
+/* Two offices make a unit of the same code; the one that comes second has it to itself. */
+static void same_code(struct world *world)
+{
+    FILE *out = world->out;
+    world->out = NULL;
+    struct host *root = tree_root(world, "4", "province", 1);
+    struct host *first = tree_child(world, root, "42", "district");
+    struct host *second = tree_child(world, root, "43", "district");
+    pass(world, SETTLE_US);
+    world->flipped = true;
+    world->out = out;
+    say(world, "two offices make a unit of the same code");
+    acts_unit(world, first, "b");
+    pass(world, SECOND_US / 100);
+    acts_unit(world, second, "b");
+    pass(world, SETTLE_US);
+    say(world,
+        "the second one records about it: refused above, again and again, and no digest errs");
+    acts_record(world, second, "b", "visits", 1);
+    acts_record(world, second, "43", "raised", 1);
+    pass(world, SETTLE_US);
+    acts_record(world, second, "b", "visits", 1);
+    pass(world, SETTLE_US);
+    restart(world, second);
+    pass(world, SETTLE_US);
+}
+
 static void unequal_digest(struct world *world)
 {
     two_nodes(world);
@@ -363,6 +390,7 @@ const struct scene SCENES[] = {
     {"three-tiers", "An entry on its way to the root.", three_tiers},
     {"recorded-above", "What is recorded above goes down.", recorded_above},
     {"refused-row", "A row that is not the child's to say.", refused_row},
+    {"same-code", "Two offices make a unit of the same code.", same_code},
     {"unequal-digest", "Damage is found and mended.", unequal_digest},
     {"silent-link", "A link that nothing comes through.", silent_parent},
 };

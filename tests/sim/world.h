@@ -62,8 +62,8 @@ struct line {
     struct packet *first[2]; /* on their way to that end */
     struct packet **last[2];
     size_t packets[2];
-    int64_t free_at_us[2];  /* the line towards that end is busy until then */
-    struct packet *kept[2]; /* a batch that came before, to be sent again */
+    int64_t free_at_us[2];     /* the line towards that end is busy until then */
+    struct packet *kept[2][2]; /* a batch and an acknowledgement of before, to come again */
 };
 
 /* How the way from a host to its parent is at the moment. */
@@ -158,13 +158,14 @@ struct host {
     int own;   /* origin in the model, as this host sees itself */
     int shown; /* as others see it */
     int64_t rank;
-    bool may_lose; /* its disk has lied or was put back: what is missing there has a reason */
-    bool put_back; /* and its parent has turned it away for it */
-    bool doubtful; /* bits of its file were flipped */
-    bool gave_up;  /* and its process has stopped for it, and said so */
-    bool lost;     /* its file is gone, or cannot be used */
-    bool unknown;  /* its parent, whose data is of an older time, has turned it away */
-    bool copied;   /* a copy of its file lies beside it */
+    size_t exact_links; /* to children, after the last batch */
+    bool may_lose;      /* its disk has lied or was put back: what is missing there has a reason */
+    bool put_back;      /* and its parent has turned it away for it */
+    bool doubtful;      /* bits of its file were flipped */
+    bool gave_up;       /* and its process has stopped for it, and said so */
+    bool lost;          /* its file is gone, or cannot be used */
+    bool unknown;       /* its parent, whose data is of an older time, has turned it away */
+    bool copied;        /* a copy of its file lies beside it */
     int64_t escrow_acked; /* entries of its ledger that its parent has acknowledged */
     int64_t up_since_us;
     struct map counts; /* highest count seen of each cell of this file */

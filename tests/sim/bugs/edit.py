@@ -106,6 +106,7 @@ class Bug:
         self.name = name
         self.what = ""
         self.by = "sim"
+        self.scene = ""  # of the crash loop; "": all
         self.edits = []
 
     @property
@@ -152,8 +153,10 @@ def check_form(bug):
     """What can be said of a bug without looking at the source."""
     if not bug.what:
         raise Fault(f"{bug.name}: does not say what it does wrong (\"what:\")")
-    if bug.by not in ("sim", "crash"):
-        raise Fault(f"{bug.name}: \"by:\" is sim or crash")
+    by = re.fullmatch(r"(sim|golden|crash)|crash ([a-z-]+)", bug.by)
+    if by is None:
+        raise Fault(f"{bug.name}: \"by:\" is sim, golden, crash, or crash and a scene")
+    bug.by, bug.scene = by.group(1) or "crash", by.group(2) or ""
     if not bug.edits:
         raise Fault(f"{bug.name}: has no edit")
     for edit in bug.edits:

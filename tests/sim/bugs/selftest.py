@@ -21,7 +21,7 @@ WRONG = [  # a bug's text, and what must be said of it
     (GOOD.replace("daemon/node/a.c", "client/a.c"), "only C files below"),
     (GOOD.replace("some_bug", "other_bug"), "switched by PLANTED(some_bug) alone"),
     (GOOD.replace("what: It is wrong.\n", ""), "does not say what"),
-    (GOOD.replace("by: sim", "by: chance"), "sim or crash"),
+    (GOOD.replace("by: sim", "by: chance"), "is sim, golden, crash"),
     (GOOD.split("\nedit:", maxsplit=1)[0], "has no edit"),
     (GOOD + GOOD.split("\n\n", maxsplit=1)[1], "overlaps"),
     ("stray\n" + GOOD, "line 1 belongs to nothing"),
@@ -40,7 +40,11 @@ if bug == BROKEN:
     sys.exit(3)
 if bug == STRUCK:
     os.abort()
+if words[0].endswith("golden"):
+    print("join.txt, line 2")
+    sys.exit(1)
 if crash:
+    assert words[-2:] == ["--only", "held-rows"] or words[-1] == "--first", words
     print("recording, power cut, point 17: durable: an entry is gone")
 else:
     assert words[0] == "--seeds" and words[2] == "--base" and words[4] == "--first", words
@@ -140,11 +144,13 @@ def test_runner(folder):
     _, said = call(sys.executable, os.path.join(HERE, "edit.py"), "--list")
     names = said.split()
     crash = "ledger-and-cell-apart"
+    scene = "held-dropped-at-restart"
+    golden = "down-feed-not-restarted"
     sims = [name for name in names if name.startswith("stock-")]
     text = FAKE.replace("MISSED", repr(sims[0])).replace("BROKEN", repr(sims[1]))
     fake = write(folder, "fake", text.replace("STRUCK", repr(sims[2])))
     os.chmod(fake, os.stat(fake).st_mode | stat.S_IXUSR)
-    words = [PLANTED, "--program", fake, "--crash", fake, "--base", "7", "--limit", "50"]
+    words = [PLANTED, "--program", fake, "--crash", fake, "--golden", fake, "--base", "7", "--limit", "50"]
 
     status, said = call(*words, "--only", sims[0])
     expect(status == 1 and said.endswith("0 of 1 planted bugs found\n"), said)
@@ -154,6 +160,9 @@ def test_runner(folder):
     status, said = call(*words, "--only", sims[2], "--only", crash)
     expect(status == 0 and said.endswith("2 of 2 planted bugs found\n"), said)
     expect("signal 6" in said and "durable" in said, said)
+    status, said = call(*words, "--only", scene, "--only", golden)
+    expect(status == 0 and said.endswith("2 of 2 planted bugs found\n"), said)
+    expect("durable" in said and "trace" in said, said)
     status, said = call(*words, "--only", "amend-adds", "--runs", "3")
     row = [line.split() for line in said.splitlines() if line.startswith("amend-adds")]
     # 7, 1000007 and 2000007 leave 0, 1 and 2 after division by 7.
