@@ -220,6 +220,9 @@ static void restart_disk(struct host *host, enum disk_damage damage)
     }
     disk_restart(host->disk, damage);
     host->damage = DISK_KEPT;
+    if (host->may_lose && damage != DISK_KEPT) {
+        map_clear(&host->counts); /* its cells may be earlier ones */
+    }
 }
 
 /* The process is gone: whatever it had in memory is gone with it. */

@@ -274,31 +274,38 @@ static void compare_live(struct world *world, struct host *host, const struct lo
     }
 }
 
+static void compare_ledger(struct world *world, struct host *host, const struct log_lines *log)
+{
+    size_t left = compare_known(world, host, log);
+    if (!world->violated && left < offers_fact_count(host)) {
+        lost_tail(world, host, left);
+    }
+    if (!world->violated) {
+        take_unsure(world, host, log, left);
+    }
+    if (!world->violated) {
+        compare_live(world, host, log);
+    }
+}
+
 void offers_compare_ledger(struct world *world, struct host *host)
 {
     struct log_lines log = {.count = 0};
     struct msg_request request = {.type = REQUEST_LOG, .u.log = {.unit = "", .key = ""}};
-    if (host->doubtful && !host->may_lose && !world->healing) {
-        return; /* bits were flipped: what is wrong must be known in the end */
-    }
+    /* Bits were flipped: what is wrong must be known in the end. */
+    bool later = host->doubtful && !host->may_lose && !world->healing;
     enum err err = host_query(world, host, &request, see_log, &log);
     if (err != ERR_OK || log.error[0] != '\0') {
         if (!host->doubtful && !host->may_lose) {
             world_violate(world, "opens", "the ledger of %s cannot be read: %s %s", host->code,
                           err_name(err), log.error);
         }
-        free(log.lines);
-        return;
+    } else {
+        compare_ledger(world, host, &log);
     }
-    size_t left = compare_known(world, host, &log);
-    if (!world->violated && left < offers_fact_count(host)) {
-        lost_tail(world, host, left);
-    }
-    if (!world->violated) {
-        take_unsure(world, host, &log, left);
-    }
-    if (!world->violated) {
-        compare_live(world, host, &log);
+    if (later && world->violated) {
+        world->violated = false;
+        world_trace(world, "which is left for later");
     }
     free(log.lines);
 }

@@ -26,7 +26,9 @@ enum {
     ACT_US = 12 * SECOND_US,
     PLAY_LIMIT_S = 60,
     POINTS_MAX = 60000,
-    SHOWN_MAX = 20
+    SHOWN_MAX = 20,
+    SECONDS = 29, /* places of a second fault, for each of the first */
+    SECOND_SPREAD = 7
 };
 
 /* ---- allocations ---- */
@@ -124,24 +126,26 @@ struct variant {
     int kind; /* enum disk_fault_kind, or FAULT_... */
     bool persistent;
     enum disk_damage damage;
-    bool again; /* and once more while it recovers */
+    bool again; /* and once more while it recovers, or soon after */
+    enum disk_damage next;
 };
 
 static const struct variant VARIANTS[] = {
-    {"kill", DISK_STOP, true, DISK_KEPT, false},
-    {"power, unsynced lost", DISK_STOP, true, DISK_LOST, false},
-    {"power, cut short", DISK_STOP, true, DISK_CUT_SHORT, false},
-    {"power, some writes", DISK_STOP, true, DISK_SOME, false},
-    {"power, torn", DISK_STOP, true, DISK_TORN, false},
-    {"power, garbled", DISK_STOP, true, DISK_GARBLED, false},
-    {"power, again in recovery", DISK_STOP, true, DISK_TORN, true},
-    {"error once", DISK_FAIL, false, DISK_KEPT, false},
-    {"error from then on", DISK_FAIL, true, DISK_KEPT, false},
-    {"no room once", DISK_FULL, false, DISK_KEPT, false},
-    {"no room from then on", DISK_FULL, true, DISK_KEPT, false},
-    {"no memory once", FAULT_NO_MEMORY, false, DISK_KEPT, false},
-    {"no memory from then on", FAULT_NO_MEMORY, true, DISK_KEPT, false},
-    {"bit flipped", FAULT_FLIP, false, DISK_KEPT, false},
+    {"kill", DISK_STOP, true, DISK_KEPT, false, DISK_KEPT},
+    {"power, unsynced lost", DISK_STOP, true, DISK_LOST, false, DISK_KEPT},
+    {"power, cut short", DISK_STOP, true, DISK_CUT_SHORT, false, DISK_KEPT},
+    {"power, some writes", DISK_STOP, true, DISK_SOME, false, DISK_KEPT},
+    {"power, torn", DISK_STOP, true, DISK_TORN, false, DISK_KEPT},
+    {"power, garbled", DISK_STOP, true, DISK_GARBLED, false, DISK_KEPT},
+    {"power, again in recovery", DISK_STOP, true, DISK_TORN, true, DISK_TORN},
+    {"kill, then power lost", DISK_STOP, true, DISK_KEPT, true, DISK_LOST},
+    {"error once", DISK_FAIL, false, DISK_KEPT, false, DISK_KEPT},
+    {"error from then on", DISK_FAIL, true, DISK_KEPT, false, DISK_KEPT},
+    {"no room once", DISK_FULL, false, DISK_KEPT, false, DISK_KEPT},
+    {"no room from then on", DISK_FULL, true, DISK_KEPT, false, DISK_KEPT},
+    {"no memory once", FAULT_NO_MEMORY, false, DISK_KEPT, false, DISK_KEPT},
+    {"no memory from then on", FAULT_NO_MEMORY, true, DISK_KEPT, false, DISK_KEPT},
+    {"bit flipped", FAULT_FLIP, false, DISK_KEPT, false, DISK_KEPT},
 };
 enum { VARIANT_COUNT = sizeof VARIANTS / sizeof *VARIANTS };
 
@@ -183,14 +187,14 @@ static void arm(struct host *host, const struct variant *variant, uint64_t after
     struct disk_fault fault = {.kind = (enum disk_fault_kind)variant->kind,
                                .ops =
                                    variant->kind == DISK_FULL ? DISK_WRITE | DISK_SHARE : DISK_ANY,
-                               .after = after,
+                               .after = variant->again ? after / SECONDS : after,
                                .persistent = variant->persistent};
     disk_set_fault(host->disk, &fault);
     host->damage = variant->damage;
     if (variant->again) {
         host->after_fault = fault;
-        host->after_fault.after = (after * 7 + 3) % 90;
-        host->next_damage = variant->damage;
+        host->after_fault.after = after % SECONDS * SECOND_SPREAD + after / SECONDS % SECOND_SPREAD;
+        host->next_damage = variant->next;
     }
 }
 
