@@ -1,4 +1,5 @@
 /* What goes wrong: each kind of fault, and the end of all of them. */
+#include "cells.h"
 #include "steps.h"
 
 #include "offers.h"
@@ -111,6 +112,12 @@ static void copy(struct harm *harm)
         host->copied = disk_copy(host->disk, HOST_DATABASE, host->disk, "copy.db");
         start_soon(harm, host);
         return;
+    }
+    for (size_t i = 0; i < harm->world->host_count; i++) { /* what they have, they are to keep */
+        struct host *child = harm->world->hosts[i];
+        if (child->parent == host && child->state == HOST_UP) {
+            cells_free(cells_read(harm->world, child));
+        }
     }
     host_kill(harm->world, host, DISK_KEPT, false);
     (void)disk_remove(host->disk, HOST_DATABASE "-wal");

@@ -3,7 +3,8 @@
  * victim's disk, or allocation, until one passes untouched; then all is healed, and every invariant
  * must hold. Each play is a process of its own, forked from the scene that was set once.
  *
- * usage: crash [--every N] [--offset K] [--only SCENARIO] [--jobs J] [--seed S] [--first] [--calls]
+ * usage: crash [--every N] [--offset K] [--only SCENARIO] [--fault NAME] [--jobs J] [--seed S]
+ * [--first] [--calls]
  * (--first: a violation is enough; --calls: prints what calls led to an allocation that failed) */
 #include <execinfo.h>
 #include <getopt.h>
@@ -263,6 +264,7 @@ struct options {
     uint64_t offset;
     uint64_t jobs;
     const char *only;
+    const char *fault;
     uint64_t seed;
     bool first; /* a violation is enough */
 };
@@ -296,7 +298,7 @@ static void run_job(struct board *board, const struct options *options, size_t w
     }
     for (int v = 0; v < VARIANT_COUNT; v++) {
         struct count *count = &board->counts[which][v];
-        result->hit = true;
+        result->hit = options->fault == NULL || strcmp(options->fault, VARIANTS[v].name) == 0;
         for (uint64_t at = options->offset + job * options->every;
              result->hit && at < POINTS_MAX && !is_enough(board, options);
              at += options->every * options->jobs) {
@@ -385,17 +387,23 @@ static bool number(const char *text, uint64_t *out)
 
 int main(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"every", required_argument, NULL, 'e'}, {"offset", required_argument, NULL, 'o'},
-        {"only", required_argument, NULL, 'n'},  {"jobs", required_argument, NULL, 'j'},
-        {"seed", required_argument, NULL, 's'},  {"calls", no_argument, NULL, 'c'},
-        {"first", no_argument, NULL, 'f'},       {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {{"every", required_argument, NULL, 'e'},
+                                            {"offset", required_argument, NULL, 'o'},
+                                            {"only", required_argument, NULL, 'n'},
+                                            {"jobs", required_argument, NULL, 'j'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"calls", no_argument, NULL, 'c'},
+                                            {"first", no_argument, NULL, 'f'},
+                                            {"fault", required_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
     struct options options = {.every = 1, .jobs = 1, .seed = 1};
     bool good = true;
     for (int c = getopt_long(argc, argv, "", OPTIONS, NULL); c != -1;
          c = getopt_long(argc, argv, "", OPTIONS, NULL)) {
         if (c == 'n') {
             options.only = optarg;
+        } else if (c == 'v') {
+            options.fault = optarg;
         } else if (c == 'e') {
             good = good && number(optarg, &options.every) && options.every > 0;
         } else if (c == 'o') {
@@ -414,8 +422,10 @@ int main(int argc, char **argv)
         }
     }
     if (!good || optind != argc) {
-        (void)fprintf(stderr, "usage: crash [--every N] [--offset K] [--only SCENARIO] [--jobs J] "
-                              "[--seed S] [--first] [--calls]\n");
+        (void)fprintf(
+            stderr,
+            "usage: crash [--every N] [--offset K] [--only SCENARIO] [--fault NAME] [--jobs J] "
+            "[--seed S] [--first] [--calls]\n");
         return 2;
     }
     register_memory();

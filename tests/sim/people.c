@@ -121,7 +121,7 @@ static void meet(struct deed *deed, struct offer_row *row, bool *must)
 static void do_record(struct deed *deed)
 {
     int unit = any_unit(deed);
-    if (deed->host->depth == 1 && chance_percent(&deed->chance, 30)) {
+    if (deed->host->depth == 1 && chance_percent(&deed->chance, 50)) {
         for (int i = 0; i < 8 && model_unit_code(deed->world->model, unit)[0] != 'c'; i++) {
             unit = any_unit(deed);
         }
@@ -186,13 +186,14 @@ static void do_correct(struct deed *deed)
     size_t count = offers_fact_count(deed->host);
     size_t place = (size_t)chance_below(&deed->chance, count);
     const struct fact *fact = offers_fact(deed->host, place);
-    if (fact == NULL || fact->kind != MODEL_RECORD || !fact->live || fact->entry[0] == '\0' ||
-        deed->host->items != NULL) {
+    if (fact == NULL || fact->kind != MODEL_RECORD || fact->entry[0] == '\0' ||
+        deed->host->items != NULL || (!fact->live && !chance_percent(&deed->chance, 30))) {
         return;
     }
     struct offer *offer = offers_make(deed->world, deed->host, OFFER_CORRECT);
     struct offer_row *row = offers_add_row(offer);
-    offer->must = true;
+    offer->must = fact->live;
+    offer->spoiled = !fact->live; /* a void entry stays as it is */
     offer->refers = place;
     offer->is_void = chance_percent(&deed->chance, 40);
     row->number = chance_between(&deed->chance, -1000, 2000);
@@ -278,9 +279,18 @@ static void do_join(struct deed *deed)
     }
 }
 
-/* A commune that its district hosts gets a node of its own. */
+/* A commune that its district hosts gets a node of its own, and that records what the district has
+ * recorded of it. */
 static void do_late_node(struct deed *deed)
 {
+    for (size_t i = 0; i < deed->world->host_count; i++) {
+        struct host *host = deed->world->hosts[i];
+        if (host->code[0] == 'c' && host->state == HOST_UP && chance_percent(&deed->chance, 50)) {
+            deed->host = host;
+            do_record(deed);
+            return;
+        }
+    }
     const struct model *model = deed->world->model;
     const struct plan *plan = deed->world->plan;
     const struct view *view = &deed->host->node->view;

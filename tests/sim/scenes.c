@@ -351,6 +351,89 @@ static void same_code(struct world *world)
     pass(world, SETTLE_US);
 }
 
+static void keeps_its_place(struct world *world)
+{
+    two_nodes(world);
+    struct host *child = world->hosts[CHILD];
+    quietly(world, one_record);
+    say(world, "cut off, the child records about two measures, then about the first again");
+    cut_off(world, child, true);
+    acts_record(world, child, "42", "raised", 1);
+    pass(world, SECOND_US);
+    acts_record(world, child, "42", "visits", 1);
+    pass(world, SECOND_US);
+    acts_record(world, child, "42", "raised", 1);
+    pass(world, SECOND_US);
+    say(world, "the way is open: what changed while it waited has kept its place");
+    child->route.apart_until_us = 0;
+    pass(world, SETTLE_US);
+}
+
+static void old_acknowledgement(struct world *world)
+{
+    two_nodes(world);
+    struct host *child = world->hosts[CHILD];
+    say(world, "acknowledgements come again while the next batch is on its way");
+    child->route.again_percent = 100;
+    child->route.latency_us = 300 * (SECOND_US / 1000);
+    for (int i = 0; i < 4; i++) {
+        one_record(world);
+        acts_record(world, world->hosts[ROOT], "42", "visits", 1);
+        pass(world, SECOND_US * 7 / 10);
+    }
+    pass(world, SETTLE_US);
+}
+
+static bool show_total(void *ctx, const struct message *message)
+{
+    const struct rep_total *total = &message->u.reply.u.total;
+    for (size_t i = 0; message->u.reply.err == ERR_OK && i < total->row_count; i++) {
+        world_trace(ctx, "   %s %s=%lld of %lld entries", total->rows[i].unit,
+                    total->rows[i].measure, (long long)total->rows[i].value,
+                    (long long)total->rows[i].entries);
+    }
+    return true;
+}
+
+static void ask_total(struct world *world, struct host *host)
+{
+    struct msg_request request = {.type = REQUEST_TOTAL,
+                                  .u.total = {.unit = host->code,
+                                              .has_period = true,
+                                              .period = {FREQUENCY_YEAR, 2025},
+                                              .level = "",
+                                              .tree_as_of = DAY_NONE}};
+    world_trace(world, "%s is asked total", host->code);
+    if (host_query(world, host, &request, show_total, world) != ERR_OK) {
+        world_violate(world, "opens", "%s does not answer", host->code);
+    }
+}
+
+static void record_above(struct world *world)
+{
+    acts_record(world, world->hosts[ROOT], "421", "raised", 1);
+}
+
+static void older_state(struct world *world)
+{
+    three_nodes(world);
+    struct host *district = world->hosts[CHILD];
+    FILE *out = world->out;
+    quietly(world, record_above);
+    world->out = NULL;
+    keep_copy(world, district);
+    pass(world, SETTLE_US);
+    one_record(world);
+    world->out = out;
+    quietly(world, record_above);
+    ask_total(world, world->hosts[GRANDCHILD]);
+    say(world,
+        "the district's file is of before the second entry, and what it sends down is older");
+    put_back(world, district);
+    pass(world, 3 * SECOND_US / 2);
+    ask_total(world, world->hosts[GRANDCHILD]);
+}
+
 static void unequal_digest(struct world *world)
 {
     two_nodes(world);
@@ -391,6 +474,9 @@ const struct scene SCENES[] = {
     {"recorded-above", "What is recorded above goes down.", recorded_above},
     {"refused-row", "A row that is not the child's to say.", refused_row},
     {"same-code", "Two offices make a unit of the same code.", same_code},
+    {"keeps-its-place", "A row that changes while it waits.", keeps_its_place},
+    {"old-acknowledgement", "An acknowledgement that comes again.", old_acknowledgement},
+    {"older-state", "An earlier state from a file that was put back.", older_state},
     {"unequal-digest", "Damage is found and mended.", unequal_digest},
     {"silent-link", "A link that nothing comes through.", silent_parent},
 };
