@@ -13,6 +13,7 @@ enum audit_check {
     AUDIT_CHAINS,
     AUDIT_DIGESTS,
     AUDIT_ESCROW,
+    AUDIT_UNITS,
     AUDIT_COUNT
 };
 

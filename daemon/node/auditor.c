@@ -1,6 +1,8 @@
 /* The slices. Each phase walks one table in order of its key; what it finds different it computes
  * again from scratch within the same slice, so that a reader sees one state of the file.
  *
+ *   state    units and catalogue can be read as at a start, and texts be found
+ *   units    every unit's and hosting's row's hash against its content
  *   cells    every row's hash against its content
  *   chains   every held entry's hash against the one before and its content (own ledger and escrow)
  *   ledger   own cells, and the state of own records, against the own entries
@@ -16,7 +18,8 @@
 
 const char *audit_check_name(enum audit_check check)
 {
-    static const char *const NAMES[] = {"totals", "cells", "ledger", "chains", "digests", "escrow"};
+    static const char *const NAMES[] = {"totals",  "cells",  "ledger", "chains",
+                                        "digests", "escrow", "units"};
     return NAMES[check];
 }
 
@@ -43,9 +46,12 @@ struct auditor *auditor_new(struct store *store, const struct view *view, audit_
     buf_init(&a->scratch, FRAME_MAX_BYTES);
     map_init(&a->totals, sizeof(struct total_key), sizeof(struct sums));
     auditor_ledger_init(a);
-    if (store_fact_fixed(store, "origin", origin.b, ID_BYTES) == ERR_OK &&
-        store_origin_find(store, &origin, &own) == ERR_OK) {
+    a->begun = store_fact_fixed(store, "origin", origin.b, ID_BYTES);
+    a->begun = a->begun == ERR_OK ? store_origin_find(store, &origin, &own) : a->begun;
+    if (a->begun == ERR_OK) {
         a->own_origin = own.id;
+    } else if (a->begun == ERR_NOT_FOUND) {
+        a->begun = ERR_CORRUPT;
     }
     return a;
 }
@@ -108,10 +114,20 @@ enum err auditor_report(struct auditor *a, const struct audit_finding *finding)
 enum err auditor_step(struct auditor *a, bool *done)
 {
     enum err err = ERR_OK;
+    TRY(a->begun);
     a->unread = ERR_OK;
     arena_reset(&a->arena);
     texts_trim(&a->texts);
     switch (a->phase) {
+    case PHASE_STATE:
+        err = auditor_step_state(a);
+        break;
+    case PHASE_UNITS:
+        err = auditor_step_units(a);
+        break;
+    case PHASE_HOSTINGS:
+        err = auditor_step_hostings(a);
+        break;
     case PHASE_CELLS:
         err = auditor_step_cells(a);
         break;

@@ -9,6 +9,9 @@ enum { SLICE_ROWS = 2000, FINDING_TEXT_BYTES = 400, SERIES_CELLS_MAX = 256 };
 
 /* In this order: what a phase takes for granted has been checked by those before it. */
 enum phase {
+    PHASE_STATE,
+    PHASE_UNITS,
+    PHASE_HOSTINGS,
     PHASE_CELLS,
     PHASE_CHAINS,
     PHASE_LEDGER,
@@ -37,6 +40,9 @@ struct auditor {
     struct buf scratch;
     struct store_cell series[SERIES_CELLS_MAX];
     int64_t own_origin;
+    enum err begun; /* whether that is known */
+
+    int64_t place_at; /* symbol of the last unit looked at */
 
     /* cells, totals */
     struct store_cell_key cell_at;
@@ -63,6 +69,11 @@ enum err auditor_report(struct auditor *a, const struct audit_finding *finding) 
 /* Reports a cell, or a total, and what is wrong with it. */
 enum err auditor_found(struct auditor *a, enum audit_check check, const struct store_cell_key *key,
                        const char *what) MUST_CHECK;
+
+/* ---- auditor_units.c ---- */
+enum err auditor_step_state(struct auditor *a) MUST_CHECK;
+enum err auditor_step_units(struct auditor *a) MUST_CHECK;
+enum err auditor_step_hostings(struct auditor *a) MUST_CHECK;
 
 /* ---- auditor_cells.c ---- */
 enum err auditor_step_cells(struct auditor *a) MUST_CHECK;

@@ -295,8 +295,9 @@ enum err view_load(struct view *view, struct errmsg *msg)
         enum err err = load_tree(view, tree_version);
         if (err != ERR_OK) {
             view->tree_version = -1;
+            const char *why = store_error(view->store);
             return err_fail(msg, err, "the units in the database cannot be read: %s",
-                            store_error(view->store));
+                            why[0] != '\0' ? why : "this node's own unit is not among them");
         }
     }
     if ((uint64_t)catalogue_version == view->catalogue.version) {

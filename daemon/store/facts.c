@@ -83,6 +83,11 @@ static enum err read_text(sqlite3_stmt *stmt, struct arena *arena, void *element
     return text == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
+enum err store_symbols_torn(struct store *store, int64_t *count)
+{
+    return store_read_one(store, store_bind(store, STMT_SYMBOLS_TORN, ""), read_id, NULL, count);
+}
+
 enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text)
 {
     return store_read_one(store, store_bind(store, STMT_SYMBOL_TEXT, "i", id), read_text, arena,

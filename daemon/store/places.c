@@ -1,12 +1,45 @@
 /* Units, hostings, statuses. */
+#include <string.h>
+
+#include "base/sha256.h"
 #include "store/internal.h"
+
+enum { CONTENT_MAX_BYTES = 1 << 20 };
+
+static enum err hash_of(struct buf *content, struct id *out)
+{
+    enum err err = content->failed ? ERR_NO_MEMORY : ERR_OK;
+    if (err == ERR_OK) {
+        struct hash hash = sha256(content->data, content->len);
+        memcpy(out->b, hash.b, sizeof out->b);
+    }
+    buf_deinit(content);
+    return err;
+}
+
+enum err store_unit_hash(const struct store_unit *unit, struct id *out)
+{
+    struct buf content;
+    buf_init(&content, CONTENT_MAX_BYTES);
+    buf_put_i64(&content, unit->code);
+    buf_put_str(&content, unit->name);
+    buf_put_str(&content, unit->level);
+    buf_put_blob(&content, unit->edges.data, unit->edges.len);
+    buf_put_id(&content, &unit->decider);
+    buf_put_i64(&content, unit->count);
+    buf_put_i64(&content, unit->scope);
+    buf_put_i64(&content, unit->rev);
+    return hash_of(&content, out);
+}
 
 enum err store_unit_put(struct store *store, const struct store_unit *unit)
 {
-    return store_run(store,
-                     store_bind(store, STMT_UNIT_PUT, "ittbbiii", unit->code, unit->name,
-                                unit->level, unit->edges.data, unit->edges.len, unit->decider.b,
-                                sizeof unit->decider.b, unit->count, unit->scope, unit->rev));
+    struct id hash;
+    TRY(store_unit_hash(unit, &hash));
+    return store_run(store, store_bind(store, STMT_UNIT_PUT, "ittbbiiib", unit->code, unit->name,
+                                       unit->level, unit->edges.data, unit->edges.len,
+                                       unit->decider.b, sizeof unit->decider.b, unit->count,
+                                       unit->scope, unit->rev, hash.b, sizeof hash.b));
 }
 
 static enum err read_unit(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -20,6 +53,7 @@ static enum err read_unit(sqlite3_stmt *stmt, struct arena *arena, void *element
     unit->count = sqlite3_column_int64(stmt, 5);
     unit->scope = sqlite3_column_int64(stmt, 6);
     unit->rev = sqlite3_column_int64(stmt, 7);
+    store_column_fixed(stmt, 8, unit->hash.b, sizeof unit->hash.b);
     bool all = unit->name != NULL && unit->level != NULL && unit->edges.data != NULL;
     return all ? ERR_OK : ERR_NO_MEMORY;
 }
@@ -45,14 +79,33 @@ enum err store_feed_units(struct store *store, int64_t after, struct arena *aren
                       read_unit, arena, out, sizeof *out, cap, count);
 }
 
+enum err store_hosting_hash(const struct store_hosting *hosting, struct id *out)
+{
+    struct buf content;
+    buf_init(&content, CONTENT_MAX_BYTES);
+    buf_put_i64(&content, hosting->unit);
+    buf_put_id(&content, &hosting->node);
+    buf_put_id(&content, &hosting->origin);
+    buf_put_hash(&content, &hosting->key);
+    buf_put_i64(&content, hosting->number);
+    buf_put_u8(&content, hosting->revoked ? 1 : 0);
+    buf_put_id(&content, &hosting->decider);
+    buf_put_i64(&content, hosting->count);
+    buf_put_i64(&content, hosting->scope);
+    buf_put_i64(&content, hosting->rev);
+    return hash_of(&content, out);
+}
+
 enum err store_hosting_put(struct store *store, const struct store_hosting *hosting)
 {
+    struct id hash;
+    TRY(store_hosting_hash(hosting, &hash));
     return store_run(
-        store, store_bind(store, STMT_HOSTING_PUT, "ibbbiibiii", hosting->unit, hosting->node.b,
+        store, store_bind(store, STMT_HOSTING_PUT, "ibbbiibiiib", hosting->unit, hosting->node.b,
                           sizeof hosting->node.b, hosting->origin.b, sizeof hosting->origin.b,
                           hosting->key.b, sizeof hosting->key.b, hosting->number,
                           (int64_t)hosting->revoked, hosting->decider.b, sizeof hosting->decider.b,
-                          hosting->count, hosting->scope, hosting->rev));
+                          hosting->count, hosting->scope, hosting->rev, hash.b, sizeof hash.b));
 }
 
 static enum err read_hosting(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -69,6 +122,7 @@ static enum err read_hosting(sqlite3_stmt *stmt, struct arena *arena, void *elem
     hosting->count = sqlite3_column_int64(stmt, 7);
     hosting->scope = sqlite3_column_int64(stmt, 8);
     hosting->rev = sqlite3_column_int64(stmt, 9);
+    store_column_fixed(stmt, 10, hosting->hash.b, sizeof hosting->hash.b);
     return ERR_OK;
 }
 

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+enum { SEALED_SINCE = 3, SEAL_PAGE = 128, SEAL_ARENA_BYTES = 8 << 20 };
+
 static const char *const MIGRATIONS[] = {
     /* 1: the first schema */
     "CREATE TABLE fact(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;"
@@ -89,6 +91,9 @@ static const char *const MIGRATIONS[] = {
     " mended INTEGER NOT NULL, PRIMARY KEY(code, subject)) STRICT, WITHOUT ROWID;",
     /* 2: where the feed stood when a session began; of those before nothing is known */
     "ALTER TABLE session ADD COLUMN head INTEGER NOT NULL DEFAULT 9223372036854775807;",
+    /* 3: what the content of a row hashes to, so that damage shows; seal_places fills it in */
+    "ALTER TABLE unit ADD COLUMN hash BLOB CHECK(length(hash)=16);"
+    "ALTER TABLE hosting ADD COLUMN hash BLOB CHECK(length(hash)=16);",
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,
@@ -100,11 +105,43 @@ static enum err exec(struct store *store, const char *sql)
     return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
 }
 
+/* Rows that an earlier release wrote are written again, with their hashes. */
+static enum err seal_places(struct store *store)
+{
+    struct store_unit units[SEAL_PAGE];
+    struct store_hosting hostings[SEAL_PAGE];
+    struct arena arena;
+    enum err err = ERR_OK;
+    size_t n = SEAL_PAGE;
+    arena_init(&arena, SEAL_ARENA_BYTES);
+    for (int64_t after = 0; err == ERR_OK && n == SEAL_PAGE;
+         after = units[n > 0 ? n - 1 : 0].code) {
+        arena_reset(&arena);
+        err = store_units(store, after, &arena, units, SEAL_PAGE, &n);
+        for (size_t i = 0; err == ERR_OK && i < n; i++) {
+            err = store_unit_put(store, &units[i]);
+        }
+    }
+    arena_reset(&arena);
+    n = SEAL_PAGE;
+    for (int64_t after = 0; err == ERR_OK && n == SEAL_PAGE;
+         after = hostings[n > 0 ? n - 1 : 0].unit) {
+        err = store_hostings(store, after, hostings, SEAL_PAGE, &n);
+        for (size_t i = 0; err == ERR_OK && i < n; i++) {
+            err = store_hosting_put(store, &hostings[i]);
+        }
+    }
+    return err;
+}
+
 static enum err migrate_from(struct store *store, int version)
 {
     TRY(exec(store, "BEGIN IMMEDIATE"));
     for (int i = version; i < STORE_SCHEMA_VERSION; i++) {
         TRY(exec(store, MIGRATIONS[i]));
+    }
+    if (version > 0 && version < SEALED_SINCE) {
+        TRY(seal_places(store));
     }
     char *sql = sqlite3_mprintf("PRAGMA user_version=%d", STORE_SCHEMA_VERSION);
     enum err err = sql == NULL ? ERR_NO_MEMORY : exec(store, sql);

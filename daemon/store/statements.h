@@ -32,6 +32,9 @@
       "INSERT INTO symbol(text) VALUES(?1)") \
     X(SYMBOL_FIND, \
       "SELECT id FROM symbol WHERE text=?1") \
+    X(SYMBOLS_TORN, \
+      "SELECT count(*) FROM symbol a NOT INDEXED WHERE NOT EXISTS(SELECT 1 FROM symbol b INDEXED BY " \
+      "sqlite_autoindex_symbol_1 WHERE b.text=a.text AND b.id=a.id)") \
     X(SYMBOL_TEXT, \
       "SELECT text FROM symbol WHERE id=?1") \
     X(ORIGIN_FIND, \
@@ -190,32 +193,32 @@
       "SELECT (SELECT count(*) FROM cell WHERE scope<2 AND rev>?1)+(SELECT count(*) FROM unit " \
       "WHERE scope<2 AND rev>?1)+(SELECT count(*) FROM hosting WHERE scope<2 AND rev>?1)") \
     X(UNIT_PUT, \
-      "INSERT INTO unit(code,name,level,edges,decider,count,scope,rev) " \
-      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(code) DO UPDATE SET " \
-      "name=excluded.name,level=excluded.level,edges=excluded.edges,decider=excluded.decider,count=excluded.count,scope=excluded.scope,rev=excluded.rev") \
+      "INSERT INTO unit(code,name,level,edges,decider,count,scope,rev,hash) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT(code) DO UPDATE SET " \
+      "name=excluded.name,level=excluded.level,edges=excluded.edges,decider=excluded.decider,count=excluded.count,scope=excluded.scope,rev=excluded.rev,hash=excluded.hash") \
     X(UNIT_GET, \
-      "SELECT code,name,level,edges,decider,count,scope,rev FROM unit WHERE code=?1") \
+      "SELECT code,name,level,edges,decider,count,scope,rev,hash FROM unit WHERE code=?1") \
     X(UNITS, \
-      "SELECT code,name,level,edges,decider,count,scope,rev FROM unit WHERE code>?1 ORDER BY " \
+      "SELECT code,name,level,edges,decider,count,scope,rev,hash FROM unit WHERE code>?1 ORDER BY " \
       "code LIMIT ?2") \
     X(FEED_UNITS, \
-      "SELECT code,name,level,edges,decider,count,scope,rev FROM unit WHERE rev>?1 ORDER BY rev" \
+      "SELECT code,name,level,edges,decider,count,scope,rev,hash FROM unit WHERE rev>?1 ORDER BY rev" \
       " LIMIT ?2") \
     X(HOSTING_PUT, \
-      "INSERT INTO hosting(unit,node,origin,key,number,revoked,decider,count,scope,rev) " \
-      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(unit) DO UPDATE SET " \
-      "node=excluded.node,origin=excluded.origin,key=excluded.key,number=excluded.number,revoked=excluded.revoked,decider=excluded.decider,count=excluded.count,scope=excluded.scope,rev=excluded.rev") \
+      "INSERT INTO hosting(unit,node,origin,key,number,revoked,decider,count,scope,rev,hash) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(unit) DO UPDATE SET " \
+      "node=excluded.node,origin=excluded.origin,key=excluded.key,number=excluded.number,revoked=excluded.revoked,decider=excluded.decider,count=excluded.count,scope=excluded.scope,rev=excluded.rev,hash=excluded.hash") \
     X(HOSTING_GET, \
-      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
+      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev,hash FROM hosting WHERE " \
       "unit=?1") \
     X(HOSTING_BY_KEY, \
-      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
+      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev,hash FROM hosting WHERE " \
       "key=?1 AND decider=?2 LIMIT 1") \
     X(HOSTINGS, \
-      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
+      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev,hash FROM hosting WHERE " \
       "unit>?1 ORDER BY unit LIMIT ?2") \
     X(FEED_HOSTINGS, \
-      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev FROM hosting WHERE " \
+      "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev,hash FROM hosting WHERE " \
       "rev>?1 ORDER BY rev LIMIT ?2") \
     X(STATUS_PUT, \
       "INSERT INTO status(unit,node,state,exact_as_of,held,direct,rev) " \

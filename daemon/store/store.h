@@ -20,7 +20,7 @@ struct store;
 
 enum store_mode { STORE_CREATE, STORE_WRITE, STORE_READ };
 
-enum { STORE_SCHEMA_VERSION = 2 };
+enum { STORE_SCHEMA_VERSION = 3 };
 
 /* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest
  * schema in one transaction, then makes a full checkpoint, so that what is answered from here on is
@@ -61,6 +61,8 @@ enum err store_symbol_find(struct store *store, const char *text, int64_t *id)
     MUST_CHECK; /* ERR_NOT_FOUND */
 enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text)
     MUST_CHECK;
+/* How many symbols the table and its index by text do not agree on. */
+enum err store_symbols_torn(struct store *store, int64_t *count) MUST_CHECK;
 
 /* ---- origins ---- */
 enum { SCOPE_BELOW = 0, SCOPE_OWN = 1, SCOPE_ABOVE = 2 };
@@ -281,7 +283,11 @@ struct store_unit {
     int64_t count;
     int64_t scope; /* of the decider */
     int64_t rev;
+    struct id hash; /* of all that, as it was written; ignored by store_unit_put */
 };
+
+/* What the content of a row hashes to; ERR_NO_MEMORY. */
+enum err store_unit_hash(const struct store_unit *unit, struct id *out) MUST_CHECK;
 
 enum err store_unit_put(struct store *store, const struct store_unit *unit) MUST_CHECK;
 enum err store_unit_get(struct store *store, int64_t code, struct arena *arena,
@@ -303,8 +309,10 @@ struct store_hosting {
     int64_t count;
     int64_t scope;
     int64_t rev;
+    struct id hash; /* as of a unit */
 };
 
+enum err store_hosting_hash(const struct store_hosting *hosting, struct id *out) MUST_CHECK;
 enum err store_hosting_put(struct store *store, const struct store_hosting *hosting) MUST_CHECK;
 enum err store_hosting_get(struct store *store, int64_t unit, struct store_hosting *out) MUST_CHECK;
 /* Of those that this origin decided: what others say of a key is not asked. */

@@ -155,6 +155,18 @@ struct offer *offers_any_unsettled(const struct world *world, struct chance *cha
     return found;
 }
 
+struct host *offers_waiting(const struct world *world)
+{
+    for (size_t i = 0; i < world->offers->open_count; i++) {
+        const struct offer *offer = world->offers->open[i];
+        if (offer->kind == OFFER_WAIT && offer->state == OFFER_GIVEN &&
+            offer->host->state == HOST_UP) {
+            return offer->host;
+        }
+    }
+    return NULL;
+}
+
 /* ---- asking ---- */
 
 static void ask_record(struct offer *offer, struct msg_request *request)

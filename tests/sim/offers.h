@@ -126,6 +126,8 @@ void offers_host_gone(struct world *world, struct host *host);
 void offers_host_broken(struct world *world, struct host *host);
 /* The ledger is read and held against the book. */
 void offers_host_started(struct world *world, struct host *host);
+/* A host that somebody waits at, or NULL. */
+struct host *offers_waiting(const struct world *world);
 void offers_compare_ledger(struct world *world, struct host *host);
 void offers_join(struct world *world, struct host *host, struct joining *joining);
 void offers_joined(struct world *world, uint64_t line, const struct msg_joined *joined);

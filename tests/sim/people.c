@@ -77,7 +77,7 @@ static void follow(struct deed *deed, struct offer_row *row, bool *must)
     size_t count = offers_fact_count(deed->host);
     const struct fact *last = count == 0 ? NULL : offers_fact(deed->host, count - 1);
     const struct view *view = &deed->host->node->view;
-    if (last == NULL || last->kind != MODEL_RECORD || !chance_percent(&deed->chance, 25) ||
+    if (last == NULL || last->kind != MODEL_RECORD || !chance_percent(&deed->chance, 30) ||
         view_unit_by_code(view, last->unit) == TREE_NONE) {
         return;
     }
@@ -226,8 +226,10 @@ static void do_retry(struct deed *deed)
     offers_give(deed->world, offer);
 }
 
+/* For what was recorded just now. */
 static void do_wait(struct deed *deed)
 {
+    do_record(deed);
     struct offer *offer = offers_make(deed->world, deed->host, OFFER_WAIT);
     offer->wait = chance_percent(&deed->chance, 50) ? WAIT_PARENT : WAIT_ROOT;
     offers_give(deed->world, offer);
@@ -313,6 +315,10 @@ void people_do(struct world *world, const struct step *step)
     struct deed deed = {.world = world,
                         .host = world->hosts[step->host % world->host_count],
                         .chance = {step->draw}};
+    struct host *waits = offers_waiting(world);
+    if (step->kind == STEP_RECORD && waits != NULL && chance_percent(&deed.chance, 30)) {
+        deed.host = waits; /* what is waited for changes */
+    }
     bool root_rests = plan_has(world->plan, STEP_COPY_ROOT) && deed.host->parent == NULL;
     bool alone = step->kind == STEP_RETRY || step->kind == STEP_CATALOGUE;
     if (!alone && (deed.host->state != HOST_UP || root_rests)) {

@@ -167,18 +167,43 @@ static void test_emptied(void **state)
     assert_null(store);
 }
 
+/* Rows of before have the hashes of what is in them. */
+static void assert_sealed(struct store *store, const struct store_unit *unit,
+                          const struct store_hosting *hosting)
+{
+    struct arena arena;
+    struct store_unit kept_unit;
+    struct store_hosting kept_hosting;
+    struct id want;
+    arena_init(&arena, 1 << 16);
+    assert_int_equal(store_unit_get(store, unit->code, &arena, &kept_unit), ERR_OK);
+    assert_int_equal(store_unit_hash(unit, &want), ERR_OK);
+    assert_true(id_equal(&kept_unit.hash, &want));
+    assert_int_equal(store_hosting_get(store, hosting->unit, &kept_hosting), ERR_OK);
+    assert_int_equal(store_hosting_hash(hosting, &want), ERR_OK);
+    assert_true(id_equal(&kept_hosting.hash, &want));
+    arena_reset(&arena);
+}
+
 /* A file of the first schema, with a session of which it did not keep where the feed stood. */
 static void test_migration_from_1(void **state)
 {
     (void)state;
     static const char BACK[] =
-        "ALTER TABLE session DROP COLUMN head; PRAGMA user_version=1;"
+        "ALTER TABLE session DROP COLUMN head; ALTER TABLE unit DROP COLUMN hash;"
+        "ALTER TABLE hosting DROP COLUMN hash; PRAGMA user_version=1;"
         "INSERT INTO session(name) VALUES(x'01010101010101010101010101010101')";
     struct id name;
     sqlite3 *db;
     int64_t head;
     memset(&name, 1, sizeof name);
-    store_close(open_as(STORE_CREATE));
+    struct store_unit unit = {
+        .code = 1, .name = "N", .level = "commune", .edges = {(const uint8_t *)"e", 1}, .rev = 3};
+    struct store_hosting hosting = {.unit = 1, .number = 2, .rev = 4};
+    struct store *made = open_as(STORE_CREATE);
+    assert_int_equal(store_unit_put(made, &unit), ERR_OK);
+    assert_int_equal(store_hosting_put(made, &hosting), ERR_OK);
+    store_close(made);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, BACK, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
@@ -192,6 +217,7 @@ static void test_migration_from_1(void **state)
     assert_int_equal(head, 40);
     assert_int_equal(store_session_end(store, &next, &head), ERR_OK);
     assert_int_equal(head, 50);
+    assert_sealed(store, &unit, &hosting);
     store_close(store);
 }
 

@@ -107,6 +107,7 @@ class Bug:
         self.what = ""
         self.by = "sim"
         self.scene = ""  # of the crash loop; "": all
+        self.fault = ""  # the same
         self.edits = []
 
     @property
@@ -153,10 +154,10 @@ def check_form(bug):
     """What can be said of a bug without looking at the source."""
     if not bug.what:
         raise Fault(f"{bug.name}: does not say what it does wrong (\"what:\")")
-    by = re.fullmatch(r"(sim|golden|crash)|crash ([a-z-]+)", bug.by)
+    by = re.fullmatch(r"(sim|golden|crash)|crash ([a-z-]+)(?:: ([a-z, ]+))?", bug.by)
     if by is None:
-        raise Fault(f"{bug.name}: \"by:\" is sim, golden, crash, or crash and a scene")
-    bug.by, bug.scene = by.group(1) or "crash", by.group(2) or ""
+        raise Fault(f"{bug.name}: \"by:\" is sim, golden, crash, or crash, a scene, and a fault")
+    bug.by, bug.scene, bug.fault = by.group(1) or "crash", by.group(2) or "", by.group(3) or ""
     if not bug.edits:
         raise Fault(f"{bug.name}: has no edit")
     for edit in bug.edits:

@@ -1,0 +1,70 @@
+/* What a node knows of its tree: whether it can be read at all, and is what was written. */
+#include <stdio.h>
+
+#include "node/auditor_internal.h"
+
+enum { PLACES = 128 };
+
+/* What the next start, and every question, would stumble over. */
+enum err auditor_step_state(struct auditor *a)
+{
+    struct view view;
+    int64_t torn = 0;
+    view_init(&view, a->store);
+    enum err err = view_load(&view, NULL);
+    view_deinit(&view);
+    err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    TRY(err);
+    TRY(store_symbols_torn(a->store, &torn));
+    a->phase = PHASE_UNITS;
+    return torn > 0 ? ERR_CORRUPT : ERR_OK;
+}
+
+static enum err check_hash(struct auditor *a, const char *what, int64_t unit, const struct id *is,
+                           const struct id *want)
+{
+    char text[FINDING_TEXT_BYTES];
+    a->examined[AUDIT_UNITS]++;
+    if (id_equal(is, want)) {
+        return ERR_OK;
+    }
+    (void)snprintf(text, sizeof text, "%s %s: what is kept of it is not what was written", what,
+                   auditor_text(a, unit));
+    struct audit_finding finding = {.check = AUDIT_UNITS, .text = text};
+    return auditor_report(a, &finding);
+}
+
+enum err auditor_step_units(struct auditor *a)
+{
+    struct store_unit rows[PLACES];
+    size_t n;
+    TRY(store_units(a->store, a->place_at, &a->arena, rows, PLACES, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct id want;
+        TRY(store_unit_hash(&rows[i], &want));
+        TRY(check_hash(a, "unit", rows[i].code, &rows[i].hash, &want));
+        a->place_at = rows[i].code;
+    }
+    if (n < PLACES) {
+        a->place_at = 0;
+        a->phase = PHASE_HOSTINGS;
+    }
+    return ERR_OK;
+}
+
+enum err auditor_step_hostings(struct auditor *a)
+{
+    struct store_hosting rows[PLACES];
+    size_t n;
+    TRY(store_hostings(a->store, a->place_at, rows, PLACES, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct id want;
+        TRY(store_hosting_hash(&rows[i], &want));
+        TRY(check_hash(a, "node of unit", rows[i].unit, &rows[i].hash, &want));
+        a->place_at = rows[i].unit;
+    }
+    if (n < PLACES) {
+        a->phase = PHASE_CELLS;
+    }
+    return ERR_OK;
+}
