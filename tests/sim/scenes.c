@@ -447,6 +447,17 @@ static void unequal_digest(struct world *world)
     pass(world, 3 * SETTLE_US);
 }
 
+static void damaged_unit(struct world *world)
+{
+    two_nodes(world);
+    world->flipped = true;
+    say(world, "the row of a unit is changed behind the parent's back: its recomputation finds it");
+    (void)sqlite3_exec(world->hosts[ROOT]->store->db,
+                       "UPDATE unit SET level='commune' WHERE name<>'4'", NULL, NULL, NULL);
+    restart(world, world->hosts[ROOT]);
+    pass(world, SETTLE_US);
+}
+
 static void silent_parent(struct world *world)
 {
     two_nodes(world);
@@ -478,6 +489,7 @@ const struct scene SCENES[] = {
     {"old-acknowledgement", "An acknowledgement that comes again.", old_acknowledgement},
     {"older-state", "An earlier state from a file that was put back.", older_state},
     {"unequal-digest", "Damage is found and mended.", unequal_digest},
+    {"damaged-unit", "What is kept of a unit is damaged.", damaged_unit},
     {"silent-link", "A link that nothing comes through.", silent_parent},
 };
 const size_t SCENE_COUNT = sizeof SCENES / sizeof *SCENES;

@@ -108,6 +108,7 @@ class Bug:
         self.by = "sim"
         self.scene = ""  # of the crash loop; "": all
         self.fault = ""  # the same
+        self.plan = ""  # of tests/sim/plans, for `by: plan`
         self.edits = []
 
     @property
@@ -154,10 +155,12 @@ def check_form(bug):
     """What can be said of a bug without looking at the source."""
     if not bug.what:
         raise Fault(f"{bug.name}: does not say what it does wrong (\"what:\")")
-    by = re.fullmatch(r"(sim|golden|crash)|crash ([a-z-]+)(?:: ([a-z, ]+))?", bug.by)
+    by = re.fullmatch(r"(sim|golden|crash)|crash ([a-z-]+)(?:: ([a-z, ]+))?|plan ([a-z-]+)", bug.by)
     if by is None:
-        raise Fault(f"{bug.name}: \"by:\" is sim, golden, crash, or crash, a scene, and a fault")
-    bug.by, bug.scene, bug.fault = by.group(1) or "crash", by.group(2) or "", by.group(3) or ""
+        raise Fault(f"{bug.name}: \"by:\" is sim, golden, crash (and a scene, and a fault), or plan "
+                    "and its name")
+    bug.by = by.group(1) or ("plan" if by.group(4) else "crash")
+    bug.scene, bug.fault, bug.plan = by.group(2) or "", by.group(3) or "", by.group(4) or ""
     if not bug.edits:
         raise Fault(f"{bug.name}: has no edit")
     for edit in bug.edits:
