@@ -240,7 +240,7 @@ static void play_apart(struct world *world, const struct scenario *scenario,
     pid_t child = fork();
     if (child == 0) {
         play(world, scenario, variant, after, shared);
-        _exit(0);
+        exit(0);
     }
     if (child < 0 || waitpid(child, &status, 0) != child) {
         perror("fork");
@@ -315,7 +315,7 @@ static void run_job(struct board *board, const struct options *options, size_t w
             }
         }
     }
-    _exit(0);
+    exit(0);
 }
 
 static bool run_scenario(struct board *board, const struct options *options, size_t which)

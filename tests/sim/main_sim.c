@@ -106,7 +106,7 @@ static void work(struct shared *shared, const struct options *options, int job, 
     }
     shared->jobs[job].done = true;
     (void)fflush(stdout);
-    _exit(0);
+    exit(0);
 }
 
 static void start_job(struct shared *shared, const struct options *options, int job, uint64_t at,

@@ -26,7 +26,7 @@ void run_plan_apart(const struct plan *plan, struct result *result)
     if (child == 0) {
         (void)alarm(RUN_LIMIT_S);
         run_plan(plan, NULL, shared);
-        _exit(0);
+        exit(0);
     }
     if (child < 0 || waitpid(child, &status, 0) != child) {
         abort();
