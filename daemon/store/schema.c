@@ -92,8 +92,8 @@ static const char *const MIGRATIONS[] = {
     /* 2: where the feed stood when a session began; of those before nothing is known */
     "ALTER TABLE session ADD COLUMN head INTEGER NOT NULL DEFAULT 9223372036854775807;",
     /* 3: what the content of a row hashes to, so that damage shows; seal_places fills it in */
-    "ALTER TABLE unit ADD COLUMN hash BLOB CHECK(length(hash)=16);"
-    "ALTER TABLE hosting ADD COLUMN hash BLOB CHECK(length(hash)=16);",
+    ("ALTER TABLE unit ADD COLUMN hash BLOB CHECK(length(hash)=16);"
+     "ALTER TABLE hosting ADD COLUMN hash BLOB CHECK(length(hash)=16);"),
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,
