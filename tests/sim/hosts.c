@@ -515,9 +515,6 @@ void host_turn(struct world *world, struct host *host)
         abort();
     }
     world->batches++;
-    for (size_t i = 0; world->window > 0 && i < host->node->link_count; i++) {
-        host->node->links[i]->out.window_bytes = world->window;
-    }
     host_inside = true;
     node_begin(host->node, now);
     for (struct item *item = items; item != NULL; item = item->next) {
@@ -526,6 +523,9 @@ void host_turn(struct world *world, struct host *host)
         item->offer = NULL; /* given: its reply, or its lack, decides */
     }
     host_inside = true;
+    for (size_t i = 0; world->window > 0 && i < host->node->link_count; i++) {
+        host->node->links[i]->out.window_bytes = world->window;
+    }
     enum err err = node_commit(host->node, &msg);
     host_inside = false;
     host->busy_until_us = world->now_us +

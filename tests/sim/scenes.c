@@ -369,6 +369,30 @@ static void keeps_its_place(struct world *world)
     pass(world, SETTLE_US);
 }
 
+static void wait_for_moved_row(struct world *world)
+{
+    two_nodes(world);
+    struct host *child = world->hosts[CHILD];
+    quietly(world, one_record);
+    say(world, "somebody waits for a row; the connection breaks while it is on its way");
+    child->route.latency_us = SECOND_US / 10;
+    acts_record(world, child, "42", "raised", 1);
+    pass(world, SECOND_US / 100);
+    struct offer *offer = offers_make(world, child, OFFER_WAIT);
+    offer->wait = WAIT_PARENT;
+    offers_give(world, offer);
+    pass(world, SECOND_US / 50);
+    cut_off(world, child, true);
+    say(world, "another row, and the first one changes: the wait is answered with the last batch");
+    acts_record(world, child, "42", "visits", 1);
+    pass(world, SECOND_US / 10);
+    acts_record(world, child, "42", "raised", 1);
+    pass(world, SECOND_US / 10);
+    world->window = 1;
+    child->route.apart_until_us = 0;
+    pass(world, SETTLE_US);
+}
+
 static void old_acknowledgement(struct world *world)
 {
     two_nodes(world);
@@ -486,6 +510,7 @@ const struct scene SCENES[] = {
     {"refused-row", "A row that is not the child's to say.", refused_row},
     {"same-code", "Two offices make a unit of the same code.", same_code},
     {"keeps-its-place", "A row that changes while it waits.", keeps_its_place},
+    {"wait-for-moved-row", "Waiting for a row that changes meanwhile.", wait_for_moved_row},
     {"old-acknowledgement", "An acknowledgement that comes again.", old_acknowledgement},
     {"older-state", "An earlier state from a file that was put back.", older_state},
     {"unequal-digest", "Damage is found and mended.", unequal_digest},
