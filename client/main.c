@@ -140,13 +140,14 @@ static const struct command COMMANDS[] = {
         .name = "verify",
         .usage = "",
         .summary = "recompute everything and compare; exit 1 when something differs",
-        .about =
-            "Recomputes totals from cells, cells from the ledger, the ledger's chains, the "
-            "digests\n"
-            "with the parent and the escrow of the children, and names every difference (exit 1).\n"
-            "\n"
-            "Example:\n"
-            "  tally verify --json\n",
+        .about = "Recomputes totals from cells, cells from the ledger, the ledger's chains, the "
+                 "digests\n"
+                 "with the parent, the escrow of the children and what is kept of units, and names "
+                 "every\n"
+                 "difference (exit 1).\n"
+                 "\n"
+                 "Example:\n"
+                 "  tally verify --json\n",
         .run = cmd_verify,
     },
     {

@@ -113,42 +113,18 @@ enum err auditor_report(struct auditor *a, const struct audit_finding *finding)
 
 enum err auditor_step(struct auditor *a, bool *done)
 {
-    enum err err = ERR_OK;
+    static enum err (*const STEPS[PHASE_END])(struct auditor *) = {
+        [PHASE_STATE] = auditor_step_state,       [PHASE_UNITS] = auditor_step_units,
+        [PHASE_HOSTINGS] = auditor_step_hostings, [PHASE_CELLS] = auditor_step_cells,
+        [PHASE_CHAINS] = auditor_step_chains,     [PHASE_LEDGER] = auditor_step_ledger,
+        [PHASE_SUMS] = auditor_step_sums,         [PHASE_TOTALS] = auditor_step_totals,
+        [PHASE_DIGESTS] = auditor_step_digests,
+    };
     TRY(a->begun);
     a->unread = ERR_OK;
     arena_reset(&a->arena);
     texts_trim(&a->texts);
-    switch (a->phase) {
-    case PHASE_STATE:
-        err = auditor_step_state(a);
-        break;
-    case PHASE_UNITS:
-        err = auditor_step_units(a);
-        break;
-    case PHASE_HOSTINGS:
-        err = auditor_step_hostings(a);
-        break;
-    case PHASE_CELLS:
-        err = auditor_step_cells(a);
-        break;
-    case PHASE_CHAINS:
-        err = auditor_step_chains(a);
-        break;
-    case PHASE_LEDGER:
-        err = auditor_step_ledger(a);
-        break;
-    case PHASE_SUMS:
-        err = auditor_step_sums(a);
-        break;
-    case PHASE_TOTALS:
-        err = auditor_step_totals(a);
-        break;
-    case PHASE_DIGESTS:
-        err = auditor_step_digests(a);
-        break;
-    case PHASE_END:
-        break;
-    }
+    enum err err = a->phase == PHASE_END ? ERR_OK : STEPS[a->phase](a);
     *done = a->phase == PHASE_END;
     return err == ERR_OK ? a->unread : err;
 }

@@ -1,4 +1,5 @@
 /* What a node knows of its tree: whether it can be read at all, and is what was written. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "node/auditor_internal.h"
@@ -17,7 +18,14 @@ enum err auditor_step_state(struct auditor *a)
     TRY(err);
     TRY(store_symbols_torn(a->store, &torn));
     a->phase = PHASE_UNITS;
-    return torn > 0 ? ERR_CORRUPT : ERR_OK;
+    if (torn == 0) {
+        return ERR_OK;
+    }
+    char text[FINDING_TEXT_BYTES];
+    (void)snprintf(text, sizeof text, "codes: %" PRId64 " of those kept are not what was written",
+                   torn);
+    struct audit_finding finding = {.check = AUDIT_UNITS, .text = text};
+    return auditor_report(a, &finding);
 }
 
 static enum err check_hash(struct auditor *a, const char *what, int64_t unit, const struct id *is,

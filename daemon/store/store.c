@@ -308,7 +308,7 @@ enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn r
 
 enum err store_begin(struct store *store)
 {
-    if (sqlite3_get_autocommit(store->db) == 0) {
+    if (!store->begun && sqlite3_get_autocommit(store->db) == 0) {
         store_rollback(store); /* again: it had no memory, or failed, when it was asked for */
     }
     TRY(store_run(store,

@@ -36,6 +36,7 @@ void checks_sent(struct world *world, struct host *host, const struct line *line
 void checks_started(struct world *world, struct host *host);
 /* What must hold at any time, at one host. */
 void checks_host(struct world *world, struct host *host);
+/* What a host says about times; between two looks at all of it. */
 void checks_times(struct world *world, struct host *host);
 /* Which hosts their parents have turned away, and may: they stand apart. */
 void checks_settle_apart(struct world *world);

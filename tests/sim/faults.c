@@ -1,7 +1,7 @@
 /* What goes wrong: each kind of fault, and the end of all of them. */
-#include "cells.h"
 #include "steps.h"
 
+#include "cells.h"
 #include "offers.h"
 
 struct harm {

@@ -28,7 +28,7 @@ enum {
     PLAY_LIMIT_S = 60,
     POINTS_MAX = 60000,
     SHOWN_MAX = 20,
-    SECONDS = 29, /* places of a second fault, for each of the first */
+    SECOND_PLACES = 29, /* places of a second fault, for each of the first */
     SECOND_SPREAD = 7
 };
 
@@ -188,13 +188,14 @@ static void arm(struct host *host, const struct variant *variant, uint64_t after
     struct disk_fault fault = {.kind = (enum disk_fault_kind)variant->kind,
                                .ops =
                                    variant->kind == DISK_FULL ? DISK_WRITE | DISK_SHARE : DISK_ANY,
-                               .after = variant->again ? after / SECONDS : after,
+                               .after = variant->again ? after / SECOND_PLACES : after,
                                .persistent = variant->persistent};
     disk_set_fault(host->disk, &fault);
     host->damage = variant->damage;
     if (variant->again) {
         host->after_fault = fault;
-        host->after_fault.after = after % SECONDS * SECOND_SPREAD + after / SECONDS % SECOND_SPREAD;
+        host->after_fault.after =
+            after % SECOND_PLACES * SECOND_SPREAD + after / SECOND_PLACES % SECOND_SPREAD;
         host->next_damage = variant->next;
     }
 }
@@ -237,6 +238,7 @@ static void play_apart(struct world *world, const struct scenario *scenario,
 {
     int status = 0;
     *shared = (struct play){.violated = true, .check = "abort"};
+    (void)fflush(NULL); /* else both would write it */
     pid_t child = fork();
     if (child == 0) {
         play(world, scenario, variant, after, shared);

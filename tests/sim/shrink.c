@@ -22,6 +22,7 @@ void run_plan_apart(const struct plan *plan, struct result *result)
     }
     *shared = (struct result){.violated = true};
     (void)snprintf(shared->check, sizeof shared->check, "abort");
+    (void)fflush(NULL); /* else both would write it */
     pid_t child = fork();
     if (child == 0) {
         (void)alarm(RUN_LIMIT_S);

@@ -232,8 +232,7 @@ struct world {
     bool healing;    /* nothing goes wrong any more */
     bool flipped;    /* bits of a file were flipped: from there on only the end is looked at */
     bool keeps_history;
-    struct disk
-        *empty; /* a database without a node to copy for new ones, or NULL: each makes one */
+    struct disk *empty; /* with a new database to be copied; NULL: each node makes its own */
     struct model *model;
     struct offers *offers;
     struct checks *checks;
