@@ -169,7 +169,8 @@ void apply_request(struct node *node, const struct request *request)
     bool same =
         had == ERR_OK && old.len == bytes.len && memcmp(old.data, bytes.data, bytes.len) == 0;
     struct changes changes = {.count = 0};
-    err = changes_list(&node->view.catalogue, &next, &node->arena, &changes);
+    err = bytes.failed ? ERR_NO_MEMORY
+                       : changes_list(&node->view.catalogue, &next, &node->arena, &changes);
     version += same ? 0 : 1;
     if (err == ERR_OK && !same && !apply->dry_run) {
         next.version = version;

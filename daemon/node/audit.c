@@ -43,11 +43,13 @@ static enum err remember_damage(struct node *node, const struct store_cell_key *
 }
 
 /* The rows are what this file has: with their true sum, the next mark shows the origin's rows to
- * differ, and they come again. */
+ * differ, and they come again; also those that were refused while the sum left them no room. */
 static enum err take_true_sum(struct node *node, const struct audit_finding *finding)
 {
     struct cached_origin *origin;
     TRY(node_origin(node, finding->key.origin, &origin));
+    TRY(store_refused_forget(node->store, origin->row.id));
+    TRY(store_refused_total(node->store, &node->refused_rows));
     origin->row.digest = finding->sum;
     origin->row.cell_count = finding->count;
     origin->dirty = true;
@@ -118,6 +120,7 @@ enum err audit_step(struct node *node)
     TRY(node_write(node));
     /* It reads the file: what this batch has changed so far must be there. */
     TRY(cells_flush(node));
+    TRY(hold_settle(node));
     TRY(ledger_flush(node));
     if (node->audit == NULL) {
         struct audit *audit = calloc(1, sizeof *audit);
@@ -150,7 +153,11 @@ enum err audit_ask_again(struct node *node, const struct link *link, struct id *
         if (key->origin == 0 || key->origin == node->own_origin) {
             continue;
         }
-        TRY(node_origin(node, key->origin, &origin));
+        enum err err = node_origin(node, key->origin, &origin);
+        if (err == ERR_NOT_FOUND) {
+            continue; /* nobody who could be asked */
+        }
+        TRY(err);
         bool listed = origin->row.via != link->unit;
         for (size_t j = 0; j < *count && !listed; j++) {
             listed = id_equal(&again[j], &origin->row.name);
@@ -162,19 +169,22 @@ enum err audit_ask_again(struct node *node, const struct link *link, struct id *
     return ERR_OK;
 }
 
-/* Whether the cell's row is now what its hash stands for. */
-static enum err cell_is_whole(struct node *node, const struct store_cell_key *key, bool *whole)
+/* The row of a damage; *there is false for one that is gone, and of a total. */
+static enum err damaged_row(struct node *node, const struct damage *damage, bool *there,
+                            struct pending_cell **out)
 {
-    struct store_cell row;
-    struct id hash;
-    enum err err = store_cell_get(node->store, key, &row);
+    *there = false;
+    if (damage->key.origin == 0) {
+        return ERR_OK;
+    }
+    struct cached_origin *origin;
+    enum err err = node_origin(node, damage->key.origin, &origin);
     if (err == ERR_NOT_FOUND) {
-        *whole = true;
         return ERR_OK;
     }
     TRY(err);
-    TRY(cells_hash(node, &row, &hash));
-    *whole = id_equal(&hash, &row.hash);
+    TRY(cells_load(node, &damage->key, out));
+    *there = (*out)->there;
     return ERR_OK;
 }
 
@@ -210,6 +220,81 @@ static enum err mend_total(struct node *node, const struct store_cell_key *key)
     return mended(node, "total", key);
 }
 
+/* ---- single rows ---- */
+
+static void restore(struct pending_cell *pending, const struct store_cell *right)
+{
+    pending->now.value = right->value;
+    pending->now.count = right->count;
+    pending->now.live = right->live;
+    pending->now.hosting = right->hosting;
+    pending->now.day = right->day;
+    pending->restored = true;
+    pending->gone = pending->there && right->count == 0;
+}
+
+static bool remembered(const struct node *node, const struct store_cell_key *key)
+{
+    for (size_t i = 0; i < node->damage_count; i++) {
+        if (memcmp(&node->damages[i].key, key, sizeof *key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err report_cell(struct node *node, const struct store_cell *row)
+{
+    struct audit alone = {.node = node};
+    TRY(node_write(node));
+    map_init(&alone.subjects, sizeof(uint64_t), 1);
+    enum err err = audit_one_cell(node->store, &node->view, row, on_finding,
+                                  node->audit != NULL ? node->audit : &alone);
+    map_deinit(&alone.subjects);
+    return err;
+}
+
+enum err audit_damaged_cell(struct node *node, struct pending_cell *pending)
+{
+    struct store_cell right = {.key = pending->old.key};
+    TRY(remembered(node, &right.key) ? ERR_OK : report_cell(node, &pending->old));
+    if (right.key.origin != node->own_origin) {
+        return ERR_OK;
+    }
+    TRY(ledger_flush(node));
+    enum err err = audit_recompute_own_cells(node->store, &node->view, &right, 1);
+    TRY(err == ERR_REFUSED ? ERR_CORRUPT : err);
+    restore(pending, &right);
+    return ERR_OK;
+}
+
+static enum err on_entry(void *ctx, const struct audit_finding *finding)
+{
+    struct audit *audit = ctx;
+    TRY(node_write(audit->node));
+    return on_finding(audit, finding);
+}
+
+enum err audit_check_record(struct node *node, const struct store_segment *segment,
+                            struct store_entry *record, bool *whole)
+{
+    struct audit alone = {.node = node};
+    map_init(&alone.subjects, sizeof(uint64_t), 1);
+    enum err err = audit_one_entry(node->store, &node->view, segment, record, on_entry, &alone);
+    *whole = alone.subjects.count == 0;
+    map_deinit(&alone.subjects);
+    TRY(err);
+    if (!*whole || (record->live && record->now_value == record->value)) {
+        return ERR_OK;
+    }
+    TRY(ledger_flush(node));
+    err = audit_recompute_record(node->store, &node->view, record);
+    *whole = err != ERR_REFUSED;
+    return *whole ? err : ERR_OK;
+}
+
+/* ---- mending ---- */
+
 /* Own cells are computed again from the own ledger, all in one walk. */
 static enum err mend_own_cells(struct node *node)
 {
@@ -223,20 +308,37 @@ static enum err mend_own_cells(struct node *node)
             right[n++].key = node->damages[i].key;
         }
     }
-    if (n == 0) {
-        return ERR_OK;
+    enum err err =
+        n == 0 ? ERR_REFUSED : audit_recompute_own_cells(node->store, &node->view, right, n);
+    if (err == ERR_REFUSED) {
+        return ERR_OK; /* nothing to mend, or nothing to mend it with */
     }
-    TRY(audit_recompute_own_cells(node->store, &node->view, right, n));
+    TRY(err);
     for (size_t i = 0; i < n; i++) {
         struct pending_cell *pending;
-        TRY(cells_touch(node, &right[i].key, &pending));
-        pending->now.value = right[i].value;
-        pending->now.count = right[i].count;
-        pending->now.live = right[i].live;
-        pending->now.hosting = right[i].hosting;
-        pending->now.day = right[i].day;
+        TRY(cells_load(node, &right[i].key, &pending));
+        restore(pending, &right[i]);
     }
     return cells_flush(node);
+}
+
+/* Rows whose content is whole, held back without a reason. One that is counted and has a reason to
+ * be held back is left: what it is about was lost, not the row. */
+static enum err mend_held(struct node *node)
+{
+    for (size_t i = 0; i < node->damage_count; i++) {
+        struct pending_cell *pending;
+        bool there;
+        TRY(damaged_row(node, &node->damages[i], &there, &pending));
+        if (there && !pending->damaged && pending->now.held != HOLD_NONE) {
+            struct store_cell now = pending->now;
+            TRY(hold_cell(node, &now));
+            pending->damaged = pending->restored = now.held == HOLD_NONE;
+            pending->now.held = now.held;
+        }
+    }
+    TRY(cells_flush(node));
+    return store_cells_held_count(node->store, &node->held_rows);
 }
 
 /* Takes out what is whole again; *cells_left when a damaged cell stays. */
@@ -245,21 +347,44 @@ static enum err forget_whole_cells(struct node *node, bool *cells_left)
     size_t kept = 0;
     *cells_left = false;
     for (size_t i = 0; i < node->damage_count; i++) {
-        struct store_cell_key key = node->damages[i].key;
-        bool is_cell = key.origin != 0;
-        bool whole = false;
-        if (is_cell) {
-            TRY(cell_is_whole(node, &key, &whole));
-        }
-        if (whole) {
-            TRY(mended(node, "cell", &key));
+        struct damage damage = node->damages[i];
+        struct pending_cell *pending;
+        bool there;
+        TRY(damaged_row(node, &damage, &there, &pending));
+        struct store_cell now = there ? pending->now : (struct store_cell){.count = 0};
+        TRY(there ? hold_cell(node, &now) : ERR_OK);
+        bool damaged = there && (pending->damaged || now.held != pending->now.held);
+        if (damage.key.origin != 0 && !damaged) {
+            TRY(mended(node, "cell", &damage.key));
         } else {
-            node->damages[kept++] = node->damages[i];
-            *cells_left = *cells_left || is_cell;
+            node->damages[kept++] = damage;
+            *cells_left = *cells_left || damaged;
         }
     }
     node->damage_count = kept;
     return ERR_OK;
+}
+
+enum err audit_take_out_strays(struct node *node, int64_t origin, const struct id *excess,
+                               bool *taken)
+{
+    struct id sum = {{0}};
+    bool there;
+    struct pending_cell *pending;
+    for (size_t i = 0; i < node->damage_count; i++) {
+        TRY(damaged_row(node, &node->damages[i], &there, &pending));
+        if (there && pending->damaged && node->damages[i].key.origin == origin) {
+            id_sum_add(&sum, &pending->old.hash);
+        }
+    }
+    *taken = id_equal(&sum, excess);
+    for (size_t i = 0; i < node->damage_count && *taken; i++) {
+        TRY(damaged_row(node, &node->damages[i], &there, &pending));
+        if (there && pending->damaged && node->damages[i].key.origin == origin) {
+            pending->restored = pending->gone = true;
+        }
+    }
+    return cells_flush(node);
 }
 
 enum err audit_mend(struct node *node)
@@ -270,6 +395,7 @@ enum err audit_mend(struct node *node)
     }
     TRY(node_write(node));
     TRY(mend_own_cells(node));
+    TRY(mend_held(node));
     TRY(forget_whole_cells(node, &cells_left));
     for (size_t i = 0; i < node->damage_count && !cells_left; i++) {
         TRY(mend_total(node, &node->damages[i].key));

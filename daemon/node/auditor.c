@@ -152,23 +152,66 @@ enum err audit_recompute_total(struct store *store, const struct view *view,
     return err;
 }
 
+/* Runs the chains and the walk of the own ledger; ERR_REFUSED when a chain is broken. */
+static enum err walk_own_ledger(struct auditor *a)
+{
+    enum err err = ERR_OK;
+    a->only_own = true;
+    for (a->phase = PHASE_CHAINS; err == ERR_OK && a->phase <= PHASE_LEDGER;) {
+        bool done;
+        err = auditor_step(a, &done);
+    }
+    TRY(err);
+    return a->own_chain_broken ? ERR_REFUSED : ERR_OK;
+}
+
 enum err audit_recompute_own_cells(struct store *store, const struct view *view,
                                    struct store_cell *cells, size_t count)
 {
     struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
-    enum err err = a == NULL ? ERR_NO_MEMORY : ERR_OK;
-    if (a != NULL) {
-        a->phase = PHASE_LEDGER;
-    }
-    while (err == ERR_OK && a->phase == PHASE_LEDGER) {
-        bool done;
-        err = auditor_step(a, &done);
-    }
+    enum err err = a == NULL ? ERR_NO_MEMORY : walk_own_ledger(a);
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         struct store_cell_key key = cells[i].key;
         err = auditor_ledger_cell(a, &key, &cells[i]);
         cells[i].key = key;
     }
+    auditor_free(a);
+    return err;
+}
+
+enum err audit_recompute_record(struct store *store, const struct view *view,
+                                struct store_entry *record)
+{
+    struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
+    enum err err = a == NULL ? ERR_NO_MEMORY : walk_own_ledger(a);
+    if (err == ERR_OK) {
+        auditor_ledger_record(a, record);
+    }
+    auditor_free(a);
+    return err;
+}
+
+/* ---- single rows ---- */
+
+enum err audit_one_cell(struct store *store, const struct view *view, const struct store_cell *row,
+                        audit_finding_fn finding, void *ctx)
+{
+    struct auditor *a = auditor_new(store, view, finding, ctx);
+    enum err err = a == NULL ? ERR_NO_MEMORY : a->begun;
+    err = err == ERR_OK ? auditor_check_cell(a, row) : err;
+    err = err == ERR_OK ? a->unread : err;
+    auditor_free(a);
+    return err;
+}
+
+enum err audit_one_entry(struct store *store, const struct view *view,
+                         const struct store_segment *segment, const struct store_entry *row,
+                         audit_finding_fn finding, void *ctx)
+{
+    struct auditor *a = auditor_new(store, view, finding, ctx);
+    enum err err = a == NULL ? ERR_NO_MEMORY : a->begun;
+    err = err == ERR_OK ? auditor_check_entry(a, segment, row) : err;
+    err = err == ERR_OK ? a->unread : err;
     auditor_free(a);
     return err;
 }

@@ -8,11 +8,10 @@
 
 /* ---- cells: hash against content, sums for origins and totals ---- */
 
-static enum err cell_content_hash(struct auditor *a, const struct store_cell *row, struct id *out)
+static enum err cell_content_hash(struct auditor *a, const struct store_cell *row,
+                                  const struct store_origin *origin, struct id *out)
 {
-    struct store_origin origin;
-    TRY(store_origin_get(a->store, row->key.origin, &origin));
-    struct cell cell = {.origin = origin.name,
+    struct cell cell = {.origin = origin->name,
                         .unit = auditor_text(a, row->key.unit),
                         .measure = auditor_text(a, row->key.measure),
                         .category = auditor_text(a, row->key.category),
@@ -27,14 +26,26 @@ static enum err cell_content_hash(struct auditor *a, const struct store_cell *ro
     return a->scratch.failed ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err check_cell(struct auditor *a, const struct store_cell *row)
+enum err auditor_check_cell(struct auditor *a, const struct store_cell *row)
 {
     struct id hash;
+    struct store_origin origin = {.id = 0};
     char what[FINDING_TEXT_BYTES];
     a->examined[AUDIT_CELLS]++;
-    TRY(cell_content_hash(a, row, &hash));
+    enum err err = store_origin_get(a->store, row->key.origin, &origin);
+    if (err == ERR_NOT_FOUND) {
+        return auditor_found(a, AUDIT_CELLS, &row->key, "whose it is cannot be found");
+    }
+    TRY(err);
+    TRY(cell_content_hash(a, row, &origin, &hash));
     if (id_equal(&hash, &row->hash)) {
-        return ERR_OK;
+        bool held = row->held != HOLD_NONE;
+        bool hold =
+            hold_reason(a->view, row, &origin, auditor_text(a, row->key.category)) != HOLD_NONE;
+        return held == hold ? ERR_OK
+                            : auditor_found(a, AUDIT_CELLS, &row->key,
+                                            held ? "it is held back without a reason"
+                                                 : "it is counted, and should be held back");
     }
     (void)snprintf(what, sizeof what,
                    "its content (value %" PRId64 ", count %" PRId64 ") is not what was written",
@@ -51,7 +62,7 @@ enum err auditor_step_cells(struct auditor *a)
     }
     TRY(store_cells(a->store, &a->cell_at, rows, SLICE_ROWS, &n));
     for (size_t i = 0; i < n; i++) {
-        TRY(check_cell(a, &rows[i]));
+        TRY(auditor_check_cell(a, &rows[i]));
         a->cell_at = rows[i].key;
     }
     if (n < SLICE_ROWS) {

@@ -58,6 +58,7 @@ struct auditor {
     int64_t seq;
     struct hash hash;
     bool own_chain_broken;
+    bool only_own;        /* chains: of the own origin only */
     struct map ledger;    /* store_cell_key -> struct ledger_cell */
     struct map corrected; /* struct entry_place -> struct corrected */
 };
@@ -77,6 +78,7 @@ enum err auditor_step_hostings(struct auditor *a) MUST_CHECK;
 
 /* ---- auditor_cells.c ---- */
 enum err auditor_step_cells(struct auditor *a) MUST_CHECK;
+enum err auditor_check_cell(struct auditor *a, const struct store_cell *row) MUST_CHECK;
 enum err auditor_step_sums(struct auditor *a) MUST_CHECK;
 enum err auditor_step_totals(struct auditor *a) MUST_CHECK;
 enum err auditor_step_digests(struct auditor *a) MUST_CHECK;
@@ -87,10 +89,15 @@ enum err auditor_recompute(struct auditor *a, const struct store_total *total, s
 /* ---- auditor_ledger.c ---- */
 enum err auditor_step_chains(struct auditor *a) MUST_CHECK;
 enum err auditor_step_ledger(struct auditor *a) MUST_CHECK;
+/* One entry of that segment against the one before. */
+enum err auditor_check_entry(struct auditor *a, const struct store_segment *segment,
+                             const struct store_entry *row) MUST_CHECK;
 void auditor_ledger_init(struct auditor *a);
 void auditor_ledger_deinit(struct auditor *a);
 /* The own cell with that key as the ledger has it, once the walk is over. */
 enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key,
                              struct store_cell *out) MUST_CHECK;
+/* What the corrections leave of an own record, once the walk is over. */
+void auditor_ledger_record(const struct auditor *a, struct store_entry *record);
 
 #endif

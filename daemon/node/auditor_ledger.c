@@ -71,6 +71,9 @@ static enum err check_entry(struct auditor *a, const struct store_entry *row)
     if (row->seq != a->seq + 1) {
         TRY(chain_fault(a, a->seq + 1, "it is missing"));
     }
+    if (row->own != own) {
+        TRY(chain_fault(a, row->seq, own ? "it is kept as another node's" : "it is kept as own"));
+    }
     enum err err = ledger_entry_message(&a->texts, row, &a->segment.name, &entry);
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
@@ -103,6 +106,24 @@ static enum err begin_chain(struct auditor *a)
     TRY(a->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     a->seq = 0;
     return ERR_OK;
+}
+
+enum err auditor_check_entry(struct auditor *a, const struct store_segment *segment,
+                             const struct store_entry *row)
+{
+    struct store_entry before;
+    a->segment = *segment;
+    TRY(begin_chain(a));
+    if (row->seq > 1) {
+        enum err err = store_entry_get(a->store, segment->id, row->seq - 1, &a->arena, &before);
+        if (err == ERR_NOT_FOUND) {
+            return chain_fault(a, row->seq - 1, "it is missing");
+        }
+        TRY(err);
+        a->hash = before.hash;
+        a->seq = before.seq;
+    }
+    return check_entry(a, row);
 }
 
 static enum err end_chain(struct auditor *a)
@@ -186,7 +207,7 @@ enum err auditor_step_chains(struct auditor *a)
     struct store_entry *rows;
     size_t n;
     bool over;
-    TRY(next_page(a, 0, &rows, &n, &over));
+    TRY(next_page(a, a->only_own ? a->own_origin : 0, &rows, &n, &over));
     if (over) {
         begin_walk(a, PHASE_LEDGER);
         return ERR_OK;
@@ -327,6 +348,15 @@ enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key
     }
     *out = found;
     return ERR_OK;
+}
+
+void auditor_ledger_record(const struct auditor *a, struct store_entry *record)
+{
+    struct entry_place place = {record->segment, record->seq};
+    const struct corrected *state = map_get(&a->corrected, &place);
+    bool seen = state != NULL && state->seen;
+    record->live = !seen || state->live;
+    record->now_value = seen ? state->value : record->value;
 }
 
 static enum err check_cell(struct auditor *a, const struct store_cell_key *key)

@@ -13,11 +13,12 @@
 #include <string.h>
 
 #include "base/sha256.h"
+#include "node/audit.h"
 #include "node/internal.h"
 
-enum { PERIOD_CELLS_MAX = 256, HELD_PAGE = 256 };
+enum { PERIOD_CELLS_MAX = 256 };
 
-enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
+enum err cells_load(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
 {
     bool made;
     struct pending_cell *pending = map_put(&node->cells, key, &made);
@@ -25,16 +26,28 @@ enum err cells_touch(struct node *node, const struct store_cell_key *key, struct
         return ERR_NO_MEMORY;
     }
     if (made) {
+        struct id hash;
         enum err err = store_cell_get(node->store, key, &pending->old);
+        pending->there = err == ERR_OK;
         if (err == ERR_NOT_FOUND) {
             pending->old = (struct store_cell){.key = *key};
             err = ERR_OK;
         }
         TRY(err);
         pending->now = pending->old;
+        TRY(pending->there ? cells_hash(node, &pending->old, &hash) : ERR_OK);
+        pending->damaged = pending->there && !id_equal(&hash, &pending->old.hash);
     }
     *out = pending;
     return ERR_OK;
+}
+
+enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
+{
+    TRY(cells_load(node, key, out));
+    bool news = (*out)->damaged && !(*out)->named;
+    (*out)->named = true;
+    return news ? audit_damaged_cell(node, *out) : ERR_OK;
 }
 
 enum err cells_message(struct node *node, const struct store_cell *cell, struct cell *out)
@@ -174,20 +187,26 @@ static enum err flush_cell(struct node *node, struct pending_cell *pending)
 {
     struct store_cell *now = &pending->now;
     const struct store_cell *old = &pending->old;
-    if (memcmp(now, old, sizeof *now) == 0) {
-        return ERR_OK;
+    bool changed = memcmp(now, old, sizeof *now) != 0;
+    if (pending->damaged ? !pending->restored : !changed) {
+        return ERR_OK; /* a new hash would hide the damage */
     }
     struct cached_origin *origin;
     TRY(node_origin(node, now->key.origin, &origin));
-    TRY(cells_hash(node, now, &now->hash));
-    if (old->count > 0) {
+    if (pending->there) {
         id_sum_sub(&origin->row.digest, &old->hash);
     }
-    id_sum_add(&origin->row.digest, &now->hash);
-    origin->row.cell_count += now->count - old->count;
+    if (!pending->gone) {
+        TRY(cells_hash(node, now, &now->hash));
+        id_sum_add(&origin->row.digest, &now->hash);
+    }
+    origin->row.cell_count += (pending->gone ? 0 : now->count) - old->count;
     origin->coming = 0; /* all cells of a flush go together */
     origin->dirty = true;
     origin->marked = false;
+    if (pending->gone) {
+        return store_cell_delete(node->store, &old->key);
+    }
     now->scope = origin->row.scope;
     now->rev = revision_of_cell(node, old->rev, now->scope);
     node->down_head = now->scope != SCOPE_BELOW ? node->head : node->down_head;
@@ -216,18 +235,53 @@ static enum err flush_totals(struct node *node)
     return ERR_OK;
 }
 
+/* The difference to a damaged row is no difference: the totals above it are added up anew. */
+static enum err renew_totals(struct node *node, const struct store_cell_key *key)
+{
+    const struct measure *measure = view_measure(&node->view, key->measure);
+    int64_t periods[2] = {key->period, key->period};
+    enum err err = ERR_NOT_FOUND;
+    if (measure != NULL && measure->kind == MEASURE_STOCK) {
+        err = store_period_after(node->store, key, key->period, &periods[1]);
+    }
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    int unit = view_unit(&node->view, key->unit);
+    for (int depth = 0; unit != TREE_NONE && depth <= TREE_DEPTH_MAX; depth++) {
+        for (int i = 0; i < (err == ERR_OK ? 2 : 1); i++) {
+            struct store_total total = {.unit = node->view.tree.units[unit].id,
+                                        .measure = key->measure,
+                                        .category = key->category,
+                                        .period = periods[i]};
+            TRY(audit_recompute_total(node->store, &node->view, &total));
+            TRY(store_total_set(node->store, &total));
+        }
+        unit = unit == node->view.self ? TREE_NONE : node->view.tree.units[unit].parent;
+    }
+    return ERR_OK;
+}
+
+static enum err flush_cells(struct node *node)
+{
+    size_t at = 0;
+    const void *key;
+    void *value;
+    while (map_next(&node->cells, &at, &key, &value)) {
+        TRY(flush_cell(node, value));
+    }
+    TRY(flush_totals(node));
+    for (at = 0; map_next(&node->cells, &at, &key, &value);) {
+        const struct pending_cell *pending = value;
+        TRY(pending->restored && pending->damaged ? renew_totals(node, key) : ERR_OK);
+    }
+    map_clear(&node->cells);
+    return ERR_OK;
+}
+
 enum err cells_flush(struct node *node)
 {
     if (node->cells.count > 0) {
         TRY(node_write(node));
-        size_t at = 0;
-        const void *key;
-        void *value;
-        while (map_next(&node->cells, &at, &key, &value)) {
-            TRY(flush_cell(node, value));
-        }
-        map_clear(&node->cells);
-        TRY(flush_totals(node));
+        TRY(flush_cells(node));
     }
     size_t at = 0;
     const void *key;
@@ -241,60 +295,4 @@ enum err cells_flush(struct node *node)
         }
     }
     return ERR_OK;
-}
-
-/* Whether an act gave the origin the unit, or one above it. A cell that came before its unit was
- * known is judged here for the first time. What is recorded above about units here comes from the
- * parent, who knows whose it is. */
-static bool given(const struct view *view, const struct store_origin *origin, int unit)
-{
-    int top = view_unit(view, origin->unit);
-    return origin->scope == SCOPE_ABOVE || (top != TREE_NONE && view_within(view, unit, top));
-}
-
-enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell,
-                                   const struct store_origin *origin)
-{
-    int unit = view_unit(&node->view, cell->key.unit);
-    if (unit == TREE_NONE) {
-        return HOLD_UNKNOWN_UNIT;
-    }
-    if (origin->unit == 0 && origin->scope != SCOPE_ABOVE) {
-        return HOLD_UNKNOWN_ORIGIN;
-    }
-    if (!given(&node->view, origin, unit)) {
-        return HOLD_NOT_ITS_UNIT;
-    }
-    /* A period that its frequency does not have: no measure that is known can be meant. */
-    const struct measure *measure = view_measure(&node->view, cell->key.measure);
-    if (measure == NULL || !period_index_valid(measure->frequency, (int32_t)cell->key.period)) {
-        return HOLD_UNKNOWN_MEASURE;
-    }
-    const char *category;
-    char in_order[CATEGORY_MAX_BYTES + 1];
-    if (node_text(node, cell->key.category, &category) != ERR_OK ||
-        catalogue_category(&node->view.catalogue, measure, category, in_order, NULL) != ERR_OK ||
-        strcmp(in_order, category) != 0) {
-        return HOLD_UNKNOWN_CATEGORY;
-    }
-    return HOLD_NONE;
-}
-
-enum err cells_recheck_held(struct node *node)
-{
-    struct store_cell page[HELD_PAGE];
-    struct store_cell_key after = {0};
-    size_t n = HELD_PAGE;
-    while (n == HELD_PAGE) {
-        TRY(store_cells_held(node->store, &after, page, HELD_PAGE, &n));
-        for (size_t i = 0; i < n; i++) {
-            struct pending_cell *pending;
-            struct cached_origin *origin;
-            TRY(node_origin(node, page[i].key.origin, &origin));
-            TRY(cells_touch(node, &page[i].key, &pending));
-            pending->now.held = cells_hold_reason(node, &pending->now, &origin->row);
-            after = page[i].key;
-        }
-    }
-    return cells_flush(node);
 }

@@ -130,7 +130,7 @@ static void list_targets(struct list *list, const struct catalogue *old,
 /* ---- all of it ---- */
 
 /* Whether their contents are the same bytes, whatever the version. */
-static bool same_bytes(const struct catalogue *old, const struct catalogue *next)
+static bool same_bytes(struct list *list, const struct catalogue *old, const struct catalogue *next)
 {
     struct catalogue renumbered = *next;
     struct buf a;
@@ -140,7 +140,8 @@ static bool same_bytes(const struct catalogue *old, const struct catalogue *next
     buf_init(&b, CATALOGUE_MAX_BYTES);
     catalogue_encode(old, &a);
     catalogue_encode(&renumbered, &b);
-    bool same = !a.failed && !b.failed && a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    list->failed = list->failed || a.failed || b.failed;
+    bool same = list->failed || (a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
     buf_deinit(&a);
     buf_deinit(&b);
     return same;
@@ -158,7 +159,7 @@ enum err changes_list(const struct catalogue *old, const struct catalogue *next,
     list_measures(&list, old, next);
     list_indicators(&list, old, next);
     list_targets(&list, old, next);
-    if (list.total == 0 && !same_bytes(old, next)) {
+    if (list.total == 0 && !same_bytes(&list, old, next)) {
         add(&list, "~ order");
     }
     if (list.total > CHANGES_MAX && !list.failed) {

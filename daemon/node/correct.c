@@ -170,6 +170,26 @@ static enum err write_correction(struct node *node, const struct request *reques
     return stock ? restand(node, judged, &pending->now) : ERR_OK;
 }
 
+static enum err correct_record(struct node *node, const struct request *request,
+                               struct correction *judged, struct recorded_row *out,
+                               struct errmsg *msg)
+{
+    const char *entry = request->msg->u.correct.entry;
+    bool whole;
+    TRY(audit_check_record(node, &judged->segment, &judged->record, &whole));
+    if (!whole) {
+        return err_fail(msg, ERR_REFUSED,
+                        "entry %s is damaged in this file and cannot be corrected; keep this file "
+                        "aside, and put a good copy in its place",
+                        entry);
+    }
+    if (!judged->record.live) {
+        return err_fail(msg, ERR_REFUSED, "entry %s was voided, and a void is final; record anew",
+                        entry);
+    }
+    return write_correction(node, request, judged, out, msg);
+}
+
 void correct_request(struct node *node, const struct request *request)
 {
     const struct req_correct *correct = &request->msg->u.correct;
@@ -187,10 +207,7 @@ void correct_request(struct node *node, const struct request *request)
         row->seq = (uint64_t)found.seq;
         err = ledger_segment_name(node, found.segment, &row->segment);
     } else if (err == ERR_NOT_FOUND) {
-        err = judged.record.live ? write_correction(node, request, &judged, row, &msg)
-                                 : err_fail(&msg, ERR_REFUSED,
-                                            "entry %s was voided, and a void is final; record anew",
-                                            correct->entry);
+        err = correct_record(node, request, &judged, row, &msg);
     }
     if (request_is_refusal(err)) {
         request_refuse(node, request, err, "%s", msg.text);

@@ -340,6 +340,19 @@ static enum err note_origin(struct builder *b, int64_t number)
     return ERR_OK;
 }
 
+/* A damaged row does not go on; had again from its origin, it is new and goes then. */
+static enum err put_cell(struct node *node, const struct store_cell *row, struct cell *out,
+                         bool *whole)
+{
+    struct pending_cell *pending;
+    TRY(cells_message(node, row, out));
+    buf_clear(&node->scratch);
+    struct id hash = cell_hash(out, &node->scratch);
+    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
+    *whole = id_equal(&hash, &row->hash);
+    return *whole ? ERR_OK : cells_touch(node, &row->key, &pending);
+}
+
 static enum err take_cells(struct builder *b, const struct store_cell *rows, size_t n, size_t page)
 {
     struct node *node = b->node;
@@ -359,8 +372,10 @@ static enum err take_cells(struct builder *b, const struct store_cell *rows, siz
             return ERR_OK;
         }
         if (goes) {
-            TRY(cells_message(node, &rows[i], &out[b->batch->cell_count++]));
-            TRY(note_origin(b, rows[i].key.origin));
+            bool whole;
+            TRY(put_cell(node, &rows[i], &out[b->batch->cell_count], &whole));
+            b->batch->cell_count += whole ? 1 : 0;
+            TRY(whole ? note_origin(b, rows[i].key.origin) : ERR_OK);
             b->bytes += ROW_ROOM_BYTES;
         }
         sender->cells_read = rows[i].rev;

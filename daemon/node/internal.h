@@ -127,8 +127,13 @@ struct stated_heads {
 };
 
 struct pending_cell {
-    struct store_cell old; /* count 0 when it was not there */
+    struct store_cell old;
     struct store_cell now;
+    bool there;    /* whether the file has a row */
+    bool damaged;  /* which is not what was written: nothing is worked out from it */
+    bool named;    /* and an alarm says so */
+    bool restored; /* `now` was had again from its origin */
+    bool gone;     /* restored to nothing: the row is taken out */
 };
 
 struct total_key {
@@ -301,7 +306,13 @@ void revision_at_root(struct node *node, int64_t revision);
 void revision_probe(struct node *node, struct link *link);
 
 /* ---- cells.c ---- */
+/* The cell as this batch has it so far, which may be changed until the flush. A row that is not
+ * what was written raises an alarm; an own one is made again from the own ledger, or ERR_CORRUPT
+ * when that is damaged too; any other waits for its origin's word, and no change of it is kept. */
 enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
+    MUST_CHECK;
+/* The same without looking after a damaged row. */
+enum err cells_load(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
     MUST_CHECK;
 enum err cells_flush(struct node *node) MUST_CHECK;
 enum err cells_message(struct node *node, const struct store_cell *cell, struct cell *out)
@@ -309,10 +320,15 @@ enum err cells_message(struct node *node, const struct store_cell *cell, struct 
 enum err cells_hash(struct node *node, const struct store_cell *cell, struct id *out) MUST_CHECK;
 /* The standing cell among those of one period, or NULL. */
 const struct store_cell *cells_standing(const struct store_cell *cells, size_t count);
-/* Takes held cells in whose reason is gone. */
-enum err cells_recheck_held(struct node *node) MUST_CHECK;
-enum hold_reason cells_hold_reason(struct node *node, const struct store_cell *cell,
-                                   const struct store_origin *origin);
+
+/* ---- hold.c ---- */
+/* Why a cell of that origin with the text of its category is held back, or HOLD_NONE. */
+enum hold_reason hold_reason(const struct view *view, const struct store_cell *cell,
+                             const struct store_origin *origin, const char *category);
+/* Sets `held` of the cell. */
+enum err hold_cell(struct node *node, struct store_cell *cell) MUST_CHECK;
+/* Takes held cells in whose reason is gone, when something changed that may be one. */
+enum err hold_settle(struct node *node) MUST_CHECK;
 
 /* ---- open.c: what memory keeps of the file, read again ---- */
 enum err open_load(struct node *node, struct errmsg *msg) MUST_CHECK;
@@ -444,6 +460,17 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
 /* ---- audit.c ---- */
 enum err audit_step(struct node *node) MUST_CHECK;
 void audit_stop(struct node *node);
+/* What is about to be built upon. A damaged cell: see cells_touch. A record and what is kept of its
+ * corrections: *whole is false, and an alarm raised, when the entry is not what was recorded, or
+ * the ledger that tells of its corrections is damaged; else live and now_value are what they say.
+ */
+enum err audit_damaged_cell(struct node *node, struct pending_cell *pending) MUST_CHECK;
+enum err audit_check_record(struct node *node, const struct store_segment *segment,
+                            struct store_entry *record, bool *whole) MUST_CHECK;
+/* Damaged rows of the origin that come to exactly what it has too much here, as its digest shows,
+ * were never its own: they are taken out. */
+enum err audit_take_out_strays(struct node *node, int64_t origin, const struct id *excess,
+                               bool *taken) MUST_CHECK;
 /* At a mark: what was found damaged and can be computed here is mended. */
 enum err audit_mend(struct node *node) MUST_CHECK;
 /* Adds the origins of damaged cells that come over this link to those that are asked for again. */

@@ -21,8 +21,8 @@ static void refuse_join(struct node *node, uint64_t link, const char *text)
 }
 
 /* The proof: HMAC(secret, exporter ‖ node request ‖ ca request). */
-static bool proves(const struct store_invite *invite, const struct msg_join *join,
-                   const struct node_joiner *joiner)
+static enum err check_proof(const struct store_invite *invite, const struct msg_join *join,
+                            const struct node_joiner *joiner, bool *good)
 {
     struct buf said;
     buf_init(&said, FRAME_MAX_BYTES);
@@ -30,9 +30,10 @@ static bool proves(const struct store_invite *invite, const struct msg_join *joi
     buf_put(&said, join->node_request.data, join->node_request.len);
     buf_put(&said, join->ca_request.data, join->ca_request.len);
     struct hash want = hmac_sha256(invite->secret, sizeof invite->secret, said.data, said.len);
-    bool good = !said.failed && secret_equal(want.b, join->proof.b, sizeof want.b);
+    enum err err = said.failed ? ERR_NO_MEMORY : ERR_OK; /* both requests came in one frame */
+    *good = secret_equal(want.b, join->proof.b, sizeof want.b);
     buf_deinit(&said);
-    return good;
+    return err;
 }
 
 static const char *why_not(const struct node *node, const struct store_invite *invite,
@@ -148,8 +149,10 @@ void node_on_join(struct node *node, uint64_t link, const struct msg_join *join,
 {
     struct store_invite invite;
     struct store_hosting hosting;
+    bool good = false;
     enum err err = store_invite_get(node->store, &join->invite, &invite);
-    if (err == ERR_NOT_FOUND || (err == ERR_OK && !proves(&invite, join, joiner))) {
+    err = err == ERR_OK ? check_proof(&invite, join, joiner, &good) : err;
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && !good)) {
         refuse_join(
             node, link,
             "this office gave out no such invitation; check the token, or ask for a new one");

@@ -203,11 +203,7 @@ static enum err settle(struct node *node)
         TRY(open_reset_statuses(node));
     }
     TRY(cells_flush(node));
-    if (node->recheck_held) {
-        node->recheck_held = false;
-        TRY(cells_recheck_held(node));
-        TRY(store_cells_held_count(node->store, &node->held_rows));
-    }
+    TRY(hold_settle(node));
     TRY(ledger_flush(node));
     for (size_t i = 0; i < node->link_count; i++) {
         struct link *link = node->links[i];

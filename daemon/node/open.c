@@ -204,8 +204,9 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
     enum err err = open_load(node, &why);
     err = err == ERR_OK ? load_parent(node) : err;
     if (err != ERR_OK) {
+        const char *text = why.text[0] != '\0' ? why.text : store_error(store);
         (void)err_fail(msg, err, "the node's state cannot be read: %s",
-                       why.text[0] != '\0' ? why.text : store_error(store));
+                       text[0] != '\0' ? text : "a part of it is missing");
     } else {
         err = first_batch(node, now, msg);
     }

@@ -544,19 +544,12 @@ static void take_content(struct store_cell *cell, const struct cell *from)
     cell->day = from->day;
 }
 
-/* Same count, other content: when the row here is not what was once written (its hash tells), it is
- * damaged and the origin's word mends it; else somebody changed history. */
+/* Same count, other content, and the row here is whole: somebody changed history. */
 static enum err settle_equal_count(struct receiver *r, const struct cell *cell,
                                    struct pending_cell *pending)
 {
     struct node *node = r->node;
-    struct id hash;
     if (same_content(&pending->now, cell)) {
-        return ERR_OK;
-    }
-    TRY(cells_hash(node, &pending->old, &hash));
-    if (pending->old.count > 0 && !id_equal(&hash, &pending->old.hash)) {
-        take_content(&pending->now, cell);
         return ERR_OK;
     }
     TRY(node_alarm(node, "conflict", r->link->address == NULL ? "parent" : r->link->address,
@@ -578,7 +571,7 @@ static enum err take_cell(struct receiver *r, const struct cell *cell, struct pe
     const struct measure *measure = view_measure(&node->view, next.key.measure);
     int64_t more = cell->count - next.count;
     take_content(&next, cell);
-    next.held = cells_hold_reason(node, &next, &origin->row);
+    TRY(hold_cell(node, &next));
     if (stated->standing == HEADS_BEHIND) {
         return refuse_cell(r, REFUSE_BEHIND, cell, next.key.origin);
     }
@@ -592,6 +585,7 @@ static enum err take_cell(struct receiver *r, const struct cell *cell, struct pe
     origin->coming += more;
     node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
     pending->now = next;
+    pending->restored = true;
     bool was = false;
     TRY(node->refused_rows > 0 ? store_refused_delete(node->store, &next.key, &was) : ERR_OK);
     node->refused_rows -= was ? 1 : 0;
@@ -620,11 +614,10 @@ static enum err receive_cell(struct receiver *r, const struct cell *cell)
     TRY(node_symbol(node, cell->measure, &key.measure));
     TRY(node_symbol(node, cell->category, &key.category));
     TRY(cells_touch(node, &key, &pending));
-    if (cell->count < pending->now.count) {
-        return ERR_OK;
+    if (cell->count > pending->now.count || (pending->damaged && !pending->restored)) {
+        return take_cell(r, cell, pending); /* instead of a damaged row, whatever it says */
     }
-    return cell->count == pending->now.count ? settle_equal_count(r, cell, pending)
-                                             : take_cell(r, cell, pending);
+    return cell->count == pending->now.count ? settle_equal_count(r, cell, pending) : ERR_OK;
 }
 
 /* ---- all of it ---- */

@@ -11,9 +11,11 @@ enum { LINE_MAX_BYTES = 512 };
 void node_fail(struct node *node, enum err err, const char *what)
 {
     if (node->failed == ERR_OK) {
-        const char *why = store_error(node->store);
-        node->failed = err;
-        (void)err_fail(&node->failure, err, "%s: %s", what, why[0] != '\0' ? why : err_name(err));
+        bool missing = err == ERR_NOT_FOUND; /* what a row names, or what every file has */
+        const char *why = missing ? "a row is missing" : store_error(node->store);
+        node->failed = missing ? ERR_CORRUPT : err;
+        (void)err_fail(&node->failure, node->failed, "%s: %s", what,
+                       why[0] != '\0' ? why : err_name(err));
     }
 }
 

@@ -297,7 +297,8 @@ enum err view_load(struct view *view, struct errmsg *msg)
             view->tree_version = -1;
             const char *why = store_error(view->store);
             return err_fail(msg, err, "the units in the database cannot be read: %s",
-                            why[0] != '\0' ? why : "this node's own unit is not among them");
+                            why[0] != '\0' ? why
+                                           : "the own unit, or the code of a unit, is missing");
         }
     }
     if ((uint64_t)catalogue_version == view->catalogue.version) {

@@ -37,6 +37,12 @@ enum err store_cell_put(struct store *store, const struct store_cell *cell)
                                 cell->last, cell->rev, cell->hash.b, sizeof cell->hash.b));
 }
 
+enum err store_cell_delete(struct store *store, const struct store_cell_key *key)
+{
+    return store_run(store, store_bind(store, STMT_CELL_DELETE, "iiiii", key->unit, key->measure,
+                                       key->category, key->period, key->origin));
+}
+
 static enum err list_after(struct store *store, enum store_stmt which,
                            const struct store_cell_key *after, struct store_cell *out, size_t cap,
                            size_t *count)

@@ -123,6 +123,9 @@
       "SELECT " \
       "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
       " FROM cell WHERE unit=?1 AND measure=?2 AND category=?3 AND period=?4 AND origin=?5") \
+    X(CELL_DELETE, \
+      "DELETE FROM cell WHERE unit=?1 AND measure=?2 AND category=?3 AND period=?4 AND " \
+      "origin=?5") \
     X(CELL_PUT, \
       "INSERT INTO " \
       "cell(unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash)" \

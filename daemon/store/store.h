@@ -209,6 +209,7 @@ struct store_cell {
 enum err store_cell_get(struct store *store, const struct store_cell_key *key,
                         struct store_cell *out) MUST_CHECK;
 enum err store_cell_put(struct store *store, const struct store_cell *cell) MUST_CHECK;
+enum err store_cell_delete(struct store *store, const struct store_cell_key *key) MUST_CHECK;
 /* In order of key, those after `after` (all zero: from the start). */
 enum err store_cells(struct store *store, const struct store_cell_key *after,
                      struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;

@@ -482,6 +482,64 @@ static void damaged_unit(struct world *world)
     pass(world, SETTLE_US);
 }
 
+static void change(struct world *world, struct host *host, const char *sql)
+{
+    world->flipped = true;
+    if (sqlite3_exec(host->store->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_changes(host->store->db) == 0) {
+        world_violate(world, "scene", "at %s: %s: %s", host->code, sql,
+                      sqlite3_errmsg(host->store->db));
+    }
+}
+
+static void damage_built_upon(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    say(world, "an own cell is changed behind the child's back, and an entry recorded upon it");
+    change(world, world->hosts[CHILD], "UPDATE cell SET value=value+1");
+    one_record(world);
+    pass(world, SETTLE_US);
+    say(world, "the parent's row of it is changed, and the next one comes");
+    change(world, world->hosts[ROOT], "UPDATE cell SET value=value+1");
+    one_record(world);
+    pass(world, SETTLE_US);
+}
+
+static void damage_on_its_way(struct world *world)
+{
+    two_nodes(world);
+    say(world, "no way up; an entry is recorded, its cell changed before it has gone up");
+    cut_off(world, world->hosts[CHILD], true);
+    one_record(world);
+    pass(world, SETTLE_US);
+    change(world, world->hosts[CHILD], "UPDATE cell SET value=value+1");
+    cut_off(world, world->hosts[CHILD], false);
+    pass(world, SETTLE_US);
+}
+
+static void too_high_a_count(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    say(world, "a count is changed behind the parent's back to one that its origin never reached");
+    change(world, world->hosts[ROOT], "UPDATE cell SET count=count+1");
+    restart(world, world->hosts[ROOT]);
+    pass(world, 3 * SETTLE_US);
+}
+
+static void stray_row(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    say(world, "a row is put in behind the parent's back that its origin does not have");
+    change(world, world->hosts[ROOT],
+           "INSERT INTO cell SELECT unit,measure,category,period+1,origin,value,count,live,hosting,"
+           "day,held,scope,last,rev,hash FROM cell");
+    restart(world, world->hosts[ROOT]);
+    pass(world, 3 * SETTLE_US);
+}
+
 static void silent_parent(struct world *world)
 {
     two_nodes(world);
@@ -515,6 +573,10 @@ const struct scene SCENES[] = {
     {"older-state", "An earlier state from a file that was put back.", older_state},
     {"unequal-digest", "Damage is found and mended.", unequal_digest},
     {"damaged-unit", "What is kept of a unit is damaged.", damaged_unit},
+    {"damage-built-upon", "Damage that is met before it is looked for.", damage_built_upon},
+    {"damage-on-its-way", "Damage to what has not gone up yet.", damage_on_its_way},
+    {"too-high-a-count", "Damage that looks newer than what is true.", too_high_a_count},
+    {"stray-row", "A row that was never written.", stray_row},
     {"silent-link", "A link that nothing comes through.", silent_parent},
 };
 const size_t SCENE_COUNT = sizeof SCENES / sizeof *SCENES;

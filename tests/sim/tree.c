@@ -144,9 +144,10 @@ bool tree_join_message(const char *text, const struct hash *exporter, struct msg
     buf_put_hash(&said, exporter);
     buf_put(&said, request, 4);
     buf_put(&said, request, 4);
+    bool whole = !said.failed;
     join->proof = hmac_sha256(token.secret, sizeof token.secret, said.data, said.len);
     buf_deinit(&said);
-    return true;
+    return whole;
 }
 
 /* Until nothing waits for this node any more; ticks are left to come in their time. */
