@@ -88,6 +88,8 @@ struct world {
     bool may_fail; /* a commit may fail; else that fails the test */
     struct world_node *joining;
     char token[TOKEN_MAX_BYTES];
+    size_t change_count; /* of the last catalogue that was applied, and the last of its list */
+    char last_change[TEXT_MAX_BYTES];
 };
 
 static struct world world;
@@ -274,7 +276,11 @@ static inline void world_keep_reply(uint64_t client, const struct msg_reply *rep
     } else if (reply->err == ERR_OK && reply->type == REQUEST_INVITE) {
         (void)snprintf(world.token, sizeof world.token, "%s", reply->u.invite.token);
     } else if (reply->err == ERR_OK && reply->type == REQUEST_APPLY) {
-        kept->version = reply->u.apply.version;
+        const struct rep_apply *apply = &reply->u.apply;
+        kept->version = apply->version;
+        world.change_count = apply->change_count;
+        (void)snprintf(world.last_change, sizeof world.last_change, "%s",
+                       apply->change_count == 0 ? "" : apply->changes[apply->change_count - 1]);
     }
 }
 
