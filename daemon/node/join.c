@@ -48,6 +48,17 @@ static const char *why_not(const struct node *node, const struct store_invite *i
     return NULL;
 }
 
+/* The machine that another one takes the place of is not this unit's any more. */
+static void turn_away(struct node *node, int64_t unit)
+{
+    struct link *link = downlink_of_unit(node, unit, NULL);
+    while (link != NULL) {
+        downlink_refuse(node, link, REFUSAL_UNKNOWN,
+                        "another machine has joined in the place of this one");
+        link = downlink_of_unit(node, unit, link);
+    }
+}
+
 /* The hosting row of the unit after this join. */
 static enum err host(struct node *node, struct store_invite *invite,
                      const struct node_joiner *joiner, struct store_hosting *hosting)
@@ -82,6 +93,7 @@ static enum err host(struct node *node, struct store_invite *invite,
                       .number = (uint64_t)next.number};
     TRY(ledger_act(node, &act, "join"));
     TRY(rows_put_hosting(node, &next));
+    turn_away(node, invite->unit);
     TRY(node_origin_ensure(node, &next.origin, invite->unit, SCOPE_BELOW, &origin));
     origin->row.unit = invite->unit;
     origin->dirty = true;

@@ -261,6 +261,152 @@ static void test_refused_cells(void **state)
     assert_true(state_verify(root).ok);
 }
 
+/* A field of a cell out of its bounds, whatever the wire format lets through. */
+static void test_cells_out_of_bounds(void **state)
+{
+    (void)state;
+    struct cell good = {.unit = "42"};
+    fake_ledger(&fake, "42", 1);
+    assert_int_equal(fake_send(&fake, false), ERR_OK);
+    for (int i = 0; i < 9; i++) {
+        struct cell *cell = fake_cell(&fake, "42", "raised", 1, 3);
+        good = *cell;
+        switch (i) {
+        case 0:
+            cell->hosting = -1;
+            break;
+        case 1:
+            cell->hosting = COUNT_MAX + 1;
+            break;
+        case 2:
+            cell->day = DAY_MIN - 1;
+            break;
+        case 3:
+            cell->day = DAY_MAX + 1;
+            break;
+        case 4:
+            cell->value = -2 * VALUE_MAX;
+            break;
+        case 5:
+            cell->live = -1;
+            break;
+        case 6:
+            cell->count = 0;
+            break;
+        case 7:
+            cell->count = -1;
+            break;
+        default:
+            cell->period = INT32_MAX;
+            break;
+        }
+        fake_state_heads(&fake);
+        assert_int_equal(fake_send(&fake, false), ERR_OK);
+        assert_int_equal(fake.refused_rows, 1);
+        assert_int_equal(fake.reason, REFUSE_RANGE);
+    }
+    fake.cells[fake.cell_count++] = good;
+    fake_state_heads(&fake);
+    assert_int_equal(fake_send(&fake, false), ERR_OK);
+    assert_int_equal(fake.refused_rows, 0);
+    assert_int_equal(total("raised"), 3);
+}
+
+static int say_places(const struct unit_row *unit, const struct hosting_row *hosting)
+{
+    struct message message = {.type = MESSAGE_BATCH,
+                              .u.batch = {.number = ++fake.number,
+                                          .upto = {fake.session, ++fake.revision},
+                                          .units = unit,
+                                          .unit_count = unit == NULL ? 0 : 1,
+                                          .hostings = hosting,
+                                          .hosting_count = hosting == NULL ? 0 : 1}};
+    assert_int_equal(fake_say(&fake, &message), ERR_OK);
+    return fake.refused_rows == 0 ? 0 : (int)fake.reason;
+}
+
+static void test_places_out_of_bounds(void **state)
+{
+    (void)state;
+    static const struct unit_edge EDGES[EDGES_MAX + 1] = {{"42", DAY_NONE, DAY_NONE}};
+    struct unit_row unit = {.code = "421",
+                            .name = "421",
+                            .level = "commune",
+                            .edges = EDGES,
+                            .edge_count = 1,
+                            .decider = fake.origin,
+                            .count = 1};
+    struct unit_row bad[] = {unit, unit, unit, unit, unit, unit, unit, unit};
+    int want[] = {REFUSE_RANGE, REFUSE_RANGE,        REFUSE_RANGE,      REFUSE_RANGE,
+                  REFUSE_RANGE, REFUSE_NOT_ITS_UNIT, REFUSE_NOT_ROUTED, REFUSE_NOT_ITS_UNIT};
+    static const struct unit_edge TO_ROOT = {"4", DAY_NONE, DAY_NONE};
+    bad[0].code = "4 21";
+    bad[1].edge_count = 0;
+    bad[2].edge_count = EDGES_MAX + 1;
+    bad[3].count = -1;
+    bad[4].count = COUNT_MAX + 1;
+    bad[5].edges = &TO_ROOT;
+    bad[6].decider = root->origin;
+    bad[7].code = "42"; /* where the child itself lies is not its to say */
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(say_places(&bad[i], NULL), want[i]);
+        assert_int_equal(view_unit_by_code(&root->node->view, "421"), TREE_NONE);
+    }
+    assert_int_equal(say_places(&unit, NULL), 0);
+    static const struct unit_edge BELOW = {"421", DAY_NONE, DAY_NONE};
+    struct unit_row deeper = unit;
+    deeper.code = "4211";
+    deeper.edges = &BELOW;
+    assert_int_equal(say_places(&deeper, NULL), 0);
+    unit.edges = &(struct unit_edge){"4211", DAY_NONE, DAY_NONE}; /* a ring */
+    unit.count = 2;
+    assert_int_equal(say_places(&unit, NULL), REFUSE_NOT_ITS_UNIT);
+    unit.edges = &(struct unit_edge){"42", DAY_NONE, DAY_NONE};
+    deeper.edges = unit.edges; /* a move */
+    deeper.count = 2;
+    assert_int_equal(say_places(&deeper, NULL), REFUSE_NOT_ITS_UNIT);
+
+    struct hosting_row hosting = {.unit = "421", .number = 2, .decider = fake.origin, .count = 1};
+    world_fill(NULL, hosting.node.b, ID_BYTES);
+    world_fill(NULL, hosting.origin.b, ID_BYTES);
+    struct hosting_row worse[] = {hosting, hosting, hosting, hosting, hosting, hosting};
+    worse[0].count = 0;
+    worse[1].count = COUNT_MAX + 1;
+    worse[2].number = 0;
+    worse[3].number = COUNT_MAX + 1;
+    worse[4].unit = "42"; /* who looks after the child is the parent's to say */
+    worse[5].origin = root->origin;
+    static const int WANT[] = {REFUSE_RANGE, REFUSE_RANGE,        REFUSE_RANGE,
+                               REFUSE_RANGE, REFUSE_NOT_ITS_UNIT, REFUSE_NOT_ROUTED};
+    for (size_t i = 0; i < sizeof worse / sizeof *worse; i++) {
+        assert_int_equal(say_places(NULL, &worse[i]), WANT[i]);
+    }
+    assert_int_equal(say_places(NULL, &hosting), 0);
+    assert_true(state_verify(root).ok);
+}
+
+/* Heads and openings with lengths that no ledger has, and a batch out of its turn. */
+static void test_chains_out_of_bounds(void **state)
+{
+    (void)state;
+    struct head far = fake.head;
+    far.length = (uint64_t)COUNT_MAX + 1;
+    fake.heads[fake.head_count++] =
+        (struct origin_heads){.origin = fake.origin, .heads = &far, .head_count = 1};
+    (void)fake_cell(&fake, "42", "raised", 1, 3);
+    assert_int_equal(fake_send(&fake, false), ERR_OK);
+    assert_int_equal(fake.reason, REFUSE_CHAIN);
+    struct opening opening = {.origin = fake.origin, .continues = &far, .continue_count = 1};
+    world_fill(NULL, opening.segment.b, ID_BYTES);
+    fake.openings[fake.opening_count++] = opening;
+    assert_int_equal(fake_send(&fake, false), ERR_OK);
+    assert_int_equal(fake.reason, REFUSE_RANGE);
+    fake.number++;
+    (void)fake_send(&fake, false);
+    assert_true(fake.closed);
+    assert_int_equal(total("raised"), 0);
+}
+
 /* Same count, another value: a changed past. The first stays, and the alarm tells. */
 static void test_conflict(void **state)
 {
@@ -409,6 +555,9 @@ int main(void)
                                        CASE(test_held_row_of_anothers_unit),
                                        CASE(test_unknown_origin),
                                        CASE(test_refused_cells),
+                                       CASE(test_cells_out_of_bounds),
+                                       CASE(test_places_out_of_bounds),
+                                       CASE(test_chains_out_of_bounds),
                                        CASE(test_conflict),
                                        CASE(test_entries_with_a_gap),
                                        CASE(test_digest_that_differs),

@@ -560,6 +560,41 @@ static void test_joins(void **state)
     assert_non_null(strstr(join_text, "has expired"));
 }
 
+/* A machine in the place of another goes on with its ledger, which it must have first: until then
+ * nothing of it is taken in, and nothing that was reported is lost. The old one is turned away. */
+static void test_a_machine_that_is_replaced(void **state)
+{
+    (void)state;
+    struct tree_total before = tree_total(root, "4", "raised", "2025");
+    assert_int_equal(invite(root, "42", true)->err, ERR_OK);
+    struct world_node *other = tree_add("42");
+    struct node_joiner joiner = {.node_key = other->key, .ca_key = other->key, .address = ""};
+    struct msg_join message = tree_join_message(world.token, &joiner.exporter);
+    other->parent = root;
+    world.joining = other;
+    world_begin(root);
+    node_on_join(root->node, 999999, &message, &joiner);
+    assert_int_equal(world_commit(root), ERR_OK);
+    world.joining = NULL;
+    world_settle();
+    assert_null(office->up); /* at once, not when it links again */
+    tree_open(other);
+    assert_true(id_equal(&other->origin, &office->origin));
+    (void)world_connect(other);
+    world_settle();
+    assert_int_equal(state_status(other, "").uplink, UPLINK_REFUSED);
+    assert_int_equal(state_of_child(root, "42"), LINK_REFUSED);
+    (void)world_connect(office);
+    world_settle();
+    assert_int_equal(state_status(office, "").uplink, UPLINK_REFUSED);
+    assert_int_equal(world_record(office, "421", "raised", "7", "2025-02-03")->err, ERR_OK);
+    tree_relink();
+    struct tree_total after = tree_total(root, "4", "raised", "2025");
+    assert_true(after.value == before.value);
+    assert_int_equal(after.entries, before.entries);
+    assert_true(state_verify(root).ok);
+}
+
 static void renew(struct world_node *n, const struct id *id, const struct hash *key)
 {
     join_text[0] = '\0';
@@ -610,6 +645,7 @@ int main(void)
                                        CASE(test_a_catalogue_that_is_bent),
                                        CASE(test_a_parent_that_breaks_the_protocol),
                                        CASE(test_joins),
+                                       CASE(test_a_machine_that_is_replaced),
                                        CASE(test_renewals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
