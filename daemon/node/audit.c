@@ -1,7 +1,7 @@
 /* The audit in the running node: slice by slice after a start and daily; what it finds raises
- * alarms; what can be mended is mended at the next mark, when child and parent are equal: totals
- * are computed again from cells, damaged cells come again from their origin (receive.c takes them,
- * because the row here is not what was written), own ones from the ledger. */
+ * alarms. Own cells are made again from the ledger at its end, and totals from cells; but when
+ * cells of others are damaged, those come again from their origin first, at the next mark
+ * (receive.c takes them, because the row here is not what was written). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +9,18 @@
 #include "node/audit.h"
 #include "node/internal.h"
 
+enum { MENDED_MAX = 64 }; /* of one unit and measure at once; the next audit settles more */
+
+#define DIGEST_OF "digest of the cells of unit "
+
 struct audit {
     struct auditor *auditor;
     struct node *node;
     struct map subjects; /* hashes of what was found damaged */
+    bool others;         /* some of it must come again from its origin */
 };
+
+static enum err mend_own_cells(struct node *node);
 
 /* An alarm about what has been repaired since: it goes when a verify has shown it. */
 static enum err alarm_mended(struct node *node, const char *subject, const char *what)
@@ -54,7 +61,30 @@ static enum err take_true_sum(struct node *node, const struct audit_finding *fin
     origin->row.cell_count = finding->count;
     origin->dirty = true;
     origin->marked = false;
-    return ERR_OK;
+    bool below = origin->row.id != node->own_origin && origin->row.scope != SCOPE_ABOVE;
+    return below && map_put(&node->doubted, &origin->row.id, NULL) == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+/* Whether rows of that origin come from the parent. */
+static enum err is_from_above(struct node *node, int64_t id, bool *above)
+{
+    struct cached_origin *origin;
+    *above = false;
+    if (id == 0 || id == node->own_origin) {
+        return ERR_OK;
+    }
+    enum err err = node_origin(node, id, &origin);
+    *above = err == ERR_OK && origin->row.scope == SCOPE_ABOVE;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* The parent sends what it has for this node from the start, over the next link. */
+static enum err fetch_again(struct node *node)
+{
+    node->fetch_again = true;
+    node->parent_have = (struct feed_mark){.revision = 0};
+    TRY(node_write(node));
+    return store_fact_set_int(node->store, "parent_have_revision", 0);
 }
 
 static enum err on_finding(void *ctx, const struct audit_finding *finding)
@@ -73,6 +103,10 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     }
     bool own = finding->segment != 0 || finding->key.origin == node->own_origin;
     bool mendable = !(own && finding->own_chain_broken);
+    bool above;
+    TRY(is_from_above(node, finding->key.origin, &above));
+    TRY(above ? fetch_again(node) : ERR_OK);
+    audit->others = audit->others || (!own && finding->key.origin != 0);
     if (finding->check == AUDIT_DIGESTS) {
         TRY(take_true_sum(node, finding));
     } else if (finding->segment != 0 && mendable) {
@@ -95,6 +129,26 @@ void audit_stop(struct node *node)
     }
 }
 
+/* Rows that were missing are there again when who has them and this node are equal. */
+static bool came_again(struct node *node, const char *subject)
+{
+    const struct view *view = &node->view;
+    size_t len = strlen(DIGEST_OF);
+    if (strncmp(subject, DIGEST_OF, len) != 0) {
+        return true;
+    }
+    int at = view_unit_by_code(view, subject + len);
+    for (int depth = 0; at != TREE_NONE && at != view->self && depth <= TREE_DEPTH_MAX; depth++) {
+        const struct link *link = downlink_of_unit(node, view->tree.units[at].id, NULL);
+        if (link != NULL) {
+            return link->exact;
+        }
+        at = view->tree.units[at].parent;
+    }
+    bool up = node->uplink != NULL && node->uplink->state == SESSION_LIVE;
+    return at == view->self || (at == TREE_NONE && up && !node->fetch_again);
+}
+
 /* What an earlier audit found and this one, at its end, did not has been repaired on the way. */
 static enum err settle_old_alarms(struct node *node)
 {
@@ -107,11 +161,28 @@ static enum err settle_old_alarms(struct node *node)
     for (size_t i = 0; i < n; i++) {
         uint64_t hash = map_hash(found[i].subject, strlen(found[i].subject));
         if (strcmp(found[i].code, "damage") == 0 && !found[i].mended &&
-            map_get(&node->audit->subjects, &hash) == NULL) {
+            map_get(&node->audit->subjects, &hash) == NULL && came_again(node, found[i].subject)) {
             TRY(alarm_mended(node, found[i].subject, found[i].text));
         }
     }
     return ERR_OK;
+}
+
+void audit_soon(struct node *node, int64_t ms)
+{
+    int64_t due = node->now.mono.ms + ms;
+    node->audit_due.ms = node->audit_due.ms < due ? node->audit_due.ms : due;
+}
+
+/* What was found is looked at again before the day is over, so that its alarms go when it has been
+ * repaired; what cannot be repaired less and less often. */
+static void look_again(struct node *node, bool found)
+{
+    int64_t wait = node->audit_wait_ms == 0 ? AUDIT_AGAIN_MS : 2 * node->audit_wait_ms;
+    node->audit_wait_ms = !found ? 0 : wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS;
+    if (found) {
+        node->audit_due.ms = node->now.mono.ms + node->audit_wait_ms;
+    }
 }
 
 enum err audit_step(struct node *node)
@@ -138,35 +209,18 @@ enum err audit_step(struct node *node)
     }
     enum err err = auditor_step(node->audit->auditor, &done);
     err = done && err == ERR_OK ? settle_old_alarms(node) : err;
+    if (done && err == ERR_OK) {
+        look_again(node, node->audit->subjects.count > 0);
+    }
+    bool others = node->audit->others;
     if (done || err != ERR_OK) {
         audit_stop(node);
     }
-    return err;
-}
-
-enum err audit_ask_again(struct node *node, const struct link *link, struct id *again,
-                         size_t *count)
-{
-    for (size_t i = 0; i < node->damage_count; i++) {
-        struct cached_origin *origin;
-        const struct store_cell_key *key = &node->damages[i].key;
-        if (key->origin == 0 || key->origin == node->own_origin) {
-            continue;
-        }
-        enum err err = node_origin(node, key->origin, &origin);
-        if (err == ERR_NOT_FOUND) {
-            continue; /* nobody who could be asked */
-        }
-        TRY(err);
-        bool listed = origin->row.via != link->unit;
-        for (size_t j = 0; j < *count && !listed; j++) {
-            listed = id_equal(&again[j], &origin->row.name);
-        }
-        if (!listed) {
-            again[(*count)++] = origin->row.name;
-        }
+    if (!done || err != ERR_OK) {
+        return err;
     }
-    return ERR_OK;
+    /* Totals of cells of which some are missing wait for them. */
+    return others ? mend_own_cells(node) : audit_mend(node);
 }
 
 /* The row of a damage; *there is false for one that is gone, and of a total. */
@@ -193,17 +247,14 @@ static enum err mended(struct node *node, const char *what, const struct store_c
     const char *unit;
     const char *measure;
     char subject[TEXT_MAX_BYTES];
-    struct store_alarm found[ALARMS_MAX];
+    struct store_alarm found[MENDED_MAX];
     size_t n;
     TRY(node_text(node, key->unit, &unit));
     TRY(node_text(node, key->measure, &measure));
     (void)snprintf(subject, sizeof subject, "%s of unit %s, measure %s,", what, unit, measure);
-    TRY(store_alarms(node->store, &node->arena, found, ALARMS_MAX, &n));
+    TRY(store_alarms_about(node->store, "damage", subject, &node->arena, found, MENDED_MAX, &n));
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(found[i].code, "damage") == 0 && !found[i].mended &&
-            strncmp(found[i].subject, subject, strlen(subject)) == 0) {
-            TRY(alarm_mended(node, found[i].subject, found[i].text));
-        }
+        TRY(alarm_mended(node, found[i].subject, found[i].text));
     }
     return ERR_OK;
 }
@@ -258,12 +309,14 @@ enum err audit_damaged_cell(struct node *node, struct pending_cell *pending)
 {
     struct store_cell right = {.key = pending->old.key};
     TRY(remembered(node, &right.key) ? ERR_OK : report_cell(node, &pending->old));
+    audit_soon(node, AUDIT_AGAIN_MS);
     if (right.key.origin != node->own_origin) {
         return ERR_OK;
     }
     TRY(ledger_flush(node));
     enum err err = audit_recompute_own_cells(node->store, &node->view, &right, 1);
     TRY(err == ERR_REFUSED ? ERR_CORRUPT : err);
+    pending->damaged = true;
     restore(pending, &right);
     return ERR_OK;
 }
@@ -397,6 +450,7 @@ enum err audit_mend(struct node *node)
     TRY(mend_own_cells(node));
     TRY(mend_held(node));
     TRY(forget_whole_cells(node, &cells_left));
+    cells_left = cells_left || node->doubted.count > 0;
     for (size_t i = 0; i < node->damage_count && !cells_left; i++) {
         TRY(mend_total(node, &node->damages[i].key));
     }

@@ -137,6 +137,8 @@ static enum err write_correction(struct node *node, const struct request *reques
     key.period = period_of_day(judged->measure->frequency, record->day).index;
     struct pending_cell *pending;
     TRY(cells_touch(node, &key, &pending));
+    bool lost = pending->now.live < 1; /* the record that is corrected counts in it */
+    TRY(lost ? audit_damaged_cell(node, pending) : ERR_OK);
     bool stock = judged->measure->kind == MEASURE_STOCK;
     wide delta = (wide)(correct->is_void ? 0 : judged->value) - record->now_value;
     wide sum = (wide)pending->now.value + delta;

@@ -35,6 +35,7 @@ static struct link *link_add(struct node *node, uint64_t id)
         link->heard_at = node->now.mono;
         link->spoke_at = node->now.mono;
         map_init(&link->unequal, sizeof(int64_t), 1);
+        map_init(&link->asked, sizeof(int64_t), sizeof(struct ask_state));
         node->links[node->link_count++] = link;
     }
     return link;
@@ -49,6 +50,7 @@ static void link_remove(struct node *node, struct link *link)
         }
     }
     map_deinit(&link->unequal);
+    map_deinit(&link->asked);
     free((char *)link->address);
     free(link);
 }
@@ -311,7 +313,9 @@ static void on_ping(struct node *node, struct link *link, const struct msg_ping 
         link->exact_as_of = node->now.wall;
         node_check(node, rows_set_state(node, link, LINK_EXACT), "child state");
     }
-    if (ping->at_head && same && node->damage_count > 0) {
+    bool unsettled = node->damage_count > 0 || node->doubted.count > 0 || link->unequal.count > 0 ||
+                     link->unconserved;
+    if (ping->at_head && same && unsettled) {
         link->ack_due =
             true; /* an idle child is at a mark all the time: what the audit found is mended now */
         link->mark_due = true;

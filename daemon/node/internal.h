@@ -18,7 +18,7 @@ enum {
     REFUSED_ROWS_KEPT = 100000, /* refused rows remembered */
     ORIGINS_MAX = 250000,       /* origins known */
     HOMELESS_MAX = 1000,        /* origins from below that no act gave a unit */
-    ALARMS_MAX = 200,           /* alarms shown */
+    ALARMS_MAX = 1000,          /* alarms kept */
     EFFECTS_ARENA_BYTES = 256 << 20,
     PING_EVERY_MS = 5000,    /* said when nothing else was */
     SILENCE_MS = 20000,      /* a link that heard nothing for so long is closed */
@@ -58,6 +58,13 @@ struct sender {
     bool marked; /* the receiver has had a mark since anything was sent */
 };
 
+/* When an origin whose rows are not equal was last asked for. */
+struct ask_state {
+    struct mono until; /* not again before */
+    int64_t wait_ms;
+    uint64_t round; /* of the last mark at which they were not equal */
+};
+
 struct link {
     uint64_t id;
     bool up; /* to the parent; else to a child */
@@ -82,7 +89,9 @@ struct link {
     struct map unequal;      /* origins whose digests differed at the last mark that named them */
     const struct id *ask_again; /* of them, those to be sent again; in the batch arena */
     size_t ask_again_count;
-    size_t repairs; /* asked for in this session */
+    bool unconserved; /* at the last mark the counts did not add up to the ledger */
+    struct map asked; /* origin -> struct ask_state */
+    uint64_t ask_round;
     /* the child, on a downlink */
     int64_t unit; /* symbol */
     struct id node;
@@ -158,6 +167,7 @@ struct damage {
     struct store_cell_key key; /* origin 0: a total */
 };
 enum { DAMAGES_MAX = 1000 };
+enum { AUDIT_EVERY_MS = DAY_MS, AUDIT_AGAIN_MS = 10000 };
 
 /* Rows whose revisions, not acknowledged yet, gave way to later ones: see revision.c. */
 struct moved {
@@ -247,6 +257,10 @@ struct node {
 
     struct audit *audit; /* the recomputation under way, or NULL */
     struct mono audit_due;
+    struct map doubted; /* origins below whose rows were not what their sum says, until equal */
+    bool fetch_again;   /* rows that came from the parent were: until the next hello */
+    int64_t
+        audit_wait_ms; /* until what the last one found is looked at again; 0: it found nothing */
     struct damage *damages;
     size_t damage_count;
 };
@@ -459,11 +473,13 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
 
 /* ---- audit.c ---- */
 enum err audit_step(struct node *node) MUST_CHECK;
+/* Not later than in that time. */
+void audit_soon(struct node *node, int64_t ms);
 void audit_stop(struct node *node);
-/* What is about to be built upon. A damaged cell: see cells_touch. A record and what is kept of its
- * corrections: *whole is false, and an alarm raised, when the entry is not what was recorded, or
- * the ledger that tells of its corrections is damaged; else live and now_value are what they say.
- */
+/* What is about to be built upon. A cell that is damaged, or an own one that is lost: see
+ * cells_touch. A record and what is kept of its corrections: *whole is false, and an alarm raised,
+ * when the entry is not what was recorded, or the ledger that tells of its corrections is damaged;
+ * else live and now_value are what they say. */
 enum err audit_damaged_cell(struct node *node, struct pending_cell *pending) MUST_CHECK;
 enum err audit_check_record(struct node *node, const struct store_segment *segment,
                             struct store_entry *record, bool *whole) MUST_CHECK;
@@ -473,8 +489,5 @@ enum err audit_take_out_strays(struct node *node, int64_t origin, const struct i
                                bool *taken) MUST_CHECK;
 /* At a mark: what was found damaged and can be computed here is mended. */
 enum err audit_mend(struct node *node) MUST_CHECK;
-/* Adds the origins of damaged cells that come over this link to those that are asked for again. */
-enum err audit_ask_again(struct node *node, const struct link *link, struct id *again,
-                         size_t *count) MUST_CHECK;
 
 #endif

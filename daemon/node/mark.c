@@ -5,17 +5,15 @@
 
 #include "node/internal.h"
 
-enum { REPAIRS_MAX = 256 };
+enum { ASK_FIRST_MS = 5000, ASK_LAST_MS = 3600000 }; /* between askings for the same */
 
-/* Compares one digest; true when the origin's cells are to be sent again. */
-static enum err compare_digest(struct node *node, struct link *link, const struct digest *digest,
-                               bool *again)
+/* Compares one digest; an origin whose sums differ is remembered with the link. */
+static enum err compare_digest(struct node *node, struct link *link, const struct digest *digest)
 {
     struct cached_origin *origin;
     int64_t rows;
     int64_t counts;
     struct id refused;
-    *again = false;
     enum err err = node_origin_named(node, &digest->origin, &origin);
     if (err == ERR_NOT_FOUND) {
         return ERR_OK;
@@ -40,6 +38,7 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     if (equal) {
         /* The alarm may be from an earlier link. */
         map_remove(&link->unequal, &origin->row.id);
+        map_remove(&node->doubted, &origin->row.id);
         return store_alarm_mend(node->store, "digest", name,
                                 "the cells of this origin differed from its own at a mark; they "
                                 "were sent again and are equal now");
@@ -47,20 +46,94 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     if (map_put(&link->unequal, &origin->row.id, NULL) == NULL) {
         return ERR_NO_MEMORY;
     }
-    *again = link->repairs < REPAIRS_MAX;
-    link->repairs++;
-    if (*again) { /* what is refused rightly comes again, and is again */
-        TRY(store_refused_forget(node->store, origin->row.id));
-        node->refused_rows -= rows;
-    }
-    return node_alarm(
-        node, "digest", name,
-        "the cells of this origin, which come through unit %s, differ from its own; %s",
-        link->address, *again ? "they are sent again" : "sending them again did not help");
+    return node_alarm(node, "digest", name,
+                      "the cells of this origin, which come through unit %s, differ from its own; "
+                      "they are sent again",
+                      link->address);
 }
 
-/* The counts of the child's own cells, none of them refused, add up to its ledger. */
-static enum err check_conserved(struct node *node, const struct link *link)
+/* Puts the origin among those that are asked for: at once, and then less and less often. When
+ * asking has not helped, the sum here may be what is damaged: the file is looked at. What is
+ * refused rightly comes again, and is again. */
+static enum err want(struct node *node, struct link *link, int64_t id, struct id *names)
+{
+    struct cached_origin *origin;
+    enum err err = id == node->own_origin ? ERR_NOT_FOUND : node_origin(node, id, &origin);
+    if (err != ERR_OK || origin->row.via != link->unit) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err; /* nobody who could be asked over this link */
+    }
+    struct ask_state *asked = map_put(&link->asked, &id, NULL);
+    if (asked == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    link->exact = false;
+    bool seen = asked->round == link->ask_round;
+    bool waits = asked->wait_ms > 0 && node->now.mono.ms < asked->until.ms;
+    asked->round = link->ask_round;
+    if (seen || waits || link->ask_again_count == BATCH_ROWS_MAX) {
+        return ERR_OK;
+    }
+    if (asked->wait_ms > 0) {
+        audit_soon(node, 0);
+    }
+    int64_t wait = asked->wait_ms == 0 ? ASK_FIRST_MS : 2 * asked->wait_ms;
+    asked->wait_ms = wait < ASK_LAST_MS ? wait : ASK_LAST_MS;
+    asked->until.ms = node->now.mono.ms + asked->wait_ms;
+    names[link->ask_again_count++] = origin->row.name;
+    return store_refused_forget(node->store, id);
+}
+
+/* What is equal again is asked for at once when it differs another time. */
+static enum err forget_asked(struct node *node, struct link *link)
+{
+    int64_t *gone = arena_array(&node->arena, link->asked.count, sizeof *gone);
+    size_t count = 0;
+    const void *key;
+    void *value;
+    if (gone == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t at = 0; map_next(&link->asked, &at, &key, &value);) {
+        const struct ask_state *asked = value;
+        if (asked->round != link->ask_round) {
+            gone[count++] = *(const int64_t *)key;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        map_remove(&link->asked, &gone[i]);
+    }
+    return ERR_OK;
+}
+
+/* Asks for all cells of what is not equal. */
+static enum err ask_again(struct node *node, struct link *link)
+{
+    size_t most = link->unequal.count + node->doubted.count + node->damage_count;
+    struct id *names = arena_array(&node->arena, most, sizeof *names);
+    const void *key;
+    void *value;
+    if (names == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    link->exact = true;
+    link->ask_round++;
+    for (size_t at = 0; map_next(&link->unequal, &at, &key, &value);) {
+        TRY(want(node, link, *(const int64_t *)key, names));
+    }
+    for (size_t at = 0; map_next(&node->doubted, &at, &key, &value);) {
+        TRY(want(node, link, *(const int64_t *)key, names));
+    }
+    for (size_t i = 0; i < node->damage_count; i++) {
+        TRY(want(node, link, node->damages[i].key.origin, names));
+    }
+    link->ask_again = names;
+    TRY(forget_asked(node, link));
+    return store_refused_total(node->store, &node->refused_rows);
+}
+
+/* The counts of the child's own cells, none of them refused, add up to its ledger; if not, the sum
+ * here may be what is damaged. */
+static enum err check_conserved(struct node *node, struct link *link)
 {
     struct cached_origin *origin;
     int64_t rows;
@@ -71,10 +144,15 @@ static enum err check_conserved(struct node *node, const struct link *link)
     if (rows > 0) {
         return ERR_OK;
     }
-    if (origin->row.cell_count == link->escrow_facts) {
+    bool was_whole = !link->unconserved;
+    link->unconserved = origin->row.cell_count != link->escrow_facts;
+    if (!link->unconserved) {
         return store_alarm_mend(node->store, "conserved", link->address,
                                 "the cells of this unit stood for another number of entries than "
                                 "its ledger has; they add up now");
+    }
+    if (was_whole) {
+        audit_soon(node, 0);
     }
     return node_alarm(node, "conserved", link->address,
                       "the cells of unit %s stand for %" PRId64 " entries; its ledger has %" PRId64,
@@ -83,27 +161,12 @@ static enum err check_conserved(struct node *node, const struct link *link)
 
 enum err mark_settle(struct node *node, struct link *link)
 {
-    struct id *again = arena_array(&node->arena, link->digest_count + DAMAGES_MAX, sizeof *again);
-    if (again == NULL) {
-        return ERR_NO_MEMORY;
-    }
     TRY(node_write(node));
     for (size_t i = 0; i < link->digest_count; i++) {
-        bool ask;
-        TRY(compare_digest(node, link, &link->digests[i], &ask));
-        if (ask) {
-            again[link->ask_again_count++] = link->digests[i].origin;
-        }
+        TRY(compare_digest(node, link, &link->digests[i]));
     }
     TRY(audit_mend(node));
-    size_t wanted = link->ask_again_count;
-    TRY(audit_ask_again(node, link, again, &wanted));
-    link->exact = link->unequal.count == 0 && wanted == 0;
-    if (wanted > link->ask_again_count && link->repairs < REPAIRS_MAX) {
-        link->repairs++;
-        link->ask_again_count = wanted;
-    }
-    link->ask_again = again;
+    TRY(ask_again(node, link));
     TRY(check_conserved(node, link));
     link->exact_as_of = link->exact ? node->now.wall : link->exact_as_of;
     return rows_set_state(node, link, link->exact ? LINK_EXACT : LINK_CATCHING_UP);

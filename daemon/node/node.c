@@ -15,7 +15,7 @@
 
 #include "node/internal.h"
 
-enum { AUDIT_EVERY_MS = DAY_MS, SYMBOLS_KEPT = 50000 };
+enum { SYMBOLS_KEPT = 50000 };
 
 /* ---- the batch ---- */
 
@@ -165,6 +165,10 @@ void node_on_tick(struct node *node)
     if (node->links_unsaid && node->failed == ERR_OK) {
         node_check(node, node_write(node),
                    "links"); /* settled with the batch, if the disk allows */
+    }
+    bool live = node->uplink != NULL && node->uplink->state == SESSION_LIVE;
+    if (node->fetch_again && live) {
+        node_close_link(node, node->uplink, "what came from above is damaged, and comes again");
     }
     if (node->audit == NULL && node->now.mono.ms < node->audit_due.ms) {
         return;

@@ -198,6 +198,7 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
     map_init(&node->totals, sizeof(struct total_key), sizeof(struct total_delta));
     map_init(&node->origins, sizeof(int64_t), sizeof(struct cached_origin));
     map_init(&node->stated, sizeof(int64_t), sizeof(struct stated_heads));
+    map_init(&node->doubted, sizeof(int64_t), 1);
     map_init(&node->symbols, sizeof(uint64_t), sizeof(int64_t));
     texts_init(&node->texts, store);
     struct errmsg why = {{0}};
@@ -225,6 +226,7 @@ void node_close(struct node *node)
     }
     for (size_t i = 0; i < node->link_count; i++) {
         map_deinit(&node->links[i]->unequal);
+        map_deinit(&node->links[i]->asked);
         free((char *)node->links[i]->address);
         free(node->links[i]);
     }
@@ -244,6 +246,7 @@ void node_close(struct node *node)
     map_deinit(&node->origins);
     map_deinit(&node->stated);
     map_deinit(&node->symbols);
+    map_deinit(&node->doubted);
     texts_deinit(&node->texts);
     free(node);
 }

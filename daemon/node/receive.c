@@ -586,6 +586,10 @@ static enum err take_cell(struct receiver *r, const struct cell *cell, struct pe
     node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
     pending->now = next;
     pending->restored = true;
+    if (pending->damaged) { /* what had no room beside it has some now, and is asked for */
+        TRY(store_refused_forget(node->store, next.key.origin));
+        return store_refused_total(node->store, &node->refused_rows);
+    }
     bool was = false;
     TRY(node->refused_rows > 0 ? store_refused_delete(node->store, &next.key, &was) : ERR_OK);
     node->refused_rows -= was ? 1 : 0;

@@ -72,6 +72,7 @@ static enum err say_hello(struct node *node, struct link *link)
         return ERR_NO_MEMORY;
     }
     struct msg_hello *hello = &message->u.hello;
+    node->fetch_again = false;
     *hello = (struct msg_hello){.protocol_min = PROTOCOL_MIN,
                                 .protocol_max = PROTOCOL_MAX,
                                 .software = TALLY_VERSION,
@@ -357,6 +358,9 @@ static enum err on_batch(struct node *node, struct link *link, const struct msg_
     }
     link->ack_due = true;
     link->received = batch->upto;
+    if (node->fetch_again) {
+        return ERR_OK; /* all of it comes again over the next link */
+    }
     node->parent_have = batch->upto;
     TRY(store_fact_set_blob(node->store, "parent_have_session", batch->upto.session.b, ID_BYTES));
     return store_fact_set_int(node->store, "parent_have_revision", batch->upto.revision);

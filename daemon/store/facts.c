@@ -286,3 +286,11 @@ enum err store_alarms(struct store *store, struct arena *arena, struct store_ala
     return store_list(store, store_bind(store, STMT_ALARMS, "i", (int64_t)cap), read_alarm, arena,
                       out, sizeof *out, cap, count);
 }
+
+enum err store_alarms_about(struct store *store, const char *code, const char *subject,
+                            struct arena *arena, struct store_alarm *out, size_t cap, size_t *count)
+{
+    return store_list(store,
+                      store_bind(store, STMT_ALARMS_ABOUT, "tti", code, subject, (int64_t)cap),
+                      read_alarm, arena, out, sizeof *out, cap, count);
+}

@@ -287,7 +287,11 @@
     X(ALARMS_DELETE_MENDED, \
       "DELETE FROM alarm WHERE mended=1") \
     X(ALARMS, \
-      "SELECT code,subject,text,since,mended FROM alarm ORDER BY since,code,subject LIMIT ?1")
+      "SELECT code,subject,text,since,mended FROM alarm ORDER BY mended,since,code,subject LIMIT " \
+      "?1") \
+    X(ALARMS_ABOUT, \
+      "SELECT code,subject,text,since,mended FROM alarm WHERE code=?1 AND mended=0 AND " \
+      "subject>=?2 AND subject<?2||char(1114111) LIMIT ?3")
 /* clang-format on */
 
 #define STORE_STATEMENT_NAME(name, sql) STMT_##name,

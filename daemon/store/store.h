@@ -427,7 +427,12 @@ enum err store_alarm_mend(struct store *store, const char *code, const char *sub
                           const char *text) MUST_CHECK;
 enum err store_alarm_delete(struct store *store, const char *code, const char *subject) MUST_CHECK;
 enum err store_alarms_delete_mended(struct store *store) MUST_CHECK;
+/* What is not settled first, then in order of time. */
 enum err store_alarms(struct store *store, struct arena *arena, struct store_alarm *out, size_t cap,
                       size_t *count) MUST_CHECK;
+/* Those with that code that are not settled, whose subject begins so. */
+enum err store_alarms_about(struct store *store, const char *code, const char *subject,
+                            struct arena *arena, struct store_alarm *out, size_t cap, size_t *count)
+    MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "cells.h"
 #include "offers.h"
+#include "store/internal.h"
 
 struct harm {
     struct world *world;
@@ -168,6 +169,49 @@ static void flip(struct harm *harm)
     start_soon(harm, host);
 }
 
+/* What can be had again from elsewhere: from the ledger, from the cells, from the origin. */
+static const char *const SPOILS[] = {
+    "UPDATE cell SET value=value%+lld WHERE rev=(SELECT rev FROM cell ORDER BY rev %s LIMIT 1)",
+    "UPDATE cell SET count=max(count%+lld,1) WHERE rev=(SELECT max(rev) FROM cell)%.0s",
+    "UPDATE cell SET live=abs(live%+lld) WHERE rev=(SELECT rev FROM cell ORDER BY rev %s LIMIT 1)",
+    "UPDATE cell SET hosting=abs(hosting%+lld) WHERE rev=(SELECT max(rev) FROM cell)%.0s",
+    "UPDATE cell SET hash=zeroblob(16) WHERE value>%lld AND rev=(SELECT rev FROM cell ORDER BY rev "
+    "%s LIMIT 1)",
+    "UPDATE total SET low=low%+lld WHERE unit=(SELECT unit FROM total ORDER BY low %s LIMIT 1)",
+    "UPDATE total SET entries=abs(entries%+lld)%.0s",
+    "DELETE FROM total WHERE low>%lld%.0s",
+    "DELETE FROM cell WHERE value>%lld AND rev=(SELECT rev FROM cell ORDER BY rev %s LIMIT 1)",
+    "UPDATE entry SET now_value=now_value%+lld WHERE own=1 AND kind=1 AND seq=(SELECT seq FROM "
+    "entry "
+    "WHERE own=1 AND kind=1 ORDER BY recorded_at %s LIMIT 1)",
+    "UPDATE entry SET live=1-live WHERE own=1 AND kind=1 AND now_value>%lld%.0s",
+};
+
+static void spoil(struct harm *harm)
+{
+    struct host *host = harm->host;
+    char sql[320];
+    long long by = chance_between(&harm->chance, 1, 9);
+    const char *from = chance_percent(&harm->chance, 50) ? "ASC" : "DESC";
+    const char *what = SPOILS[chance_below(&harm->chance, sizeof SPOILS / sizeof *SPOILS)];
+    if (host->state != HOST_UP) {
+        return;
+    }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(sql, sizeof sql, what, chance_percent(&harm->chance, 50) ? by : -by, from);
+#pragma GCC diagnostic pop
+    disk_pause(host->disk, true);
+    bool changed = sqlite3_exec(host->store->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+    disk_pause(host->disk, false);
+    harm->world->flipped = harm->world->spoiled = host->spoiled = true;
+    world_trace(harm->world, "%s at %s: %s", changed ? "changed" : "not changed", host->code, sql);
+    if (chance_percent(&harm->chance, 50)) {
+        host_stop(harm->world, host, true);
+        start_soon(harm, host);
+    }
+}
+
 static void lose_file(struct harm *harm)
 {
     struct host *host = harm->host;
@@ -266,7 +310,7 @@ static void harm_disk(struct harm *harm, enum step_kind kind)
 static void harm_file(struct harm *harm, enum step_kind kind)
 {
     size_t others = harm->world->host_count - 1;
-    if (kind != STEP_COPY_ROOT && kind != STEP_FLIP) {
+    if (kind != STEP_COPY_ROOT && kind != STEP_FLIP && kind != STEP_SPOIL) {
         size_t number = (size_t)harm->host->number;
         bool district = kind == STEP_COPY_CHILD && number % 2 == 0;
         harm->host = harm->world->hosts[1 + (district ? number / 2 % harm->world->plan->districts
@@ -281,6 +325,8 @@ static void harm_file(struct harm *harm, enum step_kind kind)
         lie(harm);
     } else if (kind == STEP_FLIP) {
         flip(harm);
+    } else if (kind == STEP_SPOIL) {
+        spoil(harm);
     } else {
         lose_file(harm);
     }
@@ -319,6 +365,9 @@ void faults_heal(struct world *world)
         host->sync_us = 0;
         host->damage = DISK_KEPT;
         host->route = (struct route){.latency_us = 20 * MS_US};
+        if (host->spoiled && host->state == HOST_UP) {
+            host_stop(world, host, true); /* it looks at its file after a start, or once a day */
+        }
         host_start_later(world, host, chance_between(&host->chance, 0, 2000) * MS_US);
     }
     lines_go_on(world);

@@ -293,7 +293,8 @@ void offers_compare_ledger(struct world *world, struct host *host)
     struct log_lines log = {.count = 0};
     struct msg_request request = {.type = REQUEST_LOG, .u.log = {.unit = "", .key = ""}};
     /* Bits were flipped: what is wrong must be known in the end. */
-    bool later = host->doubtful && !host->may_lose && !world->healing;
+    bool later =
+        !host->may_lose && (world->spoiled ? !world->ending : host->doubtful && !world->healing);
     enum err err = host_query(world, host, &request, see_log, &log);
     if (err != ERR_OK || log.error[0] != '\0') {
         if (!host->doubtful && !host->may_lose) {

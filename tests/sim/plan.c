@@ -40,6 +40,7 @@ static const char *const NAMES[STEP_KIND_COUNT] = {
     [STEP_COPY_CHILD] = "copy-child",
     [STEP_LIE] = "lie",
     [STEP_FLIP] = "flip",
+    [STEP_SPOIL] = "spoil",
     [STEP_LOSE_FILE] = "lose-file",
 };
 
@@ -115,13 +116,13 @@ void plan_pick(const struct plan *plan, const bool *keep, struct plan *out)
 
 /* ---- from a seed ---- */
 
-static const enum step_kind RARE[] = {STEP_COPY_ROOT, STEP_COPY_CHILD, STEP_LIE, STEP_FLIP,
-                                      STEP_LOSE_FILE};
+static const enum step_kind RARE[] = {STEP_COPY_ROOT, STEP_COPY_CHILD, STEP_LIE,      STEP_FLIP,
+                                      STEP_SPOIL,     STEP_SPOIL,      STEP_LOSE_FILE};
 
 /* Swarm testing (Groce et al., 2012): every seed switches whole classes of faults on or off, and
  * gives those that are on their own weights. What cannot be told apart from a real loss is rare,
- * and never together: of a root put back, another node put back, a lying disk, and flipped bits one
- * at most. */
+ * and never together: of a root put back, another node put back, a lying disk, flipped bits and
+ * changed rows one at most. */
 static void choose_classes(struct chance *chance, unsigned weights[STEP_KIND_COUNT])
 {
     unsigned on = 0;

@@ -47,6 +47,7 @@ enum step_kind {
     STEP_COPY_CHILD, /* that of another node */
     STEP_LIE,        /* a disk lies about syncs, then its power is cut */
     STEP_FLIP,       /* bits of a file flip while its node is off */
+    STEP_SPOIL,      /* a number in a row of figures is changed behind a node's back */
     STEP_LOSE_FILE,  /* a file is gone */
     STEP_KIND_COUNT
 };

@@ -5,6 +5,7 @@
 #include "steps.h"
 
 enum { SETTLE_MS = 12000, LOOK_EVERY_MS = 1000, STAYS_MS = 22000 };
+enum { HUSH_MS = 10000, HUSH_MESSAGES = 50 /* of each node in that time */ };
 
 /* ---- the tree ---- */
 
@@ -89,6 +90,19 @@ static void converge(struct world *world, struct result *result)
     result->converged_ms = ((since < 0 ? world->now_us : since) - begun) / MS_US;
 }
 
+/* Damage that cannot be put right must not keep the lines busy: what is asked for again and again
+ * comes to an end. */
+static void fall_silent(struct world *world)
+{
+    uint64_t before = world->messages;
+    world_run_until(world, world->now_us + HUSH_MS * MS_US);
+    uint64_t said = world->messages - before;
+    if (!world->violated && said > HUSH_MESSAGES * world->host_count) {
+        world_violate(world, "silent", "%llu messages in %d s, long after the last fault",
+                      (unsigned long long)said, HUSH_MS / 1000);
+    }
+}
+
 void run_end(struct world *world, struct result *result)
 {
     faults_heal(world);
@@ -97,6 +111,9 @@ void run_end(struct world *world, struct result *result)
         checks_end(world);
     }
     checks_known(world);
+    if (!world->violated && world->flipped) {
+        fall_silent(world);
+    }
 }
 
 void run_plan(const struct plan *plan, FILE *out, struct result *result)

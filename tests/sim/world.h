@@ -162,6 +162,7 @@ struct host {
     bool may_lose;      /* its disk has lied or was put back: what is missing there has a reason */
     bool put_back;      /* and its parent has turned it away for it */
     bool doubtful;      /* bits of its file were flipped */
+    bool spoiled;       /* rows of it were changed */
     bool gave_up;       /* and its process has stopped for it, and said so */
     bool lost;          /* its file is gone, or cannot be used */
     bool unknown;       /* its parent, whose data is of an older time, has turned it away */
@@ -231,6 +232,8 @@ struct world {
     int64_t tick_us; /* between two ticks of a node */
     bool healing;    /* nothing goes wrong any more */
     bool flipped;    /* bits of a file were flipped: from there on only the end is looked at */
+    bool spoiled;    /* rows were changed that can be put right: at the end all of them are */
+    bool ending;     /* this is the end */
     bool keeps_history;
     struct disk *empty; /* with a new database to be copied; NULL: each node makes its own */
     struct model *model;
