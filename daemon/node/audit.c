@@ -18,6 +18,7 @@ struct audit {
     struct node *node;
     struct map subjects; /* hashes of what was found damaged */
     bool others;         /* some of it must come again from its origin */
+    struct mono begun;
 };
 
 static enum err mend_own_cells(struct node *node);
@@ -171,6 +172,7 @@ static enum err settle_old_alarms(struct node *node)
 void audit_soon(struct node *node, int64_t ms)
 {
     int64_t due = node->now.mono.ms + ms;
+    due = due > node->audit_rest.ms ? due : node->audit_rest.ms;
     node->audit_due.ms = node->audit_due.ms < due ? node->audit_due.ms : due;
 }
 
@@ -180,8 +182,10 @@ static void look_again(struct node *node, bool found)
 {
     int64_t wait = node->audit_wait_ms == 0 ? AUDIT_AGAIN_MS : 2 * node->audit_wait_ms;
     node->audit_wait_ms = !found ? 0 : wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS;
+    node->audit_rest.ms =
+        node->now.mono.ms + AUDIT_REST_FACTOR * (node->now.mono.ms - node->audit->begun.ms);
     if (found) {
-        node->audit_due.ms = node->now.mono.ms + node->audit_wait_ms;
+        audit_soon(node, node->audit_wait_ms);
     }
 }
 
@@ -199,6 +203,7 @@ enum err audit_step(struct node *node)
             return ERR_NO_MEMORY;
         }
         audit->node = node;
+        audit->begun = node->now.mono;
         map_init(&audit->subjects, sizeof(uint64_t), 1);
         audit->auditor = auditor_new(node->store, &node->view, on_finding, audit);
         node->audit = audit;

@@ -167,7 +167,7 @@ struct damage {
     struct store_cell_key key; /* origin 0: a total */
 };
 enum { DAMAGES_MAX = 1000 };
-enum { AUDIT_EVERY_MS = DAY_MS, AUDIT_AGAIN_MS = 10000 };
+enum { AUDIT_EVERY_MS = DAY_MS, AUDIT_AGAIN_MS = 10000, AUDIT_REST_FACTOR = 10 };
 
 /* Rows whose revisions, not acknowledged yet, gave way to later ones: see revision.c. */
 struct moved {
@@ -257,8 +257,9 @@ struct node {
 
     struct audit *audit; /* the recomputation under way, or NULL */
     struct mono audit_due;
-    struct map doubted; /* origins below whose rows were not what their sum says, until equal */
-    bool fetch_again;   /* rows that came from the parent were: until the next hello */
+    struct mono audit_rest; /* not before: whoever causes audits gets a tenth of the time */
+    struct map doubted;     /* origins below whose rows were not what their sum says, until equal */
+    bool fetch_again;       /* rows that came from the parent were: until the next hello */
     int64_t
         audit_wait_ms; /* until what the last one found is looked at again; 0: it found nothing */
     struct damage *damages;
@@ -473,7 +474,7 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
 
 /* ---- audit.c ---- */
 enum err audit_step(struct node *node) MUST_CHECK;
-/* Not later than in that time. */
+/* Not later than in that time, or when the last one has rested. */
 void audit_soon(struct node *node, int64_t ms);
 void audit_stop(struct node *node);
 /* What is about to be built upon. A cell that is damaged, or an own one that is lost: see

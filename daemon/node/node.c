@@ -173,7 +173,9 @@ void node_on_tick(struct node *node)
     if (node->audit == NULL && node->now.mono.ms < node->audit_due.ms) {
         return;
     }
-    node->audit_due = (struct mono){node->now.mono.ms + AUDIT_EVERY_MS};
+    if (node->audit == NULL) {
+        node->audit_due = (struct mono){node->now.mono.ms + AUDIT_EVERY_MS};
+    }
     enum err err = node->failed == ERR_OK ? audit_step(node) : ERR_OK;
     if (err != ERR_OK) {
         node_fail(node, err, "audit");

@@ -427,7 +427,9 @@ static void test_too_many_wait(void **state)
 
 /* ---- peers ---- */
 
-static enum { TAP_TREE, TAP_ESCROW, TAP_SIGNATURE, TAP_CONTENT, TAP_PONG } tapped;
+enum tap { TAP_NONE, TAP_TREE, TAP_ESCROW, TAP_SIGNATURE, TAP_CONTENT };
+
+static enum tap tapped;
 
 static bool bend(struct world_link *link, int to, struct message *message)
 {
@@ -454,7 +456,7 @@ static bool bend(struct world_link *link, int to, struct message *message)
     return true;
 }
 
-static void link_again(int how)
+static void link_again(enum tap how)
 {
     tapped = how;
     world.tap = bend;
@@ -472,7 +474,7 @@ static void test_a_parent_that_is_another(void **state)
     assert_non_null(strstr(state_status(office, "").uplink_text, "another tree"));
     link_again(TAP_ESCROW);
     assert_non_null(strstr(state_status(office, "").uplink_text, "put back to an old state"));
-    link_again(TAP_PONG);
+    link_again(TAP_NONE);
     assert_int_equal(state_status(office, "").uplink, UPLINK_LINKED);
     assert_int_equal(state_of_child(root, "42"), LINK_EXACT);
 }
@@ -493,7 +495,7 @@ static void test_a_catalogue_that_is_bent(void **state)
     world_settle();
     assert_non_null(strstr(state_alarm(office, "bad-catalogue").text, "version 3"));
     assert_int_equal(office->node->view.catalogue.version, 1);
-    link_again(TAP_PONG);
+    link_again(TAP_NONE);
     assert_int_equal(office->node->view.catalogue.version, 3);
 }
 
@@ -506,7 +508,7 @@ static void test_a_parent_that_breaks_the_protocol(void **state)
     assert_int_equal(world_commit(office), ERR_OK);
     world_settle();
     assert_null(office->up);
-    link_again(TAP_PONG);
+    link_again(TAP_NONE);
     assert_int_equal(state_of_child(root, "42"), LINK_EXACT);
 }
 
