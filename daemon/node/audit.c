@@ -88,6 +88,30 @@ static enum err fetch_again(struct node *node)
     return store_fact_set_int(node->store, "parent_have_revision", 0);
 }
 
+/* The child that the unit comes through sends all it has from the start, over its next link. */
+static enum err send_again(struct node *node, int64_t place)
+{
+    const struct view *view = &node->view;
+    int at = view_unit(view, place);
+    for (int depth = 0; at != TREE_NONE && at != view->self && depth <= TREE_DEPTH_MAX; depth++) {
+        struct store_child child;
+        int64_t unit = view->tree.units[at].id;
+        enum err err = store_child_get(node->store, unit, &node->arena, &child);
+        if (err == ERR_OK) {
+            struct link *link = downlink_of_unit(node, unit, NULL);
+            child.have_revision = 0;
+            if (link != NULL) {
+                node_close_link(node, link, "what came from below is damaged, and comes again");
+            }
+            TRY(node_write(node));
+            return store_child_put(node->store, &child);
+        }
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        at = view->tree.units[at].parent;
+    }
+    return ERR_OK;
+}
+
 static enum err on_finding(void *ctx, const struct audit_finding *finding)
 {
     struct audit *audit = ctx;
@@ -106,7 +130,10 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     bool mendable = !(own && finding->own_chain_broken);
     bool above;
     TRY(is_from_above(node, finding->key.origin, &above));
+    above = above || (finding->place != 0 && finding->scope == SCOPE_ABOVE);
     TRY(above ? fetch_again(node) : ERR_OK);
+    bool below = finding->place != 0 && finding->scope == SCOPE_BELOW;
+    TRY(below ? send_again(node, finding->place) : ERR_OK);
     audit->others = audit->others || (!own && finding->key.origin != 0);
     if (finding->check == AUDIT_DIGESTS) {
         TRY(take_true_sum(node, finding));

@@ -145,7 +145,10 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
     if (!r->link->up && self != TREE_NONE && node->view.tree.units[self].parent != parent) {
         return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
     }
-    return known && old.count >= row->count && old.count > 0 ? ERR_OK : store_unit_row(r, row, id);
+    struct id hash = {{0}};
+    TRY(known ? store_unit_hash(&old, &hash) : ERR_OK);
+    bool whole = known && id_equal(&hash, &old.hash);
+    return whole && old.count >= row->count && old.count > 0 ? ERR_OK : store_unit_row(r, row, id);
 }
 
 static enum err receive_hosting(struct receiver *r, const struct hosting_row *row)
@@ -168,7 +171,10 @@ static enum err receive_hosting(struct receiver *r, const struct hosting_row *ro
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
-    if (err == ERR_OK && old.count >= row->count && old.count > 0) {
+    struct id hash = {{0}};
+    TRY(err == ERR_OK ? store_hosting_hash(&old, &hash) : ERR_OK);
+    bool whole = err == ERR_OK && id_equal(&hash, &old.hash);
+    if (whole && old.count >= row->count && old.count > 0) {
         return ERR_OK;
     }
     if (unit == node->view.self) {

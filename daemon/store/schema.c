@@ -105,7 +105,8 @@ static enum err exec(struct store *store, const char *sql)
     return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
 }
 
-/* Rows that an earlier release wrote are written again, with their hashes. */
+/* Rows that an earlier release wrote get hashes. Whether they are what was written nothing says:
+ * those of other nodes have none until they have come again, and are asked for. */
 static enum err seal_places(struct store *store)
 {
     struct store_unit units[SEAL_PAGE];
@@ -119,7 +120,7 @@ static enum err seal_places(struct store *store)
         arena_reset(&arena);
         err = store_units(store, after, &arena, units, SEAL_PAGE, &n);
         for (size_t i = 0; err == ERR_OK && i < n; i++) {
-            err = store_unit_put(store, &units[i]);
+            err = units[i].scope == SCOPE_OWN ? store_unit_put(store, &units[i]) : ERR_OK;
         }
     }
     arena_reset(&arena);
@@ -128,10 +129,12 @@ static enum err seal_places(struct store *store)
          after = hostings[n > 0 ? n - 1 : 0].unit) {
         err = store_hostings(store, after, hostings, SEAL_PAGE, &n);
         for (size_t i = 0; err == ERR_OK && i < n; i++) {
-            err = store_hosting_put(store, &hostings[i]);
+            err = hostings[i].scope == SCOPE_OWN ? store_hosting_put(store, &hostings[i]) : ERR_OK;
         }
     }
-    return err;
+    TRY(err);
+    TRY(exec(store, "UPDATE child SET have_revision=0"));
+    return exec(store, "UPDATE fact SET value=0 WHERE name='parent_have_revision'");
 }
 
 static enum err migrate_from(struct store *store, int version)

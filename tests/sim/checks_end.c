@@ -314,7 +314,7 @@ static void check_one(struct world *world, struct host *host, bool apart)
     struct msg_request request = {.type = REQUEST_VERIFY};
     offers_compare_ledger(world, host);
     disk_pause(host->disk, true);
-    if (world->spoiled && store_alarms_delete_mended(host->store) != ERR_OK) {
+    if (world->flipped && store_alarms_delete_mended(host->store) != ERR_OK) {
         world_violate(world, "opens", "the alarms of %s cannot be written", host->code);
     }
     if (!world->violated) {
