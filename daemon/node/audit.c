@@ -9,7 +9,7 @@
 #include "node/audit.h"
 #include "node/internal.h"
 
-enum { MENDED_MAX = 64 }; /* of one unit and measure at once; the next audit settles more */
+enum { MENDED_MAX = 64 }; /* alarms whose subjects begin alike */
 
 #define DIGEST_OF "digest of the cells of unit "
 
@@ -36,9 +36,19 @@ static enum err alarm_mended(struct node *node, const char *subject, const char 
     return store_alarm_put(node->store, &alarm);
 }
 
+static bool remembered(const struct node *node, const struct store_cell_key *key)
+{
+    for (size_t i = 0; i < node->damage_count; i++) {
+        if (memcmp(&node->damages[i].key, key, sizeof *key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err remember_damage(struct node *node, const struct store_cell_key *key)
 {
-    if (node->damage_count == DAMAGES_MAX) {
+    if (remembered(node, key) || node->damage_count == DAMAGES_MAX) {
         return ERR_OK; /* the next audit finds what is left */
     }
     struct damage *damages = realloc(node->damages, (node->damage_count + 1) * sizeof *damages);
@@ -165,7 +175,8 @@ static bool came_again(struct node *node, const char *subject)
     if (strncmp(subject, DIGEST_OF, len) != 0) {
         return true;
     }
-    int at = view_unit_by_code(view, subject + len);
+    int unit = view_unit_by_code(view, subject + len);
+    int at = unit;
     for (int depth = 0; at != TREE_NONE && at != view->self && depth <= TREE_DEPTH_MAX; depth++) {
         const struct link *link = downlink_of_unit(node, view->tree.units[at].id, NULL);
         if (link != NULL) {
@@ -174,7 +185,33 @@ static bool came_again(struct node *node, const char *subject)
         at = view->tree.units[at].parent;
     }
     bool up = node->uplink != NULL && node->uplink->state == SESSION_LIVE;
-    return at == view->self || (at == TREE_NONE && up && !node->fetch_again);
+    return unit == view->self || (unit == TREE_NONE && up && !node->fetch_again);
+}
+
+enum err audit_load_doubts(struct node *node)
+{
+    struct store_alarm *found = arena_array(&node->arena, DAMAGES_MAX, sizeof *found);
+    size_t n;
+    const void *key;
+    void *value;
+    map_clear(&node->doubted);
+    if (found == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(store_alarms_about(node->store, "damage", DIGEST_OF, &node->arena, found, DAMAGES_MAX, &n));
+    for (size_t i = 0; i < n; i++) {
+        int unit = view_unit_by_code(&node->view, found[i].subject + strlen(DIGEST_OF));
+        int64_t id =
+            unit == TREE_NONE || unit == node->view.self ? 0 : node->view.tree.units[unit].id;
+        for (size_t at = 0; id != 0 && map_next(&node->origins, &at, &key, &value);) {
+            const struct cached_origin *origin = value;
+            if (origin->row.unit == id && origin->row.scope != SCOPE_ABOVE &&
+                map_put(&node->doubted, key, NULL) == NULL) {
+                return ERR_NO_MEMORY;
+            }
+        }
+    }
+    return ERR_OK;
 }
 
 /* What an earlier audit found and this one, at its end, did not has been repaired on the way. */
@@ -205,13 +242,15 @@ void audit_soon(struct node *node, int64_t ms)
 
 /* What was found is looked at again before the day is over, so that its alarms go when it has been
  * repaired; what cannot be repaired less and less often. */
-static void look_again(struct node *node, bool found)
+static void look_again(struct node *node, size_t found)
 {
-    int64_t wait = node->audit_wait_ms == 0 ? AUDIT_AGAIN_MS : 2 * node->audit_wait_ms;
-    node->audit_wait_ms = !found ? 0 : wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS;
+    bool fewer = found < node->audit_found; /* something has been repaired since the last one */
+    int64_t wait = node->audit_wait_ms == 0 || fewer ? AUDIT_AGAIN_MS : 2 * node->audit_wait_ms;
+    node->audit_wait_ms = found == 0 ? 0 : wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS;
+    node->audit_found = found;
     node->audit_rest.ms =
         node->now.mono.ms + AUDIT_REST_FACTOR * (node->now.mono.ms - node->audit->begun.ms);
-    if (found) {
+    if (found > 0) {
         audit_soon(node, node->audit_wait_ms);
     }
 }
@@ -231,6 +270,7 @@ enum err audit_step(struct node *node)
         }
         audit->node = node;
         audit->begun = node->now.mono;
+        node->ledger_damaged = false;
         map_init(&audit->subjects, sizeof(uint64_t), 1);
         audit->auditor = auditor_new(node->store, &node->view, on_finding, audit);
         node->audit = audit;
@@ -242,7 +282,7 @@ enum err audit_step(struct node *node)
     enum err err = auditor_step(node->audit->auditor, &done);
     err = done && err == ERR_OK ? settle_old_alarms(node) : err;
     if (done && err == ERR_OK) {
-        look_again(node, node->audit->subjects.count > 0);
+        look_again(node, node->audit->subjects.count);
     }
     bool others = node->audit->others;
     if (done || err != ERR_OK) {
@@ -263,12 +303,6 @@ static enum err damaged_row(struct node *node, const struct damage *damage, bool
     if (damage->key.origin == 0) {
         return ERR_OK;
     }
-    struct cached_origin *origin;
-    enum err err = node_origin(node, damage->key.origin, &origin);
-    if (err == ERR_NOT_FOUND) {
-        return ERR_OK;
-    }
-    TRY(err);
     TRY(cells_load(node, &damage->key, out));
     *there = (*out)->there;
     return ERR_OK;
@@ -276,29 +310,43 @@ static enum err damaged_row(struct node *node, const struct damage *damage, bool
 
 static enum err mended(struct node *node, const char *what, const struct store_cell_key *key)
 {
-    const char *unit;
-    const char *measure;
     char subject[TEXT_MAX_BYTES];
     struct store_alarm found[MENDED_MAX];
     size_t n;
-    TRY(node_text(node, key->unit, &unit));
-    TRY(node_text(node, key->measure, &measure));
-    (void)snprintf(subject, sizeof subject, "%s of unit %s, measure %s,", what, unit, measure);
+    TRY(audit_subject(node->store, &node->view, what, key, subject, sizeof subject));
     TRY(store_alarms_about(node->store, "damage", subject, &node->arena, found, MENDED_MAX, &n));
     for (size_t i = 0; i < n; i++) {
-        TRY(alarm_mended(node, found[i].subject, found[i].text));
+        if (strcmp(found[i].subject, subject) == 0) {
+            TRY(alarm_mended(node, subject, found[i].text));
+        }
     }
     return ERR_OK;
 }
 
-static enum err mend_total(struct node *node, const struct store_cell_key *key)
+enum err audit_renew_total(struct node *node, struct store_total *total)
+{
+    struct store_cell_key key = {total->unit, total->measure, total->category, total->period, 0};
+    enum err err = audit_recompute_total(node->store, &node->view, total);
+    if (err == ERR_REFUSED) {
+        audit_soon(node, 0);
+        return remember_damage(node, &key); /* when what is in it has come again */
+    }
+    TRY(err);
+    return store_total_set(node->store, total);
+}
+
+static enum err mend_total(struct node *node, const struct store_cell_key *key, bool *done)
 {
     struct store_total total = {.unit = key->unit,
                                 .measure = key->measure,
                                 .category = key->category,
                                 .period = key->period};
-    TRY(audit_recompute_total(node->store, &node->view, &total));
-    TRY(node_write(node));
+    enum err err = audit_recompute_total(node->store, &node->view, &total);
+    *done = err != ERR_REFUSED;
+    if (!*done) {
+        return ERR_OK;
+    }
+    TRY(err);
     TRY(store_total_set(node->store, &total));
     return mended(node, "total", key);
 }
@@ -316,19 +364,13 @@ static void restore(struct pending_cell *pending, const struct store_cell *right
     pending->gone = pending->there && right->count == 0;
 }
 
-static bool remembered(const struct node *node, const struct store_cell_key *key)
-{
-    for (size_t i = 0; i < node->damage_count; i++) {
-        if (memcmp(&node->damages[i].key, key, sizeof *key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum err report_cell(struct node *node, const struct store_cell *row)
+enum err audit_report_cell(struct node *node, const struct store_cell *row)
 {
     struct audit alone = {.node = node};
+    if (remembered(node, &row->key)) {
+        return ERR_OK;
+    }
+    audit_soon(node, AUDIT_AGAIN_MS);
     TRY(node_write(node));
     map_init(&alone.subjects, sizeof(uint64_t), 1);
     enum err err = audit_one_cell(node->store, &node->view, row, on_finding,
@@ -340,14 +382,14 @@ static enum err report_cell(struct node *node, const struct store_cell *row)
 enum err audit_damaged_cell(struct node *node, struct pending_cell *pending)
 {
     struct store_cell right = {.key = pending->old.key};
-    TRY(remembered(node, &right.key) ? ERR_OK : report_cell(node, &pending->old));
-    audit_soon(node, AUDIT_AGAIN_MS);
-    if (right.key.origin != node->own_origin) {
-        return ERR_OK;
+    TRY(audit_report_cell(node, &pending->old));
+    bool own = right.key.origin == node->own_origin;
+    if (!own || view_measure(&node->view, right.key.measure) == NULL) {
+        return ERR_OK; /* what the ledger says of a measure that is not known cannot be added up */
     }
     TRY(ledger_flush(node));
     enum err err = audit_recompute_own_cells(node->store, &node->view, &right, 1);
-    TRY(err == ERR_REFUSED ? ERR_CORRUPT : err);
+    TRY(err);
     pending->damaged = true;
     restore(pending, &right);
     return ERR_OK;
@@ -360,22 +402,60 @@ static enum err on_entry(void *ctx, const struct audit_finding *finding)
     return on_finding(audit, finding);
 }
 
-enum err audit_check_record(struct node *node, const struct store_segment *segment,
-                            struct store_entry *record, bool *whole)
+static enum err check_entry(struct node *node, const struct store_segment *segment,
+                            const struct store_entry *entry, bool *whole)
 {
     struct audit alone = {.node = node};
     map_init(&alone.subjects, sizeof(uint64_t), 1);
-    enum err err = audit_one_entry(node->store, &node->view, segment, record, on_entry, &alone);
+    enum err err = audit_one_entry(node->store, &node->view, segment, entry, on_entry, &alone);
     *whole = alone.subjects.count == 0;
     map_deinit(&alone.subjects);
-    TRY(err);
-    if (!*whole || (record->live && record->now_value == record->value)) {
-        return ERR_OK;
+    return err;
+}
+
+enum err audit_true_state(struct node *node, const struct id *segment, struct store_entry *record,
+                          bool *whole)
+{
+    struct store_entry last;
+    struct store_segment of_last;
+    *whole = true;
+    enum err err = store_entry_correction(node->store, segment, record->seq, &node->arena, &last);
+    if (err == ERR_OK) {
+        err = store_segment_get(node->store, last.segment, &of_last);
+        err = err == ERR_OK ? check_entry(node, &of_last, &last, whole) : err;
+        record->live = last.kind == ENTRY_AMEND;
+        record->now_value = record->live ? last.value : 0;
+        return err;
     }
+    record->live = true;
+    record->now_value = record->value;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err audit_check_record(struct node *node, const struct store_segment *segment,
+                            struct store_entry *record, bool *whole)
+{
     TRY(ledger_flush(node));
-    err = audit_recompute_record(node->store, &node->view, record);
-    *whole = err != ERR_REFUSED;
-    return *whole ? err : ERR_OK;
+    TRY(check_entry(node, segment, record, whole));
+    return *whole ? audit_true_state(node, &segment->name, record, whole) : ERR_OK;
+}
+
+enum err audit_fetched(struct node *node)
+{
+    for (size_t i = 0; i < node->damage_count; i++) {
+        struct pending_cell *pending;
+        bool there;
+        bool above;
+        TRY(is_from_above(node, node->damages[i].key.origin, &above));
+        TRY(damaged_row(node, &node->damages[i], &there, &pending));
+        if (above && there && pending->damaged) {
+            pending->restored = pending->gone = true;
+        }
+    }
+    TRY(cells_flush(node));
+    node->fetch_again = false;
+    node->parent_have = (struct feed_mark){.revision = 0};
+    return store_fact_set_int(node->store, "parent_have_revision", 0);
 }
 
 /* ---- mending ---- */
@@ -389,14 +469,18 @@ static enum err mend_own_cells(struct node *node)
         return ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < node->damage_count; i++) {
-        if (node->damages[i].key.origin == node->own_origin) {
-            right[n++].key = node->damages[i].key;
+        const struct store_cell_key *key = &node->damages[i].key;
+        if (key->origin == node->own_origin && view_measure(&node->view, key->measure) != NULL) {
+            right[n++].key = *key;
         }
     }
-    enum err err =
-        n == 0 ? ERR_REFUSED : audit_recompute_own_cells(node->store, &node->view, right, n);
+    if (n == 0 || node->ledger_damaged) {
+        return ERR_OK;
+    }
+    enum err err = audit_recompute_own_cells(node->store, &node->view, right, n);
+    node->ledger_damaged = err == ERR_REFUSED; /* nothing to mend it with, until looked at again */
     if (err == ERR_REFUSED) {
-        return ERR_OK; /* nothing to mend, or nothing to mend it with */
+        return ERR_OK;
     }
     TRY(err);
     for (size_t i = 0; i < n; i++) {
@@ -407,19 +491,27 @@ static enum err mend_own_cells(struct node *node)
     return cells_flush(node);
 }
 
-/* Rows whose content is whole, held back without a reason. One that is counted and has a reason to
- * be held back is left: what it is about was lost, not the row. */
-static enum err mend_held(struct node *node)
+/* Rows whose content is whole and which are held back without a reason, or would not go where they
+ * should. One that is counted and has a reason to be held back is left: what it is about was lost,
+ * not the row. */
+static enum err mend_places(struct node *node)
 {
     for (size_t i = 0; i < node->damage_count; i++) {
         struct pending_cell *pending;
+        struct cached_origin *origin;
         bool there;
         TRY(damaged_row(node, &node->damages[i], &there, &pending));
-        if (there && !pending->damaged && pending->now.held != HOLD_NONE) {
-            struct store_cell now = pending->now;
-            TRY(hold_cell(node, &now));
-            pending->damaged = pending->restored = now.held == HOLD_NONE;
-            pending->now.held = now.held;
+        if (!there || pending->damaged) {
+            continue;
+        }
+        struct store_cell now = pending->now;
+        TRY(node_origin(node, now.key.origin, &origin));
+        TRY(now.held != HOLD_NONE ? hold_cell(node, &now) : ERR_OK);
+        now.scope = origin->row.scope;
+        now.last = now.last < node->ledger_length ? now.last : node->ledger_length;
+        if (memcmp(&now, &pending->now, sizeof now) != 0) {
+            pending->damaged = pending->restored = true;
+            pending->now = now;
         }
     }
     TRY(cells_flush(node));
@@ -437,8 +529,9 @@ static enum err forget_whole_cells(struct node *node, bool *cells_left)
         bool there;
         TRY(damaged_row(node, &damage, &there, &pending));
         struct store_cell now = there ? pending->now : (struct store_cell){.count = 0};
-        TRY(there ? hold_cell(node, &now) : ERR_OK);
-        bool damaged = there && (pending->damaged || now.held != pending->now.held);
+        TRY(there && !pending->damaged ? hold_cell(node, &now) : ERR_OK);
+        bool lost = now.held == HOLD_UNKNOWN_UNIT && pending->now.held == HOLD_NONE;
+        bool damaged = there && (pending->damaged || lost);
         if (damage.key.origin != 0 && !damaged) {
             TRY(mended(node, "cell", &damage.key));
         } else {
@@ -472,6 +565,20 @@ enum err audit_take_out_strays(struct node *node, int64_t origin, const struct i
     return cells_flush(node);
 }
 
+/* Those that are left are totals. */
+static enum err mend_totals(struct node *node)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < node->damage_count; i++) {
+        bool done;
+        TRY(mend_total(node, &node->damages[i].key, &done));
+        node->damages[kept] = node->damages[i];
+        kept += done ? 0 : 1;
+    }
+    node->damage_count = kept;
+    return ERR_OK;
+}
+
 enum err audit_mend(struct node *node)
 {
     bool cells_left;
@@ -480,12 +587,8 @@ enum err audit_mend(struct node *node)
     }
     TRY(node_write(node));
     TRY(mend_own_cells(node));
-    TRY(mend_held(node));
+    TRY(mend_places(node));
     TRY(forget_whole_cells(node, &cells_left));
     cells_left = cells_left || node->doubted.count > 0;
-    for (size_t i = 0; i < node->damage_count && !cells_left; i++) {
-        TRY(mend_total(node, &node->damages[i].key));
-    }
-    node->damage_count = cells_left ? node->damage_count : 0;
-    return ERR_OK;
+    return cells_left ? ERR_OK : mend_totals(node);
 }

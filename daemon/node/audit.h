@@ -46,6 +46,10 @@ void auditor_free(struct auditor *auditor);
  * slices is not taken for a fault: what differs is looked at again inside one slice. */
 enum err auditor_step(struct auditor *auditor, bool *done) MUST_CHECK;
 
+/* "cell of unit ..." or "total of unit ...": how a finding's text about that key begins. */
+enum err audit_subject(struct store *store, const struct view *view, const char *what,
+                       const struct store_cell_key *key, char *out, size_t size) MUST_CHECK;
+
 /* Only this cell against its hash, or only this entry against its own and the one before. */
 enum err audit_one_cell(struct store *store, const struct view *view, const struct store_cell *row,
                         audit_finding_fn finding, void *ctx) MUST_CHECK;
@@ -54,14 +58,12 @@ enum err audit_one_entry(struct store *store, const struct view *view,
                          audit_finding_fn finding, void *ctx) MUST_CHECK;
 
 /* The right value of a total (by its key), computed from cells; of own cells (by their keys), from
- * the own ledger in one walk; of what is kept of a record's corrections, from the own ledger. The
- * last two: ERR_REFUSED when the own ledger is damaged. */
+ * the own ledger in one walk. ERR_REFUSED when one of those cells, or the own ledger, is damaged.
+ */
 enum err audit_recompute_total(struct store *store, const struct view *view,
                                struct store_total *total) MUST_CHECK;
 enum err audit_recompute_own_cells(struct store *store, const struct view *view,
                                    struct store_cell *cells, size_t count) MUST_CHECK;
-enum err audit_recompute_record(struct store *store, const struct view *view,
-                                struct store_entry *record) MUST_CHECK;
 
 const char *audit_check_name(enum audit_check check);
 int64_t auditor_examined(const struct auditor *auditor, enum audit_check check);

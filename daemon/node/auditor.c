@@ -39,6 +39,7 @@ struct auditor *auditor_new(struct store *store, const struct view *view, audit_
     }
     a->store = store;
     a->view = view;
+    a->own_length = INT64_MAX;
     a->finding = finding;
     a->ctx = ctx;
     arena_init(&a->arena, (size_t)64 << 20);
@@ -90,17 +91,25 @@ static void period_text(struct auditor *a, const struct store_cell_key *key,
     }
 }
 
+/* The thing that a finding is about, as its text begins. */
+static void subject_of(struct auditor *a, const char *what, const struct store_cell_key *key,
+                       char *out, size_t size)
+{
+    char period[PERIOD_TEXT_BYTES];
+    period_text(a, key, period);
+    const char *category = auditor_text(a, key->category);
+    (void)snprintf(out, size, "%s of unit %s, measure %s, period %s%s%s", what,
+                   auditor_text(a, key->unit), auditor_text(a, key->measure), period,
+                   category[0] == '\0' ? "" : ", ", category);
+}
+
 enum err auditor_found(struct auditor *a, enum audit_check check, const struct store_cell_key *key,
                        const char *what)
 {
-    char period[PERIOD_TEXT_BYTES];
-    char text[FINDING_TEXT_BYTES];
-    period_text(a, key, period);
-    const char *category = auditor_text(a, key->category);
-    (void)snprintf(text, sizeof text, "%s of unit %s, measure %s, period %s%s%s: %s",
-                   check == AUDIT_TOTALS ? "total" : "cell", auditor_text(a, key->unit),
-                   auditor_text(a, key->measure), period, category[0] == '\0' ? "" : ", ", category,
-                   what);
+    char subject[FINDING_TEXT_BYTES];
+    char text[2 * FINDING_TEXT_BYTES];
+    subject_of(a, check == AUDIT_TOTALS ? "total" : "cell", key, subject, sizeof subject);
+    (void)snprintf(text, sizeof text, "%s: %s", subject, what);
     struct audit_finding finding = {
         .check = check, .key = *key, .text = text, .own_chain_broken = a->own_chain_broken};
     return auditor_report(a, &finding);
@@ -143,7 +152,11 @@ enum err audit_recompute_total(struct store *store, const struct view *view,
 {
     struct sums sums;
     struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
+    if (a != NULL) {
+        a->only_whole = true;
+    }
     enum err err = a == NULL ? ERR_NO_MEMORY : auditor_recompute(a, total, &sums);
+    err = err == ERR_OK ? a->unread : err;
     if (err == ERR_OK) {
         total->value = sums.value;
         total->entries = sums.entries;
@@ -179,19 +192,20 @@ enum err audit_recompute_own_cells(struct store *store, const struct view *view,
     return err;
 }
 
-enum err audit_recompute_record(struct store *store, const struct view *view,
-                                struct store_entry *record)
+/* ---- single rows ---- */
+
+enum err audit_subject(struct store *store, const struct view *view, const char *what,
+                       const struct store_cell_key *key, char *out, size_t size)
 {
     struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
-    enum err err = a == NULL ? ERR_NO_MEMORY : walk_own_ledger(a);
-    if (err == ERR_OK) {
-        auditor_ledger_record(a, record);
+    if (a == NULL) {
+        return ERR_NO_MEMORY;
     }
+    subject_of(a, what, key, out, size);
+    enum err err = a->unread;
     auditor_free(a);
     return err;
 }
-
-/* ---- single rows ---- */
 
 enum err audit_one_cell(struct store *store, const struct view *view, const struct store_cell *row,
                         audit_finding_fn finding, void *ctx)

@@ -40,12 +40,20 @@ enum err auditor_check_cell(struct auditor *a, const struct store_cell *row)
     TRY(cell_content_hash(a, row, &origin, &hash));
     if (id_equal(&hash, &row->hash)) {
         bool held = row->held != HOLD_NONE;
-        bool hold =
-            hold_reason(a->view, row, &origin, auditor_text(a, row->key.category)) != HOLD_NONE;
-        return held == hold ? ERR_OK
-                            : auditor_found(a, AUDIT_CELLS, &row->key,
-                                            held ? "it is held back without a reason"
-                                                 : "it is counted, and should be held back");
+        enum hold_reason reason =
+            hold_reason(a->view, row, &origin, auditor_text(a, row->key.category));
+        /* A measure may be retired that somebody recorded meanwhile; units are never taken back. */
+        bool lost = !held && reason == HOLD_UNKNOWN_UNIT;
+        bool free = held && reason == HOLD_NONE;
+        bool own = row->key.origin == a->own_origin;
+        bool apart = row->scope != origin.scope || (own && row->last > a->own_length);
+        if (apart) {
+            return auditor_found(a, AUDIT_CELLS, &row->key,
+                                 "where it goes is not what was written");
+        }
+        return lost   ? auditor_found(a, AUDIT_CELLS, &row->key, "its unit is not known any more")
+               : free ? auditor_found(a, AUDIT_CELLS, &row->key, "it is held back without a reason")
+                      : ERR_OK;
     }
     (void)snprintf(what, sizeof what,
                    "its content (value %" PRId64 ", count %" PRId64 ") is not what was written",
@@ -60,6 +68,8 @@ enum err auditor_step_cells(struct auditor *a)
     if (rows == NULL) {
         return ERR_NO_MEMORY;
     }
+    int64_t known;
+    TRY(store_ledger_length(a->store, a->own_origin, &known, &a->own_length));
     TRY(store_cells(a->store, &a->cell_at, rows, SLICE_ROWS, &n));
     for (size_t i = 0; i < n; i++) {
         TRY(auditor_check_cell(a, &rows[i]));
@@ -73,6 +83,20 @@ enum err auditor_step_cells(struct auditor *a)
 
 /* ---- totals ---- */
 
+/* ERR_REFUSED when one of them is not what was written. */
+static enum err all_whole(struct auditor *a, const struct store_cell *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct store_origin origin;
+        struct id hash;
+        enum err err = store_origin_get(a->store, rows[i].key.origin, &origin);
+        TRY(err == ERR_NOT_FOUND ? ERR_REFUSED : err);
+        TRY(cell_content_hash(a, &rows[i], &origin, &hash));
+        TRY(id_equal(&hash, &rows[i].hash) ? ERR_OK : ERR_REFUSED);
+    }
+    return ERR_OK;
+}
+
 /* What one unit's own cells add to the total of its (measure, category, period): a flow's sum, a
  * stock's change. */
 static enum err own_part(struct auditor *a, const struct store_cell_key *key, bool stock,
@@ -81,6 +105,7 @@ static enum err own_part(struct auditor *a, const struct store_cell_key *key, bo
     struct store_cell *rows = a->series;
     size_t n;
     TRY(store_cells_series(a->store, key, key->period, key->period, rows, SERIES_CELLS_MAX, &n));
+    TRY(a->only_whole ? all_whole(a, rows, n) : ERR_OK);
     for (size_t i = 0; i < n; i++) {
         if (rows[i].held == HOLD_NONE) {
             out->entries += rows[i].count;
@@ -97,6 +122,7 @@ static enum err own_part(struct auditor *a, const struct store_cell_key *key, bo
     enum err err = store_period_before(a->store, key, key->period, &period);
     if (err == ERR_OK) {
         TRY(store_cells_series(a->store, key, period, period, rows, SERIES_CELLS_MAX, &n));
+        TRY(a->only_whole ? all_whole(a, rows, n) : ERR_OK);
         const struct store_cell *previous = cells_standing(rows, n);
         before = previous == NULL ? 0 : previous->value;
     } else if (err != ERR_NOT_FOUND) {

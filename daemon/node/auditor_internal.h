@@ -40,7 +40,8 @@ struct auditor {
     struct buf scratch;
     struct store_cell series[SERIES_CELLS_MAX];
     int64_t own_origin;
-    enum err begun; /* whether that is known */
+    int64_t own_length; /* entries of the own ledger, known at the cells */
+    enum err begun;     /* whether that is known */
 
     int64_t place_at; /* symbol of the last unit looked at */
 
@@ -58,6 +59,7 @@ struct auditor {
     int64_t seq;
     struct hash hash;
     bool own_chain_broken;
+    bool only_whole;      /* totals: of rows that are what was written */
     bool only_own;        /* chains: of the own origin only */
     struct map ledger;    /* store_cell_key -> struct ledger_cell */
     struct map corrected; /* struct entry_place -> struct corrected */
@@ -97,7 +99,5 @@ void auditor_ledger_deinit(struct auditor *a);
 /* The own cell with that key as the ledger has it, once the walk is over. */
 enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key,
                              struct store_cell *out) MUST_CHECK;
-/* What the corrections leave of an own record, once the walk is over. */
-void auditor_ledger_record(const struct auditor *a, struct store_entry *record);
 
 #endif

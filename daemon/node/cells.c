@@ -26,7 +26,7 @@ enum err cells_load(struct node *node, const struct store_cell_key *key, struct 
         return ERR_NO_MEMORY;
     }
     if (made) {
-        struct id hash;
+        struct id hash = {{0}};
         enum err err = store_cell_get(node->store, key, &pending->old);
         pending->there = err == ERR_OK;
         if (err == ERR_NOT_FOUND) {
@@ -35,8 +35,10 @@ enum err cells_load(struct node *node, const struct store_cell_key *key, struct 
         }
         TRY(err);
         pending->now = pending->old;
-        TRY(pending->there ? cells_hash(node, &pending->old, &hash) : ERR_OK);
-        pending->damaged = pending->there && !id_equal(&hash, &pending->old.hash);
+        err = pending->there ? cells_hash(node, &pending->old, &hash) : ERR_OK;
+        bool nameless = err == ERR_NOT_FOUND; /* its origin, or one of its texts, is lost */
+        TRY(nameless ? ERR_OK : err);
+        pending->damaged = pending->there && (nameless || !id_equal(&hash, &pending->old.hash));
     }
     *out = pending;
     return ERR_OK;
@@ -98,6 +100,14 @@ static enum err standing_at(struct node *node, const struct store_cell_key *key,
     struct store_cell cells[PERIOD_CELLS_MAX];
     size_t n;
     TRY(store_cells_series(node->store, key, period, period, cells, PERIOD_CELLS_MAX, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct id hash;
+        enum err err = cells_hash(node, &cells[i], &hash);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        if (err == ERR_NOT_FOUND || !id_equal(&hash, &cells[i].hash)) {
+            audit_soon(node, 0); /* the totals made with it are mended then */
+        }
+    }
     const struct store_cell *best = cells_standing(cells, n);
     *there = best != NULL;
     *value = best == NULL ? 0 : best->value;
@@ -116,7 +126,7 @@ static enum err add_delta(struct node *node, const struct store_cell_key *key, i
             return ERR_NO_MEMORY;
         }
         delta->value += value;
-        delta->entries += entries;
+        delta->entries = (int64_t)((uint64_t)delta->entries + (uint64_t)entries);
         unit = unit == node->view.self ? TREE_NONE : node->view.tree.units[unit].parent;
     }
     return ERR_OK;
@@ -167,7 +177,8 @@ static enum err write_cell(struct node *node, const struct pending_cell *pending
     const struct store_cell *old = &pending->old;
     const struct store_cell *now = &pending->now;
     const struct measure *measure = view_measure(&node->view, now->key.measure);
-    int64_t entries = counted(now, now->count) - counted(old, old->count);
+    int64_t entries = (int64_t)((uint64_t)counted(now, now->count) -
+                                (uint64_t)counted(old, old->count)); /* of damage: any number */
     if (measure == NULL || measure->kind == MEASURE_FLOW) {
         TRY(store_cell_put(node->store, now));
         return add_delta(node, &now->key, now->key.period,
@@ -200,8 +211,10 @@ static enum err flush_cell(struct node *node, struct pending_cell *pending)
         TRY(cells_hash(node, now, &now->hash));
         id_sum_add(&origin->row.digest, &now->hash);
     }
-    origin->row.cell_count += (pending->gone ? 0 : now->count) - old->count;
-    origin->coming = 0; /* all cells of a flush go together */
+    int64_t count = pending->gone ? 0 : now->count;
+    origin->row.cell_count = (int64_t)((uint64_t)origin->row.cell_count + (uint64_t)count -
+                                       (uint64_t)old->count); /* of damage: any number */
+    origin->coming = 0;                                       /* all cells of a flush go together */
     origin->dirty = true;
     origin->marked = false;
     if (pending->gone) {
@@ -252,8 +265,7 @@ static enum err renew_totals(struct node *node, const struct store_cell_key *key
                                         .measure = key->measure,
                                         .category = key->category,
                                         .period = periods[i]};
-            TRY(audit_recompute_total(node->store, &node->view, &total));
-            TRY(store_total_set(node->store, &total));
+            TRY(audit_renew_total(node, &total));
         }
         unit = unit == node->view.self ? TREE_NONE : node->view.tree.units[unit].parent;
     }

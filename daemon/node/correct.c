@@ -109,15 +109,23 @@ static enum err restand(struct node *node, const struct correction *judged, stru
                                     .category = judged->record.category,
                                     .first_day = period_first_day(period),
                                     .last_day = period_last_day(period)};
-    struct store_entry standing;
-    enum err err = store_entry_standing(node->store, &span, &standing);
-    if (err == ERR_NOT_FOUND) {
-        cell->value = 0;
-        cell->hosting = 0;
-        cell->day = 0;
-        return ERR_OK;
+    struct store_entry standing = {.live = false};
+    enum err err = ERR_OK;
+    cell->value = 0;
+    cell->hosting = 0;
+    cell->day = 0;
+    /* Which live is not taken from what is kept beside them, which may be damaged. */
+    for (int64_t rank = 0; !standing.live; rank++) {
+        struct id segment;
+        bool whole;
+        err = store_entry_ranked(node->store, &span, rank, &standing);
+        if (err != ERR_OK) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        TRY(ledger_segment_name(node, standing.segment, &segment));
+        TRY(audit_true_state(node, &segment, &standing, &whole));
+        TRY(whole ? ERR_OK : ERR_CORRUPT);
     }
-    TRY(err);
     cell->value = standing.now_value;
     cell->hosting = standing.hosting;
     cell->day = standing.day;
@@ -136,9 +144,15 @@ static enum err write_correction(struct node *node, const struct request *reques
                                  .origin = node->own_origin};
     key.period = period_of_day(judged->measure->frequency, record->day).index;
     struct pending_cell *pending;
-    TRY(cells_touch(node, &key, &pending));
-    bool lost = pending->now.live < 1; /* the record that is corrected counts in it */
-    TRY(lost ? audit_damaged_cell(node, pending) : ERR_OK);
+    enum err err = cells_touch(node, &key, &pending);
+    bool lost = err == ERR_OK && pending->now.live < 1; /* the corrected record counts in it */
+    err = lost ? audit_damaged_cell(node, pending) : err;
+    if (err == ERR_REFUSED) {
+        return err_fail(msg, ERR_REFUSED,
+                        "what is kept here of that period is damaged, and so is the ledger; keep "
+                        "this file aside, and put a good copy in its place");
+    }
+    TRY(err);
     bool stock = judged->measure->kind == MEASURE_STOCK;
     wide delta = (wide)(correct->is_void ? 0 : judged->value) - record->now_value;
     wide sum = (wide)pending->now.value + delta;

@@ -344,13 +344,16 @@ static enum err note_origin(struct builder *b, int64_t number)
 static enum err put_cell(struct node *node, const struct store_cell *row, struct cell *out,
                          bool *whole)
 {
-    struct pending_cell *pending;
-    TRY(cells_message(node, row, out));
-    buf_clear(&node->scratch);
-    struct id hash = cell_hash(out, &node->scratch);
-    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
-    *whole = id_equal(&hash, &row->hash);
-    return *whole ? ERR_OK : cells_touch(node, &row->key, &pending);
+    enum err err = cells_message(node, row, out);
+    struct id hash = {{0}};
+    if (err == ERR_OK) {
+        buf_clear(&node->scratch);
+        hash = cell_hash(out, &node->scratch);
+        err = node->scratch.failed ? ERR_NO_MEMORY : ERR_OK;
+    }
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err); /* its origin, or one of its texts, is lost */
+    *whole = err == ERR_OK && id_equal(&hash, &row->hash);
+    return *whole ? ERR_OK : audit_report_cell(node, row);
 }
 
 static enum err take_cells(struct builder *b, const struct store_cell *rows, size_t n, size_t page)

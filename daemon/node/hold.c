@@ -59,8 +59,8 @@ static enum err look_again(struct node *node)
         TRY(store_cells_held(node->store, &after, page, HELD_PAGE, &n));
         for (size_t i = 0; i < n; i++) {
             struct pending_cell *pending;
-            TRY(cells_touch(node, &page[i].key, &pending));
-            TRY(hold_cell(node, &pending->now));
+            TRY(cells_load(node, &page[i].key, &pending));
+            TRY(pending->damaged ? ERR_OK : hold_cell(node, &pending->now));
             after = page[i].key;
         }
     }

@@ -89,6 +89,7 @@ struct link {
     struct map unequal;      /* origins whose digests differed at the last mark that named them */
     const struct id *ask_again; /* of them, those to be sent again; in the batch arena */
     size_t ask_again_count;
+    bool from_start;  /* up: the hello asked for all that the parent has */
     bool unconserved; /* at the last mark the counts did not add up to the ledger */
     struct map asked; /* origin -> struct ask_state */
     uint64_t ask_round;
@@ -255,9 +256,12 @@ struct node {
     struct waiter *waiters;
     size_t waiter_count;
 
-    struct audit *audit; /* the recomputation under way, or NULL */
+    struct audit *audit;  /* the recomputation under way, or NULL */
+    size_t audit_found;   /* by the last one */
+    size_t saved_damages; /* at the savepoint */
     struct mono audit_due;
     struct mono audit_rest; /* not before: whoever causes audits gets a tenth of the time */
+    bool ledger_damaged;    /* the last time that own cells were to be made from it */
     struct map doubted;     /* origins below whose rows were not what their sum says, until equal */
     bool fetch_again;       /* rows that came from the parent were: until the next hello */
     int64_t
@@ -322,7 +326,7 @@ void revision_probe(struct node *node, struct link *link);
 
 /* ---- cells.c ---- */
 /* The cell as this batch has it so far, which may be changed until the flush. A row that is not
- * what was written raises an alarm; an own one is made again from the own ledger, or ERR_CORRUPT
+ * what was written raises an alarm; an own one is made again from the own ledger, or ERR_REFUSED
  * when that is damaged too; any other waits for its origin's word, and no change of it is kept. */
 enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
     MUST_CHECK;
@@ -474,13 +478,24 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
 
 /* ---- audit.c ---- */
 enum err audit_step(struct node *node) MUST_CHECK;
+/* The total by its key, made of its cells; when one of them is damaged, later. */
+enum err audit_renew_total(struct node *node, struct store_total *total) MUST_CHECK;
+/* Which origins the alarms say are not what their sums say. */
+enum err audit_load_doubts(struct node *node) MUST_CHECK;
+/* The parent is about to send all it has for this node: what is damaged of it gives way. */
+enum err audit_fetched(struct node *node) MUST_CHECK;
 /* Not later than in that time, or when the last one has rested. */
 void audit_soon(struct node *node, int64_t ms);
 void audit_stop(struct node *node);
+/* Sets live and now_value of an own record to what its last correction says. *whole is false, and
+ * an alarm raised, when that is not what was written. */
+enum err audit_true_state(struct node *node, const struct id *segment, struct store_entry *record,
+                          bool *whole) MUST_CHECK;
+/* Names a damaged row; the audit, which comes soon then, mends it. */
+enum err audit_report_cell(struct node *node, const struct store_cell *row) MUST_CHECK;
 /* What is about to be built upon. A cell that is damaged, or an own one that is lost: see
- * cells_touch. A record and what is kept of its corrections: *whole is false, and an alarm raised,
- * when the entry is not what was recorded, or the ledger that tells of its corrections is damaged;
- * else live and now_value are what they say. */
+ * cells_touch. A record and its last correction: *whole is false, and an alarm raised, when one of
+ * them is not what was recorded; else live and now_value are what the correction says. */
 enum err audit_damaged_cell(struct node *node, struct pending_cell *pending) MUST_CHECK;
 enum err audit_check_record(struct node *node, const struct store_segment *segment,
                             struct store_entry *record, bool *whole) MUST_CHECK;

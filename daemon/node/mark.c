@@ -151,9 +151,10 @@ static enum err check_conserved(struct node *node, struct link *link)
                                 "the cells of this unit stood for another number of entries than "
                                 "its ledger has; they add up now");
     }
-    if (was_whole) {
-        audit_soon(node, 0);
+    if (!was_whole) {
+        return ERR_OK; /* it has been said */
     }
+    audit_soon(node, 0);
     return node_alarm(node, "conserved", link->address,
                       "the cells of unit %s stand for %" PRId64 " entries; its ledger has %" PRId64,
                       link->address, origin->row.cell_count, link->escrow_facts);

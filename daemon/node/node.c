@@ -58,6 +58,7 @@ enum err node_savepoint(struct node *node)
     TRY(ledger_flush(node));
     node->saved_head = node->head;
     node->saved_down_head = node->down_head;
+    node->saved_damages = node->damage_count;
     return store_savepoint(node->store);
 }
 
@@ -70,6 +71,8 @@ enum err node_savepoint_end(struct node *node, bool undo)
     }
     node->head = node->saved_head;
     node->down_head = node->saved_down_head;
+    node->damage_count =
+        node->saved_damages < node->damage_count ? node->saved_damages : node->damage_count;
     map_clear(&node->cells);
     map_clear(&node->totals);
     map_clear(&node->symbols); /* numbers may be given again */
@@ -297,7 +300,9 @@ static void take_back(struct node *node)
         node_close_link(node, node->links[i], "the disk refused the last batch");
     }
     node->links_unsaid = true;
+    node->damage_count = 0; /* the alarms that said so are taken back too */
     audit_stop(node);
+    audit_soon(node, AUDIT_AGAIN_MS);
     waiters_settle(node, false);
     struct errmsg why;
     enum err err = open_load(node, &why);

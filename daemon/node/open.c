@@ -105,6 +105,7 @@ enum err open_load(struct node *node, struct errmsg *msg)
     TRY(load_feed_state(node));
     TRY(open_load_own_segment(node));
     TRY(open_load_origins(node));
+    TRY(audit_load_doubts(node));
     TRY(store_cells_held_count(node->store, &node->held_rows));
     return store_refused_total(node->store, &node->refused_rows);
 }

@@ -575,20 +575,20 @@ static enum err take_cell(struct receiver *r, const struct cell *cell, struct pe
     TRY(node_origin(node, next.key.origin, &origin));
     const struct stated_heads *stated = map_get(&node->stated, &next.key.origin);
     const struct measure *measure = view_measure(&node->view, next.key.measure);
-    int64_t more = cell->count - next.count;
+    wide more = (wide)cell->count - next.count; /* of damage: any number */
     take_content(&next, cell);
     TRY(hold_cell(node, &next));
     if (stated->standing == HEADS_BEHIND) {
         return refuse_cell(r, REFUSE_BEHIND, cell, next.key.origin);
     }
-    if (origin->row.cell_count + origin->coming + more > stated->length ||
+    if ((wide)origin->row.cell_count + origin->coming + more > stated->length ||
         (measure != NULL && !period_index_valid(measure->frequency, cell->period))) {
         return refuse_cell(r, REFUSE_RANGE, cell, next.key.origin);
     }
     if (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX) {
         return refuse_cell(r, REFUSE_LIMIT, cell, next.key.origin);
     }
-    origin->coming += more;
+    origin->coming += pending->damaged ? 0 : (int64_t)more;
     node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
     pending->now = next;
     pending->restored = true;

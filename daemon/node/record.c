@@ -192,7 +192,15 @@ static enum err write_record(struct node *node, const struct request *request,
         .unit = unit->id, .measure = judged->measure_id, .origin = node->own_origin};
     key.period = period_of_day(judged->measure->frequency, judged->day).index;
     TRY(node_symbol(node, judged->category, &key.category));
-    TRY(cells_touch(node, &key, &pending));
+    enum err err = cells_touch(node, &key, &pending);
+    if (err == ERR_REFUSED) {
+        return err_fail(
+            msg, ERR_REFUSED,
+            "unit %s, measure %s: what is kept here of that period is damaged, and so is "
+            "the ledger; keep this file aside, and put a good copy in its place",
+            row->unit, row->measure);
+    }
+    TRY(err);
     if (!fits_cell(&pending->now, stock ? 0 : judged->value)) {
         return err_fail(msg, ERR_REFUSED,
                         "unit %s, measure %s: the sum of this period would pass 64 bits", row->unit,

@@ -72,7 +72,7 @@ static enum err say_hello(struct node *node, struct link *link)
         return ERR_NO_MEMORY;
     }
     struct msg_hello *hello = &message->u.hello;
-    node->fetch_again = false;
+    link->from_start = node->fetch_again;
     *hello = (struct msg_hello){.protocol_min = PROTOCOL_MIN,
                                 .protocol_max = PROTOCOL_MAX,
                                 .software = TALLY_VERSION,
@@ -84,6 +84,9 @@ static enum err say_hello(struct node *node, struct link *link)
                                 .heads = heads,
                                 .remembered = node->acked,
                                 .have = node->parent_have};
+    if (node->fetch_again) {
+        hello->have = (struct feed_mark){.revision = 0};
+    }
     TRY(store_sessions(node->store, sessions, SESSIONS_MAX, &hello->session_count));
     size_t n = SEGMENTS;
     for (int64_t after = 0; n == SEGMENTS; after = segments[n - 1].number) {
@@ -220,6 +223,7 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     }
     TRY(adopt_addresses(node, welcome));
     TRY(node_write(node));
+    TRY(link->from_start ? audit_fetched(node) : ERR_OK);
     TRY(store_fact_set_blob(node->store, "welcomed_session", node->session.b, ID_BYTES));
     TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
     TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
@@ -261,6 +265,9 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
 /* The parent lacks cells of these origins, or has others: all of theirs go up again. */
 static enum err send_again(struct node *node, struct link *link, const struct msg_ack *ack)
 {
+    if (ack->unequal_count > 0) {
+        audit_soon(node, AUDIT_AGAIN_MS); /* or they are what is damaged here */
+    }
     for (size_t i = 0; i < ack->unequal_count; i++) {
         struct cached_origin *origin;
         enum err err = node_origin_named(node, &ack->unequal[i], &origin);

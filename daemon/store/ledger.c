@@ -282,13 +282,12 @@ enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq
                                        (int64_t)live, now_value));
 }
 
-enum err store_entry_standing(struct store *store, const struct store_stock_span *span,
-                              struct store_entry *out)
+enum err store_entry_correction(struct store *store, const struct id *segment, int64_t seq,
+                                struct arena *arena, struct store_entry *out)
 {
-    sqlite3_stmt *stmt =
-        store_bind(store, STMT_ENTRY_STANDING, "iiiii", span->unit, span->measure, span->category,
-                   (int64_t)span->first_day, (int64_t)span->last_day);
-    return store_read_one(store, stmt, read_entry, NULL, out);
+    return store_read_one(
+        store, store_bind(store, STMT_ENTRY_CORRECTION, "bi", segment->b, sizeof segment->b, seq),
+        read_entry, arena, out);
 }
 
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,

@@ -94,6 +94,10 @@ static const char *const MIGRATIONS[] = {
     /* 3: what the content of a row hashes to, so that damage shows; seal_places fills it in */
     ("ALTER TABLE unit ADD COLUMN hash BLOB CHECK(length(hash)=16);"
      "ALTER TABLE hosting ADD COLUMN hash BLOB CHECK(length(hash)=16);"),
+    /* 4: the corrections of a record */
+    "CREATE INDEX entry_by_reference ON entry(refers_segment, refers_seq) WHERE own = 1 AND kind "
+    "IN "
+    "(2, 3);",
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,

@@ -107,12 +107,11 @@
       " FROM entry WHERE segment=?1 AND seq>?2 ORDER BY seq LIMIT ?3") \
     X(ENTRY_STATE_SET, \
       "UPDATE entry SET live=?3,now_value=?4 WHERE segment=?1 AND seq=?2") \
-    X(ENTRY_STANDING, \
+    X(ENTRY_CORRECTION, \
       "SELECT " \
       "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value" \
-      " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.hosting>0 AND " \
-      "e.kind=1 AND e.live=1 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN" \
-      " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.base DESC,e.seq DESC LIMIT 1") \
+      " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.kind IN (2,3) AND " \
+      "e.refers_segment=?1 AND e.refers_seq=?2 ORDER BY s.base DESC,e.seq DESC LIMIT 1") \
     X(ENTRY_RANKED, \
       "SELECT " \
       "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value" \

@@ -20,7 +20,7 @@ struct store;
 
 enum store_mode { STORE_CREATE, STORE_WRITE, STORE_READ };
 
-enum { STORE_SCHEMA_VERSION = 3 };
+enum { STORE_SCHEMA_VERSION = 4 };
 
 /* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest
  * schema in one transaction, then makes a full checkpoint, so that what is answered from here on is
@@ -175,11 +175,10 @@ struct store_stock_span {
     int32_t first_day;
     int32_t last_day;
 };
-/* Of those that live, the one that stands (highest hosting, day, ledger order). ERR_NOT_FOUND when
- * none lives. */
-enum err store_entry_standing(struct store *store, const struct store_stock_span *span,
-                              struct store_entry *out) MUST_CHECK;
-/* Of all, live or not, the one of that rank in the same order, 0 being the highest. */
+/* The last own correction of that entry, with its texts. */
+enum err store_entry_correction(struct store *store, const struct id *segment, int64_t seq,
+                                struct arena *arena, struct store_entry *out) MUST_CHECK;
+/* Of all, live or not, the one of that rank (highest hosting, day, ledger order), 0 the highest. */
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
                             struct store_entry *out) MUST_CHECK;
 

@@ -515,7 +515,7 @@ static void damage_on_its_way(struct world *world)
     pass(world, SETTLE_US);
     change(world, world->hosts[CHILD], "UPDATE cell SET value=value+1");
     cut_off(world, world->hosts[CHILD], false);
-    pass(world, SETTLE_US);
+    pass(world, 4 * SETTLE_US);
 }
 
 static void too_high_a_count(struct world *world)

@@ -282,7 +282,37 @@ static void test_entries(void **state)
 
 /* The highest hosting number, then the latest day, then the last in the ledger; only what lives, is
  * of that cell and of those days. */
-static void test_standing_entry(void **state)
+static void test_ranked_entries(void **state)
+{
+    (void)state;
+    struct store_segment rows[2];
+    struct store_entry found;
+    const struct store_stock_span span = {4, 5, 6, 100, 130};
+    add_segment(&rows[0], 1, 1, 1);
+    add_segment(&rows[1], 2, 1, 2);
+    rows[1].base = 10;
+    OK(store_segment_set(store, &rows[1]));
+    const struct store_entry all[] = {record(rows[0].id, 1, 110, 2), record(rows[0].id, 2, 115, 2),
+                                      record(rows[0].id, 3, 115, 2), record(rows[0].id, 4, 101, 3),
+                                      record(rows[1].id, 1, 115, 2), record(rows[0].id, 5, 400, 9)};
+    NOT_FOUND(store_entry_ranked(store, &span, 0, &found));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        OK(store_entry_add(store, &all[i]));
+    }
+    static const int64_t ORDER[][2] = {{0, 4}, {1, 1}, {0, 3}, {0, 2}, {0, 1}};
+    for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
+        OK(store_entry_ranked(store, &span, (int64_t)i, &found));
+        assert_int_equal(found.segment, rows[ORDER[i][0]].id);
+        assert_int_equal(found.seq, ORDER[i][1]);
+        OK(store_entry_state_set(store, found.segment, found.seq, false, 0)); /* also then */
+    }
+    NOT_FOUND(store_entry_ranked(store, &span, 5, &found));
+    OK(store_entry_ranked(store, &(struct store_stock_span){4, 5, 6, 100, 400}, 0, &found));
+    NOT_FOUND(store_entry_ranked(store, &(struct store_stock_span){4, 5, 7, 100, 400}, 0, &found));
+}
+
+/* The last in ledger order, of amends and voids of that entry only. */
+static void test_last_correction(void **state)
 {
     (void)state;
     struct store_segment rows[2];
@@ -291,31 +321,28 @@ static void test_standing_entry(void **state)
     add_segment(&rows[1], 2, 1, 2);
     rows[1].base = 10;
     OK(store_segment_set(store, &rows[1]));
-    const struct store_entry all[] = {record(rows[0].id, 1, 110, 2), record(rows[0].id, 2, 115, 2),
-                                      record(rows[0].id, 3, 115, 2), record(rows[0].id, 4, 101, 3),
-                                      record(rows[1].id, 1, 115, 2), record(rows[0].id, 5, 400, 9)};
-    NOT_FOUND(store_entry_standing(store, &(struct store_stock_span){4, 5, 6, 100, 130}, &found));
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        OK(store_entry_add(store, &all[i]));
+    const int64_t places[][3] = {{0, 1, 2}, {1, 1, 3}, {0, 2, 2}};
+    NOT_FOUND(store_entry_correction(store, &rows[0].name, 7, &arena, &found));
+    for (size_t i = 0; i < 3; i++) {
+        struct store_entry entry = record(rows[places[i][0]].id, places[i][1], 110, 2);
+        entry.kind = places[i][2];
+        entry.refers_segment = rows[0].name;
+        entry.refers_seq = 7;
+        OK(store_entry_add(store, &entry));
     }
-    static const int64_t ORDER[][2] = {{0, 4}, {1, 1}, {0, 3}, {0, 2}, {0, 1}};
-    for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
-        OK(store_entry_standing(store, &(struct store_stock_span){4, 5, 6, 100, 130}, &found));
-        assert_int_equal(found.segment, rows[ORDER[i][0]].id);
-        assert_int_equal(found.seq, ORDER[i][1]);
-        OK(store_entry_state_set(store, found.segment, found.seq, false, 0));
-    }
-    NOT_FOUND(store_entry_standing(store, &(struct store_stock_span){4, 5, 6, 100, 130}, &found));
-    OK(store_entry_standing(store, &(struct store_stock_span){4, 5, 6, 100, 400}, &found));
-    NOT_FOUND(store_entry_standing(store, &(struct store_stock_span){4, 5, 7, 100, 400}, &found));
+    OK(store_entry_correction(store, &rows[0].name, 7, &arena, &found));
+    assert_int_equal(found.kind, 3);
+    NOT_FOUND(store_entry_correction(store, &rows[0].name, 8, &arena, &found));
+    NOT_FOUND(store_entry_correction(store, &rows[1].name, 7, &arena, &found));
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        CASE(test_facts),    CASE(test_symbols), CASE(test_sessions),      CASE(test_origins),
-        CASE(test_segments), CASE(test_entries), CASE(test_standing_entry)};
+    const struct CMUnitTest tests[] = {CASE(test_facts),          CASE(test_symbols),
+                                       CASE(test_sessions),       CASE(test_origins),
+                                       CASE(test_segments),       CASE(test_entries),
+                                       CASE(test_ranked_entries), CASE(test_last_correction)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
