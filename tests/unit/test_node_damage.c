@@ -372,10 +372,166 @@ static void test_damage_that_is_built_upon(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* ---- what takes longer than one mark ---- */
+
+static void change(struct world_node *n, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(n->store->db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_not_equal(sqlite3_changes(n->store->db), 0);
+}
+
+static int64_t rows(struct world_node *n, const char *sql)
+{
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_prepare_v2(n->store->db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t count = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return count;
+}
+
+/* A measure that is taken out of the catalogue while an office without a link records it: what was
+ * recorded is no damage. */
+static void test_a_measure_that_was_retired(void **state)
+{
+    (void)state;
+    struct catalogue next = *tree_catalogue(2);
+    assert_int_equal(set_up(NULL), 0);
+    world_cut(office, false);
+    world_settle();
+    record(office, "421", "classes", "9");
+    next.measure_count--;
+    assert_string_equal(next.measures[next.measure_count].code, "classes");
+    assert_string_equal(tree_apply(root, &next)->text, "");
+    tree_relink();
+    for (int i = 0; i < 2; i++) {
+        audit(office);
+        audit(root);
+        world_pass(7000);
+    }
+    assert_false(something_named(office));
+    assert_false(something_named(root));
+    assert_int_equal(rows(office, "SELECT count(*) FROM cell"), 3);
+    assert_int_equal(rows(root, "SELECT count(*) FROM cell WHERE held > 0"), 1);
+    tree_end();
+}
+
+/* A row of a child that is away is lost: the total, which is right, stays, and the alarm too, until
+ * the child has sent it again. */
+static void test_a_lost_row_of_a_child_that_is_away(void **state)
+{
+    (void)state;
+    assert_int_equal(set_up(NULL), 0);
+    struct figures before = figures_of(root);
+    world_cut(office, false);
+    world_settle();
+    change(root, "DELETE FROM cell WHERE value = 20");
+    for (int i = 0; i < 4; i++) {
+        struct figures now = figures_of(root);
+        assert_true(now.of[0].value == before.of[0].value);
+        if (i == 2) {
+            tree_restart(root);
+        }
+        audit(root);
+        assert_true(something_named(root));
+    }
+    mend(root);
+    struct figures after = figures_of(root);
+    assert_true(same_figures(&after, &before));
+    assert_false(something_named(root));
+    tree_end();
+}
+
+/* A row that was put in, found more than once before its child comes, is taken out when it does. */
+static void test_a_stray_row_found_twice(void **state)
+{
+    (void)state;
+    assert_int_equal(set_up(NULL), 0);
+    world_cut(office, false);
+    world_settle();
+    change(root, COPY_CELL("hash"));
+    audit(root);
+    audit(root);
+    mend(root);
+    assert_int_equal(rows(root, "SELECT count(*) FROM cell WHERE value = 20"), 1);
+    assert_false(something_named(root));
+    tree_end();
+}
+
+/* What stands after a void is worked out from the corrections, not from what is kept of them. */
+static void test_a_stock_beside_a_damaged_record(void **state)
+{
+    (void)state;
+    char id[ENTRY_ID_MAX_BYTES];
+    assert_int_equal(set_up(NULL), 0);
+    struct figures before[2] = {figures_of(root), figures_of(office)};
+    record(office, "421", "fund", "400");
+    const struct recorded_row *row = &world_reply_to(world.next_request)->row;
+    entry_id_format(&row->segment, row->seq, id);
+    change(office, "UPDATE entry SET now_value = 301 WHERE value = 300");
+    assert_int_equal(correct(id, ""), ERR_OK);
+    world_settle();
+    struct figures after[2] = {figures_of(root), figures_of(office)};
+    for (size_t i = 0; i < FIGURES; i++) {
+        assert_true(after[0].of[i].value == before[0].of[i].value);
+        assert_true(after[1].of[i].value == before[1].of[i].value);
+    }
+    tree_end();
+}
+
+/* Damage that cannot be mended does not break links, nor stop what is sound beside it. */
+static void test_damage_does_not_break_links(void **state)
+{
+    (void)state;
+    static const struct {
+        int at;
+        const char *first;
+        const char *second;
+    } cases[] = {
+        {AT_OFFICE, "UPDATE cell SET value = 21 WHERE value = 20",
+         "UPDATE entry SET note = 'x' WHERE seq = 2"},
+        {AT_OFFICE, "UPDATE cell SET category = 99999 WHERE value = 20", ""},
+        {AT_OFFICE, "UPDATE cell SET unit = 99999 WHERE value = 20", ""},
+        {AT_ROOT, "UPDATE cell SET category = 99999 WHERE value = 20", ""},
+        {AT_ROOT, "UPDATE cell SET measure = 99999 WHERE value = 20", ""},
+        {AT_ROOT, "UPDATE cell SET origin = 99999 WHERE value = 20", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(set_up(NULL), 0);
+        struct world_node *n = cases[i].at == AT_ROOT ? root : office;
+        world_cut(office, false);
+        record(office, "421", "raised", "0"); /* so that the cell waits to go up */
+        change(n, cases[i].first);
+        if (cases[i].second[0] != '\0') {
+            change(n, cases[i].second);
+        }
+        tree_relink();
+        struct world_link *link = office->up;
+        for (int k = 0; k < 5; k++) {
+            world_pass(7000);
+            audit(n);
+            record(office, "42", "raised", "1");
+            world_settle();
+            assert_non_null(office->up);
+            assert_ptr_equal(office->up, link);
+        }
+        assert_int_equal(tree_total(root, "42", "raised", "2025").error[0], '\0');
+        if (!something_named(n) && tree_total(n, "421", "raised", "2025").value != 20) {
+            fail_msg("%s: nothing is said", cases[i].first);
+        }
+        tree_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_each_damage, tree_end_always),
-        cmocka_unit_test_teardown(test_damage_that_is_built_upon, tree_end_always)};
+        cmocka_unit_test_teardown(test_damage_that_is_built_upon, tree_end_always),
+        cmocka_unit_test_teardown(test_a_measure_that_was_retired, tree_end_always),
+        cmocka_unit_test_teardown(test_a_lost_row_of_a_child_that_is_away, tree_end_always),
+        cmocka_unit_test_teardown(test_a_stray_row_found_twice, tree_end_always),
+        cmocka_unit_test_teardown(test_a_stock_beside_a_damaged_record, tree_end_always),
+        cmocka_unit_test_teardown(test_damage_does_not_break_links, tree_end_always)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
