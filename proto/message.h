@@ -267,6 +267,7 @@ struct msg_ack {
         *unequal; /* origins whose digests differ; the child sends all their cells again */
     size_t unequal_count;
     bool unasked; /* acknowledges no batch: only what differs is news */
+    bool differs; /* of a mark: not all is equal, whether it is asked for now or later */
 };
 
 /* Parent to child. */

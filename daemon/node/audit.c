@@ -370,7 +370,7 @@ enum err audit_report_cell(struct node *node, const struct store_cell *row)
     if (remembered(node, &row->key)) {
         return ERR_OK;
     }
-    audit_soon(node, AUDIT_AGAIN_MS);
+    audit_soon(node, 0);
     TRY(node_write(node));
     map_init(&alone.subjects, sizeof(uint64_t), 1);
     enum err err = audit_one_cell(node->store, &node->view, row, on_finding,

@@ -265,6 +265,7 @@ static enum err acknowledge(struct node *node, struct link *link)
         .unequal = link->ask_again,
         .unequal_count = link->ask_again_count,
         .unasked = !link->ack_asked,
+        .differs = link->differs,
     };
     link->told_root_revision = link->root_revision;
     node_send(node, link, message);

@@ -91,6 +91,7 @@ struct link {
     size_t ask_again_count;
     bool from_start;  /* up: the hello asked for all that the parent has */
     bool unconserved; /* at the last mark the counts did not add up to the ledger */
+    bool differs;     /* at the mark of this batch something was not equal */
     struct map asked; /* origin -> struct ask_state */
     uint64_t ask_round;
     /* the child, on a downlink */

@@ -169,6 +169,7 @@ enum err mark_settle(struct node *node, struct link *link)
     TRY(audit_mend(node));
     TRY(ask_again(node, link));
     TRY(check_conserved(node, link));
+    link->differs = !link->exact;
     link->exact_as_of = link->exact ? node->now.wall : link->exact_as_of;
     return rows_set_state(node, link, link->exact ? LINK_EXACT : LINK_CATCHING_UP);
 }

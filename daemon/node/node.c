@@ -48,6 +48,7 @@ void node_begin(struct node *node, struct now now)
         link->escrow_head = (struct head){.length = 0};
         link->ask_again = NULL;
         link->ask_again_count = 0;
+        link->differs = false;
     }
 }
 

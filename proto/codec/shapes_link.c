@@ -196,7 +196,8 @@ static const struct field shape_ack_fields[] = {
     AS_I64(P, W, held),
     AS_I64(P, W, root_revision),
     AS_ARRAY(FIELD_IDS, P, W, unequal, unequal_count, unequal, BATCH_ROWS_MAX, NULL),
-    AS_BOOL(P, W, unasked)};
+    AS_BOOL(P, W, unasked),
+    AS_BOOL(P, W, differs)};
 SHAPE(shape_ack, msg_ack, tally__ack__descriptor);
 #undef P
 #undef W

@@ -107,7 +107,8 @@ static void say_ack(struct words *w, const struct msg_ack *m)
     if (m->unequal_count > 0) {
         say(w, " unequal=%zu", m->unequal_count);
     }
-    say(w, " at-root=%lld%s", (long long)m->root_revision, m->unasked ? " unasked" : "");
+    say(w, " at-root=%lld%s%s", (long long)m->root_revision, m->unasked ? " unasked" : "",
+        m->differs ? " differs" : "");
 }
 
 void words_message(const struct message *message, char out[WORDS_BYTES])

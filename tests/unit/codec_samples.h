@@ -185,7 +185,8 @@ static inline struct message sample_ack(void)
                                .root_revision = 65,
                                .unequal = sample_ids,
                                .unequal_count = 2,
-                               .unasked = true};
+                               .unasked = true,
+                               .differs = true};
     return m;
 }
 
