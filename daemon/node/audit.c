@@ -9,8 +9,6 @@
 #include "node/audit.h"
 #include "node/internal.h"
 
-enum { MENDED_MAX = 64 }; /* alarms whose subjects begin alike */
-
 #define DIGEST_OF "digest of the cells of unit "
 
 struct audit {
@@ -20,45 +18,6 @@ struct audit {
     bool others;         /* some of it must come again from its origin */
     struct mono begun;
 };
-
-static enum err mend_own_cells(struct node *node);
-
-/* An alarm about what has been repaired since: it goes when a verify has shown it. */
-static enum err alarm_mended(struct node *node, const char *subject, const char *what)
-{
-    const char *text = arena_printf(&node->arena, "%s; it has been repaired", what);
-    struct store_alarm alarm = {.code = "damage",
-                                .subject = subject,
-                                .text = text == NULL ? what : text,
-                                .since = node->now.wall,
-                                .mended = true};
-    node_log(node, true, "repaired=\"%s\"", subject);
-    return store_alarm_put(node->store, &alarm);
-}
-
-static bool remembered(const struct node *node, const struct store_cell_key *key)
-{
-    for (size_t i = 0; i < node->damage_count; i++) {
-        if (memcmp(&node->damages[i].key, key, sizeof *key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum err remember_damage(struct node *node, const struct store_cell_key *key)
-{
-    if (remembered(node, key) || node->damage_count == DAMAGES_MAX) {
-        return ERR_OK; /* the next audit finds what is left */
-    }
-    struct damage *damages = realloc(node->damages, (node->damage_count + 1) * sizeof *damages);
-    if (damages == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    node->damages = damages;
-    damages[node->damage_count++].key = *key;
-    return ERR_OK;
-}
 
 /* The rows are what this file has: with their true sum, the next mark shows the origin's rows to
  * differ, and they come again; also those that were refused while the sum left them no room. */
@@ -77,7 +36,7 @@ static enum err take_true_sum(struct node *node, const struct audit_finding *fin
 }
 
 /* Whether rows of that origin come from the parent. */
-static enum err is_from_above(struct node *node, int64_t id, bool *above)
+enum err audit_is_from_above(struct node *node, int64_t id, bool *above)
 {
     struct cached_origin *origin;
     *above = false;
@@ -139,7 +98,7 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     bool own = finding->segment != 0 || finding->key.origin == node->own_origin;
     bool mendable = !(own && finding->own_chain_broken);
     bool above;
-    TRY(is_from_above(node, finding->key.origin, &above));
+    TRY(audit_is_from_above(node, finding->key.origin, &above));
     above = above || (finding->place != 0 && finding->scope == SCOPE_ABOVE);
     TRY(above ? fetch_again(node) : ERR_OK);
     bool below = finding->place != 0 && finding->scope == SCOPE_BELOW;
@@ -150,9 +109,9 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     } else if (finding->segment != 0 && mendable) {
         TRY(store_entry_state_set(node->store, finding->segment, finding->seq, finding->live,
                                   finding->value));
-        return alarm_mended(node, subject, finding->text);
+        return mend_alarm(node, subject, finding->text);
     } else if (finding->key.unit != 0 && mendable) {
-        TRY(remember_damage(node, &finding->key));
+        TRY(mend_remember(node, &finding->key));
     }
     return node_alarm(node, "damage", subject, "%s", finding->text);
 }
@@ -227,7 +186,7 @@ static enum err settle_old_alarms(struct node *node)
         uint64_t hash = map_hash(found[i].subject, strlen(found[i].subject));
         if (strcmp(found[i].code, "damage") == 0 && !found[i].mended &&
             map_get(&node->audit->subjects, &hash) == NULL && came_again(node, found[i].subject)) {
-            TRY(alarm_mended(node, found[i].subject, found[i].text));
+            TRY(mend_alarm(node, found[i].subject, found[i].text));
         }
     }
     return ERR_OK;
@@ -292,82 +251,15 @@ enum err audit_step(struct node *node)
         return err;
     }
     /* Totals of cells of which some are missing wait for them. */
-    return others ? mend_own_cells(node) : audit_mend(node);
-}
-
-/* The row of a damage; *there is false for one that is gone, and of a total. */
-static enum err damaged_row(struct node *node, const struct damage *damage, bool *there,
-                            struct pending_cell **out)
-{
-    *there = false;
-    if (damage->key.origin == 0) {
-        return ERR_OK;
-    }
-    TRY(cells_load(node, &damage->key, out));
-    *there = (*out)->there;
-    return ERR_OK;
-}
-
-static enum err mended(struct node *node, const char *what, const struct store_cell_key *key)
-{
-    char subject[TEXT_MAX_BYTES];
-    struct store_alarm found[MENDED_MAX];
-    size_t n;
-    TRY(audit_subject(node->store, &node->view, what, key, subject, sizeof subject));
-    TRY(store_alarms_about(node->store, "damage", subject, &node->arena, found, MENDED_MAX, &n));
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(found[i].subject, subject) == 0) {
-            TRY(alarm_mended(node, subject, found[i].text));
-        }
-    }
-    return ERR_OK;
-}
-
-enum err audit_renew_total(struct node *node, struct store_total *total)
-{
-    struct store_cell_key key = {total->unit, total->measure, total->category, total->period, 0};
-    enum err err = audit_recompute_total(node->store, &node->view, total);
-    if (err == ERR_REFUSED) {
-        audit_soon(node, 0);
-        return remember_damage(node, &key); /* when what is in it has come again */
-    }
-    TRY(err);
-    return store_total_set(node->store, total);
-}
-
-static enum err mend_total(struct node *node, const struct store_cell_key *key, bool *done)
-{
-    struct store_total total = {.unit = key->unit,
-                                .measure = key->measure,
-                                .category = key->category,
-                                .period = key->period};
-    enum err err = audit_recompute_total(node->store, &node->view, &total);
-    *done = err != ERR_REFUSED;
-    if (!*done) {
-        return ERR_OK;
-    }
-    TRY(err);
-    TRY(store_total_set(node->store, &total));
-    return mended(node, "total", key);
+    return others ? mend_own_cells(node) : mend_all(node);
 }
 
 /* ---- single rows ---- */
 
-static void restore(struct pending_cell *pending, const struct store_cell *right)
-{
-    pending->now.value = right->value;
-    pending->now.count = right->count;
-    pending->now.live = right->live;
-    pending->now.hosting = right->hosting;
-    pending->now.day = right->day;
-    pending->restored = true;
-    pending->gone = pending->there && right->count == 0;
-}
-
 enum err audit_report_cell(struct node *node, const struct store_cell *row)
 {
     struct audit alone = {.node = node};
-    if (remembered(node, &row->key)) {
+    if (mend_is_remembered(node, &row->key)) {
         return ERR_OK;
     }
     audit_soon(node, 0);
@@ -377,22 +269,6 @@ enum err audit_report_cell(struct node *node, const struct store_cell *row)
                                   node->audit != NULL ? node->audit : &alone);
     map_deinit(&alone.subjects);
     return err;
-}
-
-enum err audit_damaged_cell(struct node *node, struct pending_cell *pending)
-{
-    struct store_cell right = {.key = pending->old.key};
-    TRY(audit_report_cell(node, &pending->old));
-    bool own = right.key.origin == node->own_origin;
-    if (!own || view_measure(&node->view, right.key.measure) == NULL) {
-        return ERR_OK; /* what the ledger says of a measure that is not known cannot be added up */
-    }
-    TRY(ledger_flush(node));
-    enum err err = audit_recompute_own_cells(node->store, &node->view, &right, 1);
-    TRY(err);
-    pending->damaged = true;
-    restore(pending, &right);
-    return ERR_OK;
 }
 
 static enum err on_entry(void *ctx, const struct audit_finding *finding)
@@ -438,157 +314,4 @@ enum err audit_check_record(struct node *node, const struct store_segment *segme
     TRY(ledger_flush(node));
     TRY(check_entry(node, segment, record, whole));
     return *whole ? audit_true_state(node, &segment->name, record, whole) : ERR_OK;
-}
-
-enum err audit_fetched(struct node *node)
-{
-    for (size_t i = 0; i < node->damage_count; i++) {
-        struct pending_cell *pending;
-        bool there;
-        bool above;
-        TRY(is_from_above(node, node->damages[i].key.origin, &above));
-        TRY(damaged_row(node, &node->damages[i], &there, &pending));
-        if (above && there && pending->damaged) {
-            pending->restored = pending->gone = true;
-        }
-    }
-    TRY(cells_flush(node));
-    node->fetch_again = false;
-    node->parent_have = (struct feed_mark){.revision = 0};
-    return store_fact_set_int(node->store, "parent_have_revision", 0);
-}
-
-/* ---- mending ---- */
-
-/* Own cells are computed again from the own ledger, all in one walk. */
-static enum err mend_own_cells(struct node *node)
-{
-    struct store_cell *right = arena_array(&node->arena, node->damage_count, sizeof *right);
-    size_t n = 0;
-    if (right == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    for (size_t i = 0; i < node->damage_count; i++) {
-        const struct store_cell_key *key = &node->damages[i].key;
-        if (key->origin == node->own_origin && view_measure(&node->view, key->measure) != NULL) {
-            right[n++].key = *key;
-        }
-    }
-    if (n == 0 || node->ledger_damaged) {
-        return ERR_OK;
-    }
-    enum err err = audit_recompute_own_cells(node->store, &node->view, right, n);
-    node->ledger_damaged = err == ERR_REFUSED; /* nothing to mend it with, until looked at again */
-    if (err == ERR_REFUSED) {
-        return ERR_OK;
-    }
-    TRY(err);
-    for (size_t i = 0; i < n; i++) {
-        struct pending_cell *pending;
-        TRY(cells_load(node, &right[i].key, &pending));
-        restore(pending, &right[i]);
-    }
-    return cells_flush(node);
-}
-
-/* Rows whose content is whole and which are held back without a reason, or would not go where they
- * should. One that is counted and has a reason to be held back is left: what it is about was lost,
- * not the row. */
-static enum err mend_places(struct node *node)
-{
-    for (size_t i = 0; i < node->damage_count; i++) {
-        struct pending_cell *pending;
-        struct cached_origin *origin;
-        bool there;
-        TRY(damaged_row(node, &node->damages[i], &there, &pending));
-        if (!there || pending->damaged) {
-            continue;
-        }
-        struct store_cell now = pending->now;
-        TRY(node_origin(node, now.key.origin, &origin));
-        TRY(now.held != HOLD_NONE ? hold_cell(node, &now) : ERR_OK);
-        now.scope = origin->row.scope;
-        now.last = now.last < node->ledger_length ? now.last : node->ledger_length;
-        if (memcmp(&now, &pending->now, sizeof now) != 0) {
-            pending->damaged = pending->restored = true;
-            pending->now = now;
-        }
-    }
-    TRY(cells_flush(node));
-    return store_cells_held_count(node->store, &node->held_rows);
-}
-
-/* Takes out what is whole again; *cells_left when a damaged cell stays. */
-static enum err forget_whole_cells(struct node *node, bool *cells_left)
-{
-    size_t kept = 0;
-    *cells_left = false;
-    for (size_t i = 0; i < node->damage_count; i++) {
-        struct damage damage = node->damages[i];
-        struct pending_cell *pending;
-        bool there;
-        TRY(damaged_row(node, &damage, &there, &pending));
-        struct store_cell now = there ? pending->now : (struct store_cell){.count = 0};
-        TRY(there && !pending->damaged ? hold_cell(node, &now) : ERR_OK);
-        bool lost = now.held == HOLD_UNKNOWN_UNIT && pending->now.held == HOLD_NONE;
-        bool damaged = there && (pending->damaged || lost);
-        if (damage.key.origin != 0 && !damaged) {
-            TRY(mended(node, "cell", &damage.key));
-        } else {
-            node->damages[kept++] = damage;
-            *cells_left = *cells_left || damaged;
-        }
-    }
-    node->damage_count = kept;
-    return ERR_OK;
-}
-
-enum err audit_take_out_strays(struct node *node, int64_t origin, const struct id *excess,
-                               bool *taken)
-{
-    struct id sum = {{0}};
-    bool there;
-    struct pending_cell *pending;
-    for (size_t i = 0; i < node->damage_count; i++) {
-        TRY(damaged_row(node, &node->damages[i], &there, &pending));
-        if (there && pending->damaged && node->damages[i].key.origin == origin) {
-            id_sum_add(&sum, &pending->old.hash);
-        }
-    }
-    *taken = id_equal(&sum, excess);
-    for (size_t i = 0; i < node->damage_count && *taken; i++) {
-        TRY(damaged_row(node, &node->damages[i], &there, &pending));
-        if (there && pending->damaged && node->damages[i].key.origin == origin) {
-            pending->restored = pending->gone = true;
-        }
-    }
-    return cells_flush(node);
-}
-
-/* Those that are left are totals. */
-static enum err mend_totals(struct node *node)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < node->damage_count; i++) {
-        bool done;
-        TRY(mend_total(node, &node->damages[i].key, &done));
-        node->damages[kept] = node->damages[i];
-        kept += done ? 0 : 1;
-    }
-    node->damage_count = kept;
-    return ERR_OK;
-}
-
-enum err audit_mend(struct node *node)
-{
-    bool cells_left;
-    if (node->damage_count == 0 || node->audit != NULL) {
-        return ERR_OK;
-    }
-    TRY(node_write(node));
-    TRY(mend_own_cells(node));
-    TRY(mend_places(node));
-    TRY(forget_whole_cells(node, &cells_left));
-    cells_left = cells_left || node->doubted.count > 0;
-    return cells_left ? ERR_OK : mend_totals(node);
 }

@@ -49,7 +49,7 @@ enum err cells_touch(struct node *node, const struct store_cell_key *key, struct
     TRY(cells_load(node, key, out));
     bool news = (*out)->damaged && !(*out)->named;
     (*out)->named = true;
-    return news ? audit_damaged_cell(node, *out) : ERR_OK;
+    return news ? mend_touched_cell(node, *out) : ERR_OK;
 }
 
 enum err cells_message(struct node *node, const struct store_cell *cell, struct cell *out)
@@ -265,7 +265,7 @@ static enum err renew_totals(struct node *node, const struct store_cell_key *key
                                         .measure = key->measure,
                                         .category = key->category,
                                         .period = periods[i]};
-            TRY(audit_renew_total(node, &total));
+            TRY(mend_total_of(node, &total));
         }
         unit = unit == node->view.self ? TREE_NONE : node->view.tree.units[unit].parent;
     }

@@ -146,7 +146,7 @@ static enum err write_correction(struct node *node, const struct request *reques
     struct pending_cell *pending;
     enum err err = cells_touch(node, &key, &pending);
     bool lost = err == ERR_OK && pending->now.live < 1; /* the corrected record counts in it */
-    err = lost ? audit_damaged_cell(node, pending) : err;
+    err = lost ? mend_touched_cell(node, pending) : err;
     if (err == ERR_REFUSED) {
         return err_fail(msg, ERR_REFUSED,
                         "what is kept here of that period is damaged, and so is the ledger; keep "

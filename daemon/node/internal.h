@@ -477,34 +477,43 @@ enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes
 enum err admin_check_catalogue(struct node *node, const struct catalogue *next, struct errmsg *msg)
     MUST_CHECK;
 
-/* ---- audit.c ---- */
+/* ---- audit.c: looking at the file ---- */
 enum err audit_step(struct node *node) MUST_CHECK;
-/* The total by its key, made of its cells; when one of them is damaged, later. */
-enum err audit_renew_total(struct node *node, struct store_total *total) MUST_CHECK;
-/* Which origins the alarms say are not what their sums say. */
-enum err audit_load_doubts(struct node *node) MUST_CHECK;
-/* The parent is about to send all it has for this node: what is damaged of it gives way. */
-enum err audit_fetched(struct node *node) MUST_CHECK;
+void audit_stop(struct node *node);
 /* Not later than in that time, or when the last one has rested. */
 void audit_soon(struct node *node, int64_t ms);
-void audit_stop(struct node *node);
+/* Which origins the alarms say are not what their sums say. */
+enum err audit_load_doubts(struct node *node) MUST_CHECK;
+/* Whether rows of that origin come from the parent. */
+enum err audit_is_from_above(struct node *node, int64_t id, bool *above) MUST_CHECK;
+/* Names a damaged row; the audit, which comes soon then, mends it. */
+enum err audit_report_cell(struct node *node, const struct store_cell *row) MUST_CHECK;
 /* Sets live and now_value of an own record to what its last correction says. *whole is false, and
  * an alarm raised, when that is not what was written. */
 enum err audit_true_state(struct node *node, const struct id *segment, struct store_entry *record,
                           bool *whole) MUST_CHECK;
-/* Names a damaged row; the audit, which comes soon then, mends it. */
-enum err audit_report_cell(struct node *node, const struct store_cell *row) MUST_CHECK;
-/* What is about to be built upon. A cell that is damaged, or an own one that is lost: see
- * cells_touch. A record and its last correction: *whole is false, and an alarm raised, when one of
- * them is not what was recorded; else live and now_value are what the correction says. */
-enum err audit_damaged_cell(struct node *node, struct pending_cell *pending) MUST_CHECK;
+/* The same, and the record itself is looked at too. */
 enum err audit_check_record(struct node *node, const struct store_segment *segment,
                             struct store_entry *record, bool *whole) MUST_CHECK;
+
+/* ---- mend.c: putting right what was found ---- */
+/* Cells and totals (origin 0) that were found damaged, DAMAGES_MAX at most. */
+enum err mend_remember(struct node *node, const struct store_cell_key *key) MUST_CHECK;
+bool mend_is_remembered(const struct node *node, const struct store_cell_key *key);
+/* An alarm about damage that has been repaired: it goes when a verify has shown it. */
+enum err mend_alarm(struct node *node, const char *subject, const char *what) MUST_CHECK;
+/* A damaged cell that is about to be built upon, or an own one that is lost: see cells_touch. */
+enum err mend_touched_cell(struct node *node, struct pending_cell *pending) MUST_CHECK;
+/* The total by its key, made of its cells; when one of them is damaged, later. */
+enum err mend_total_of(struct node *node, struct store_total *total) MUST_CHECK;
+/* The parent is about to send all it has for this node: what is damaged of it gives way. */
+enum err mend_from_above(struct node *node) MUST_CHECK;
 /* Damaged rows of the origin that come to exactly what it has too much here, as its digest shows,
  * were never its own: they are taken out. */
-enum err audit_take_out_strays(struct node *node, int64_t origin, const struct id *excess,
-                               bool *taken) MUST_CHECK;
-/* At a mark: what was found damaged and can be computed here is mended. */
-enum err audit_mend(struct node *node) MUST_CHECK;
+enum err mend_strays(struct node *node, int64_t origin, const struct id *excess, bool *taken)
+    MUST_CHECK;
+enum err mend_own_cells(struct node *node) MUST_CHECK;
+/* All that can be put right now; totals only when no cell is missing. */
+enum err mend_all(struct node *node) MUST_CHECK;
 
 #endif

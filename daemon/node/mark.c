@@ -32,7 +32,7 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     if (!equal && node->damage_count > 0) {
         struct id excess = sum;
         id_sum_sub(&excess, &digest->sum);
-        TRY(audit_take_out_strays(node, origin->row.id, &excess, &equal));
+        TRY(mend_strays(node, origin->row.id, &excess, &equal));
         equal = equal && rows == 0; /* what was refused may have had no room beside them */
     }
     if (equal) {
@@ -166,7 +166,7 @@ enum err mark_settle(struct node *node, struct link *link)
     for (size_t i = 0; i < link->digest_count; i++) {
         TRY(compare_digest(node, link, &link->digests[i]));
     }
-    TRY(audit_mend(node));
+    TRY(mend_all(node));
     TRY(ask_again(node, link));
     TRY(check_conserved(node, link));
     link->differs = !link->exact;

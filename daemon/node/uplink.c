@@ -223,7 +223,7 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     }
     TRY(adopt_addresses(node, welcome));
     TRY(node_write(node));
-    TRY(link->from_start ? audit_fetched(node) : ERR_OK);
+    TRY(link->from_start ? mend_from_above(node) : ERR_OK);
     TRY(store_fact_set_blob(node->store, "welcomed_session", node->session.b, ID_BYTES));
     TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
     TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
@@ -306,7 +306,7 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
     TRY(store_fact_set_int(node->store, "entries_acked", node->entries_acked));
     if (link->out.in_flight_mark && ack->unequal_count == 0 && !ack->differs) {
-        TRY(audit_mend(node));
+        TRY(mend_all(node));
         TRY(store_fact_set_int(node->store, "exact_as_of", node->now.wall.ms));
     }
     if (ack->refused_total > 0) {
