@@ -528,6 +528,28 @@ static void too_high_a_count(struct world *world)
     pass(world, 3 * SETTLE_US);
 }
 
+static void two_measures(struct world *world)
+{
+    acts_record(world, world->hosts[CHILD], "42", "raised", 1);
+    acts_record(world, world->hosts[CHILD], "42", "visits", 1);
+}
+
+static void no_room_beside_damage(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, two_measures);
+    say(world, "a count is changed behind the parent's back: with it no room is left for the next");
+    change(
+        world, world->hosts[ROOT],
+        "UPDATE cell SET count=count+1 WHERE measure=(SELECT id FROM symbol WHERE text='visits')");
+    cut_off(world, world->hosts[CHILD], true);
+    restart(world, world->hosts[ROOT]);
+    pass(world, SETTLE_US);
+    one_record(world);
+    cut_off(world, world->hosts[CHILD], false);
+    pass(world, 3 * SETTLE_US);
+}
+
 static void stray_row(struct world *world)
 {
     two_nodes(world);
@@ -576,6 +598,7 @@ const struct scene SCENES[] = {
     {"damage-built-upon", "Damage that is met before it is looked for.", damage_built_upon},
     {"damage-on-its-way", "Damage to what has not gone up yet.", damage_on_its_way},
     {"too-high-a-count", "Damage that looks newer than what is true.", too_high_a_count},
+    {"no-room-beside-damage", "What is refused for damage is asked for.", no_room_beside_damage},
     {"stray-row", "A row that was never written.", stray_row},
     {"silent-link", "A link that nothing comes through.", silent_parent},
 };
