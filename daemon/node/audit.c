@@ -199,6 +199,13 @@ void audit_soon(struct node *node, int64_t ms)
     node->audit_due.ms = node->audit_due.ms < due ? node->audit_due.ms : due;
 }
 
+void audit_later(struct node *node)
+{
+    int64_t wait = node->audit_wait_ms == 0 ? AUDIT_AGAIN_MS : 2 * node->audit_wait_ms;
+    node->audit_wait_ms = wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS;
+    audit_soon(node, node->audit_wait_ms);
+}
+
 /* What was found is looked at again before the day is over, so that its alarms go when it has been
  * repaired; what cannot be repaired less and less often. */
 static void look_again(struct node *node, size_t found)
@@ -211,6 +218,9 @@ static void look_again(struct node *node, size_t found)
         node->now.mono.ms + AUDIT_REST_FACTOR * (node->now.mono.ms - node->audit->begun.ms);
     if (found > 0) {
         audit_soon(node, node->audit_wait_ms);
+    }
+    if (node->audit_due.ms < node->audit_rest.ms) {
+        node->audit_due = node->audit_rest; /* what was asked for meanwhile rests too */
     }
 }
 
@@ -289,23 +299,25 @@ static enum err check_entry(struct node *node, const struct store_segment *segme
     return err;
 }
 
-enum err audit_true_state(struct node *node, const struct id *segment, struct store_entry *record,
-                          bool *whole)
+/* What the last correction of an own record says, or the record itself. When that is not what is
+ * kept beside the record, the ledger is walked: one of the two is damaged, or the way to it. */
+static enum err true_state(struct node *node, const struct id *segment, struct store_entry *record,
+                           bool *whole)
 {
     struct store_entry last;
-    struct store_segment of_last;
+    struct store_entry kept = *record;
     *whole = true;
     enum err err = store_entry_correction(node->store, segment, record->seq, &node->arena, &last);
-    if (err == ERR_OK) {
-        err = store_segment_get(node->store, last.segment, &of_last);
-        err = err == ERR_OK ? check_entry(node, &of_last, &last, whole) : err;
-        record->live = last.kind == ENTRY_AMEND;
-        record->now_value = record->live ? last.value : 0;
-        return err;
+    bool corrected = err == ERR_OK;
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    record->live = !corrected || last.kind == ENTRY_AMEND;
+    record->now_value = !corrected ? record->value : record->live ? last.value : 0;
+    if (record->live == kept.live && record->now_value == kept.now_value) {
+        return ERR_OK;
     }
-    record->live = true;
-    record->now_value = record->value;
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    err = audit_recompute_record(node->store, &node->view, record);
+    *whole = err != ERR_REFUSED;
+    return *whole ? err : ERR_OK;
 }
 
 enum err audit_check_record(struct node *node, const struct store_segment *segment,
@@ -313,5 +325,5 @@ enum err audit_check_record(struct node *node, const struct store_segment *segme
 {
     TRY(ledger_flush(node));
     TRY(check_entry(node, segment, record, whole));
-    return *whole ? audit_true_state(node, &segment->name, record, whole) : ERR_OK;
+    return *whole ? true_state(node, &segment->name, record, whole) : ERR_OK;
 }

@@ -64,6 +64,9 @@ enum err audit_recompute_total(struct store *store, const struct view *view,
                                struct store_total *total) MUST_CHECK;
 enum err audit_recompute_own_cells(struct store *store, const struct view *view,
                                    struct store_cell *cells, size_t count) MUST_CHECK;
+/* What the corrections leave of an own record, from the own ledger; ERR_REFUSED as above. */
+enum err audit_recompute_record(struct store *store, const struct view *view,
+                                struct store_entry *record) MUST_CHECK;
 
 const char *audit_check_name(enum audit_check check);
 int64_t auditor_examined(const struct auditor *auditor, enum audit_check check);

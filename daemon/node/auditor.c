@@ -192,6 +192,18 @@ enum err audit_recompute_own_cells(struct store *store, const struct view *view,
     return err;
 }
 
+enum err audit_recompute_record(struct store *store, const struct view *view,
+                                struct store_entry *record)
+{
+    struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
+    enum err err = a == NULL ? ERR_NO_MEMORY : walk_own_ledger(a);
+    if (err == ERR_OK) {
+        auditor_ledger_record(a, record);
+    }
+    auditor_free(a);
+    return err;
+}
+
 /* ---- single rows ---- */
 
 enum err audit_subject(struct store *store, const struct view *view, const char *what,

@@ -100,4 +100,7 @@ void auditor_ledger_deinit(struct auditor *a);
 enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key,
                              struct store_cell *out) MUST_CHECK;
 
+/* What the corrections leave of an own record, once the walk is over. */
+void auditor_ledger_record(const struct auditor *a, struct store_entry *record);
+
 #endif

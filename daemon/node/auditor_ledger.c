@@ -350,6 +350,15 @@ enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key
     return ERR_OK;
 }
 
+void auditor_ledger_record(const struct auditor *a, struct store_entry *record)
+{
+    struct entry_place place = {record->segment, record->seq};
+    const struct corrected *state = map_get(&a->corrected, &place);
+    bool seen = state != NULL && state->seen;
+    record->live = !seen || state->live;
+    record->now_value = seen ? state->value : record->value;
+}
+
 static enum err check_cell(struct auditor *a, const struct store_cell_key *key)
 {
     struct store_cell want;

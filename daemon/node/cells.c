@@ -47,9 +47,11 @@ enum err cells_load(struct node *node, const struct store_cell_key *key, struct 
 enum err cells_touch(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
 {
     TRY(cells_load(node, key, out));
-    bool news = (*out)->damaged && !(*out)->named;
-    (*out)->named = true;
-    return news ? mend_touched_cell(node, *out) : ERR_OK;
+    if ((*out)->damaged && !(*out)->named) {
+        TRY(mend_touched_cell(node, *out)); /* refused each time that it cannot be made again */
+        (*out)->named = true;
+    }
+    return ERR_OK;
 }
 
 enum err cells_message(struct node *node, const struct store_cell *cell, struct cell *out)

@@ -100,8 +100,21 @@ static enum err find_correction(struct node *node, const struct req_correct *cor
                            correct->key);
 }
 
-/* A stock cell after a correction is what stands among the records that are left. */
-static enum err restand(struct node *node, const struct correction *judged, struct store_cell *cell)
+static enum err damaged(const struct store_segment *segment, const struct store_entry *record,
+                        struct errmsg *msg)
+{
+    char id[ENTRY_ID_MAX_BYTES];
+    entry_id_format(&segment->name, (uint64_t)record->seq, id);
+    return err_fail(msg, ERR_REFUSED,
+                    "entry %s, or what corrects it, is damaged in this file; keep this file aside, "
+                    "and put a good copy in its place",
+                    id);
+}
+
+/* A stock cell after a correction is what stands among the records that are left. Which live is not
+ * taken from what is kept beside them, which may be damaged. */
+static enum err restand(struct node *node, const struct correction *judged, bool is_void,
+                        struct store_cell *cell, struct errmsg *msg)
 {
     struct period period = period_of_day(judged->measure->frequency, judged->record.day);
     struct store_stock_span span = {.unit = judged->record.unit,
@@ -110,23 +123,26 @@ static enum err restand(struct node *node, const struct correction *judged, stru
                                     .first_day = period_first_day(period),
                                     .last_day = period_last_day(period)};
     struct store_entry standing = {.live = false};
-    enum err err = ERR_OK;
-    cell->value = 0;
-    cell->hosting = 0;
-    cell->day = 0;
-    /* Which live is not taken from what is kept beside them, which may be damaged. */
     for (int64_t rank = 0; !standing.live; rank++) {
-        struct id segment;
-        bool whole;
-        err = store_entry_ranked(node->store, &span, rank, &standing);
-        if (err != ERR_OK) {
-            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        struct store_segment segment;
+        bool whole = true;
+        enum err err = store_entry_ranked(node->store, &span, rank, &standing);
+        if (err == ERR_NOT_FOUND) {
+            standing = (struct store_entry){.live = false};
+            break;
         }
-        TRY(ledger_segment_name(node, standing.segment, &segment));
-        TRY(audit_true_state(node, &segment, &standing, &whole));
-        TRY(whole ? ERR_OK : ERR_CORRUPT);
+        TRY(err);
+        if (standing.segment == judged->record.segment && standing.seq == judged->record.seq) {
+            standing.live = !is_void;
+            standing.now_value = judged->value;
+            continue;
+        }
+        TRY(store_segment_get(node->store, standing.segment, &segment));
+        TRY(store_entry_get(node->store, standing.segment, standing.seq, &node->arena, &standing));
+        TRY(audit_check_record(node, &segment, &standing, &whole));
+        TRY(whole ? ERR_OK : damaged(&segment, &standing, msg));
     }
-    cell->value = standing.now_value;
+    cell->value = standing.live ? standing.now_value : 0;
     cell->hosting = standing.hosting;
     cell->day = standing.day;
     return ERR_OK;
@@ -159,6 +175,8 @@ static enum err write_correction(struct node *node, const struct request *reques
     if (!stock && !wide_fits_i64(sum)) {
         return err_fail(msg, ERR_REFUSED, "the sum of this period would pass 64 bits");
     }
+    struct store_cell stands = pending->now;
+    TRY(stock ? restand(node, judged, correct->is_void, &stands, msg) : ERR_OK);
     struct ledger_texts texts = {.author = request->client->author};
     TRY(node_text(node, record->unit, &texts.unit));
     TRY(node_text(node, record->measure, &texts.measure));
@@ -181,9 +199,11 @@ static enum err write_correction(struct node *node, const struct request *reques
     pending->now.count++;
     pending->now.live -= correct->is_void ? 1 : 0;
     pending->now.last = place;
-    pending->now.value = stock ? pending->now.value : (int64_t)sum;
+    pending->now.value = stock ? stands.value : (int64_t)sum;
+    pending->now.hosting = stands.hosting;
+    pending->now.day = stands.day;
     *out = (struct recorded_row){.segment = node->segment.name, .seq = (uint64_t)entry.seq};
-    return stock ? restand(node, judged, &pending->now) : ERR_OK;
+    return ERR_OK;
 }
 
 static enum err correct_record(struct node *node, const struct request *request,
@@ -194,10 +214,7 @@ static enum err correct_record(struct node *node, const struct request *request,
     bool whole;
     TRY(audit_check_record(node, &judged->segment, &judged->record, &whole));
     if (!whole) {
-        return err_fail(msg, ERR_REFUSED,
-                        "entry %s is damaged in this file and cannot be corrected; keep this file "
-                        "aside, and put a good copy in its place",
-                        entry);
+        return damaged(&judged->segment, &judged->record, msg);
     }
     if (!judged->record.live) {
         return err_fail(msg, ERR_REFUSED, "entry %s was voided, and a void is final; record anew",

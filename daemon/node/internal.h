@@ -259,6 +259,7 @@ struct node {
 
     struct audit *audit;  /* the recomputation under way, or NULL */
     size_t audit_found;   /* by the last one */
+    size_t begun_damages; /* when the batch began */
     size_t saved_damages; /* at the savepoint */
     struct mono audit_due;
     struct mono audit_rest; /* not before: whoever causes audits gets a tenth of the time */
@@ -482,17 +483,17 @@ enum err audit_step(struct node *node) MUST_CHECK;
 void audit_stop(struct node *node);
 /* Not later than in that time, or when the last one has rested. */
 void audit_soon(struct node *node, int64_t ms);
+/* After a batch that failed, perhaps for what an audit read: soon, and each time less soon. */
+void audit_later(struct node *node);
 /* Which origins the alarms say are not what their sums say. */
 enum err audit_load_doubts(struct node *node) MUST_CHECK;
 /* Whether rows of that origin come from the parent. */
 enum err audit_is_from_above(struct node *node, int64_t id, bool *above) MUST_CHECK;
 /* Names a damaged row; the audit, which comes soon then, mends it. */
 enum err audit_report_cell(struct node *node, const struct store_cell *row) MUST_CHECK;
-/* Sets live and now_value of an own record to what its last correction says. *whole is false, and
- * an alarm raised, when that is not what was written. */
-enum err audit_true_state(struct node *node, const struct id *segment, struct store_entry *record,
-                          bool *whole) MUST_CHECK;
-/* The same, and the record itself is looked at too. */
+/* An own record and its corrections: *whole is false, and an alarm raised, when the record is not
+ * what was recorded, or the ledger that tells of its corrections is damaged; else live and
+ * now_value are what they say. */
 enum err audit_check_record(struct node *node, const struct store_segment *segment,
                             struct store_entry *record, bool *whole) MUST_CHECK;
 

@@ -124,8 +124,12 @@ enum err mend_touched_cell(struct node *node, struct pending_cell *pending)
     if (!own || view_measure(&node->view, right.key.measure) == NULL) {
         return ERR_OK; /* what the ledger says of a measure that is not known cannot be added up */
     }
+    if (node->ledger_damaged) {
+        return ERR_REFUSED;
+    }
     TRY(ledger_flush(node));
     enum err err = audit_recompute_own_cells(node->store, &node->view, &right, 1);
+    node->ledger_damaged = err == ERR_REFUSED; /* until it is looked at again */
     TRY(err);
     pending->damaged = true;
     restore(pending, &right);
@@ -179,6 +183,7 @@ enum err mend_own_cells(struct node *node)
         struct pending_cell *pending;
         TRY(cells_load(node, &right[i].key, &pending));
         restore(pending, &right[i]);
+        pending->damaged = pending->damaged || pending->gone;
     }
     return cells_flush(node);
 }

@@ -27,6 +27,7 @@ void node_begin(struct node *node, struct now now)
     node->effect_at = NULL;
     node->requests = NULL;
     node->now = now;
+    node->begun_damages = node->damage_count;
     node->failed = ERR_OK;
     node->failure.text[0] = '\0';
     node->tree_changed = false;
@@ -301,9 +302,10 @@ static void take_back(struct node *node)
         node_close_link(node, node->links[i], "the disk refused the last batch");
     }
     node->links_unsaid = true;
-    node->damage_count = 0; /* the alarms that said so are taken back too */
+    node->damage_count = /* the alarms of the others are taken back too */
+        node->begun_damages < node->damage_count ? node->begun_damages : node->damage_count;
     audit_stop(node);
-    audit_soon(node, AUDIT_AGAIN_MS);
+    audit_later(node);
     waiters_settle(node, false);
     struct errmsg why;
     enum err err = open_load(node, &why);

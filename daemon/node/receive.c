@@ -138,16 +138,17 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
         return err;
     }
     bool known = err == ERR_OK;
-    if (known && old.count > 0 && !id_equal(&old.decider, &row->decider)) {
+    struct id hash = {{0}};
+    TRY(known ? store_unit_hash(&old, &hash) : ERR_OK);
+    bool whole = known && id_equal(&hash, &old.hash); /* else nothing of it counts */
+    if (whole && old.count > 0 && !id_equal(&old.decider, &row->decider)) {
         return refuse_unit(r, REFUSE_DUPLICATE, row->code, &row->decider);
     }
     /* Totals do not follow a unit that moves: none does yet. */
-    if (!r->link->up && self != TREE_NONE && node->view.tree.units[self].parent != parent) {
+    bool stays = !r->link->up && self != TREE_NONE && (whole || !known);
+    if (stays && node->view.tree.units[self].parent != parent) {
         return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
     }
-    struct id hash = {{0}};
-    TRY(known ? store_unit_hash(&old, &hash) : ERR_OK);
-    bool whole = known && id_equal(&hash, &old.hash);
     return whole && old.count >= row->count && old.count > 0 ? ERR_OK : store_unit_row(r, row, id);
 }
 
