@@ -249,15 +249,17 @@ enum err audit_step(struct node *node)
         }
     }
     enum err err = auditor_step(node->audit->auditor, &done);
-    err = done && err == ERR_OK ? settle_old_alarms(node) : err;
+    bool unsound = auditor_unsound(node->audit->auditor);
+    err = done && err == ERR_OK && !unsound ? settle_old_alarms(node) : err;
     if (done && err == ERR_OK) {
+        node->unsound = unsound;
         look_again(node, node->audit->subjects.count);
     }
     bool others = node->audit->others;
     if (done || err != ERR_OK) {
         audit_stop(node);
     }
-    if (!done || err != ERR_OK) {
+    if (!done || err != ERR_OK || unsound) {
         return err;
     }
     /* Totals of cells of which some are missing wait for them. */

@@ -41,6 +41,9 @@ struct auditor;
 struct auditor *auditor_new(struct store *store, const struct view *view, audit_finding_fn finding,
                             void *ctx);
 void auditor_free(struct auditor *auditor);
+/* Whether rows were found not to be where they are looked for: nothing after that was looked at,
+ * and nothing may be mended. */
+bool auditor_unsound(const struct auditor *auditor);
 
 /* One slice, inside one transaction of the caller; *done after the last. A row that changes between
  * slices is not taken for a fault: what differs is looked at again inside one slice. */

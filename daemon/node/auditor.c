@@ -1,6 +1,7 @@
 /* The slices. Each phase walks one table in order of its key; what it finds different it computes
  * again from scratch within the same slice, so that a reader sees one state of the file.
  *
+ *   tables   rows and indexes can be found where they are looked for
  *   state    units and catalogue can be read as at a start, and texts be found
  *   units    every unit's and hosting's row's hash against its content
  *   cells    every row's hash against its content
@@ -55,6 +56,11 @@ struct auditor *auditor_new(struct store *store, const struct view *view, audit_
         a->begun = ERR_CORRUPT;
     }
     return a;
+}
+
+bool auditor_unsound(const struct auditor *auditor)
+{
+    return auditor->unsound;
 }
 
 void auditor_free(struct auditor *a)
@@ -123,11 +129,11 @@ enum err auditor_report(struct auditor *a, const struct audit_finding *finding)
 enum err auditor_step(struct auditor *a, bool *done)
 {
     static enum err (*const STEPS[PHASE_END])(struct auditor *) = {
-        [PHASE_STATE] = auditor_step_state,       [PHASE_UNITS] = auditor_step_units,
-        [PHASE_HOSTINGS] = auditor_step_hostings, [PHASE_CELLS] = auditor_step_cells,
-        [PHASE_CHAINS] = auditor_step_chains,     [PHASE_LEDGER] = auditor_step_ledger,
-        [PHASE_SUMS] = auditor_step_sums,         [PHASE_TOTALS] = auditor_step_totals,
-        [PHASE_DIGESTS] = auditor_step_digests,
+        [PHASE_TABLES] = auditor_step_tables, [PHASE_STATE] = auditor_step_state,
+        [PHASE_UNITS] = auditor_step_units,   [PHASE_HOSTINGS] = auditor_step_hostings,
+        [PHASE_CELLS] = auditor_step_cells,   [PHASE_CHAINS] = auditor_step_chains,
+        [PHASE_LEDGER] = auditor_step_ledger, [PHASE_SUMS] = auditor_step_sums,
+        [PHASE_TOTALS] = auditor_step_totals, [PHASE_DIGESTS] = auditor_step_digests,
     };
     TRY(a->begun);
     a->unread = ERR_OK;

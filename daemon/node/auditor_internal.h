@@ -9,6 +9,7 @@ enum { SLICE_ROWS = 2000, FINDING_TEXT_BYTES = 400, SERIES_CELLS_MAX = 256 };
 
 /* In this order: what a phase takes for granted has been checked by those before it. */
 enum phase {
+    PHASE_TABLES,
     PHASE_STATE,
     PHASE_UNITS,
     PHASE_HOSTINGS,
@@ -43,6 +44,9 @@ struct auditor {
     int64_t own_length; /* entries of the own ledger, known at the cells */
     enum err begun;     /* whether that is known */
 
+    size_t table_at;
+    bool unsound; /* rows cannot be found by their keys: nothing else is looked at, or mended */
+
     int64_t place_at; /* symbol of the last unit looked at */
 
     /* cells, totals */
@@ -74,6 +78,7 @@ enum err auditor_found(struct auditor *a, enum audit_check check, const struct s
                        const char *what) MUST_CHECK;
 
 /* ---- auditor_units.c ---- */
+enum err auditor_step_tables(struct auditor *a) MUST_CHECK;
 enum err auditor_step_state(struct auditor *a) MUST_CHECK;
 enum err auditor_step_units(struct auditor *a) MUST_CHECK;
 enum err auditor_step_hostings(struct auditor *a) MUST_CHECK;

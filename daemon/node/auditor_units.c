@@ -1,10 +1,37 @@
 /* What a node knows of its tree: whether it can be read at all, and is what was written. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "node/auditor_internal.h"
 
 enum { PLACES = 128 };
+
+/* One table a slice: whether its rows and those of its indexes are where they are looked for. */
+enum err auditor_step_tables(struct auditor *a)
+{
+    static const char *const TABLES[] = {"fact",  "symbol", "origin",  "segment", "entry",
+                                         "cell",  "total",  "unit",    "hosting", "status",
+                                         "child", "invite", "session", "refused"};
+    const char *found;
+    const char *table = TABLES[a->table_at];
+    TRY(store_table_check(a->store, table, &a->arena, &found));
+    a->table_at++;
+    bool sound = strcmp(found, "ok") == 0;
+    a->unsound = a->unsound || !sound;
+    if (a->table_at == sizeof TABLES / sizeof *TABLES) {
+        a->phase = a->unsound ? PHASE_END : PHASE_STATE;
+    }
+    if (sound) {
+        return ERR_OK;
+    }
+    char text[FINDING_TEXT_BYTES];
+    (void)snprintf(text, sizeof text,
+                   "table %s: %.200s; keep this file aside, and put a good copy in its place",
+                   table, found);
+    struct audit_finding finding = {.check = AUDIT_UNITS, .text = text};
+    return auditor_report(a, &finding);
+}
 
 /* What the next start, and every question, would stumble over. */
 enum err auditor_step_state(struct auditor *a)

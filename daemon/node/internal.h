@@ -263,6 +263,7 @@ struct node {
     size_t saved_damages; /* at the savepoint */
     struct mono audit_due;
     struct mono audit_rest; /* not before: whoever causes audits gets a tenth of the time */
+    bool unsound;           /* the last audit found rows that cannot be found by their keys */
     bool ledger_damaged;    /* the last time that own cells were to be made from it */
     struct map doubted;     /* origins below whose rows were not what their sum says, until equal */
     bool fetch_again;       /* rows that came from the parent were: until the next hello */

@@ -278,7 +278,7 @@ static enum err mend_totals(struct node *node)
 enum err mend_all(struct node *node)
 {
     bool cells_left;
-    if (node->damage_count == 0 || node->audit != NULL) {
+    if (node->damage_count == 0 || node->audit != NULL || node->unsound) {
         return ERR_OK;
     }
     TRY(node_write(node));

@@ -83,6 +83,13 @@ static enum err read_text(sqlite3_stmt *stmt, struct arena *arena, void *element
     return text == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
+enum err store_table_check(struct store *store, const char *table, struct arena *arena,
+                           const char **found)
+{
+    return store_read_one(store, store_bind(store, STMT_TABLE_CHECK, "t", table), read_text, arena,
+                          found);
+}
+
 enum err store_symbols_torn(struct store *store, int64_t *count)
 {
     return store_read_one(store, store_bind(store, STMT_SYMBOLS_TORN, ""), read_id, NULL, count);

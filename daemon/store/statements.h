@@ -32,6 +32,8 @@
       "INSERT INTO symbol(text) VALUES(?1)") \
     X(SYMBOL_FIND, \
       "SELECT id FROM symbol WHERE text=?1") \
+    X(TABLE_CHECK, \
+      "SELECT integrity_check FROM pragma_integrity_check(?1) LIMIT 1") \
     X(SYMBOLS_TORN, \
       "SELECT count(*) FROM symbol a NOT INDEXED WHERE NOT EXISTS(SELECT 1 FROM symbol b INDEXED BY " \
       "sqlite_autoindex_symbol_1 WHERE b.text=a.text AND b.id=a.id)") \

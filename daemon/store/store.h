@@ -61,6 +61,9 @@ enum err store_symbol_find(struct store *store, const char *text, int64_t *id)
     MUST_CHECK; /* ERR_NOT_FOUND */
 enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text)
     MUST_CHECK;
+/* What SQLite finds wrong with a table and its indexes, "ok" when nothing. In the arena. */
+enum err store_table_check(struct store *store, const char *table, struct arena *arena,
+                           const char **found) MUST_CHECK;
 /* How many symbols the table and its index by text do not agree on. */
 enum err store_symbols_torn(struct store *store, int64_t *count) MUST_CHECK;
 
