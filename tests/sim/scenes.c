@@ -518,6 +518,30 @@ static void damage_on_its_way(struct world *world)
     pass(world, 4 * SETTLE_US);
 }
 
+/* What is recorded upon damage makes the node look at its file. */
+static void own_unit_lost(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    say(world, "the row of its own unit is lost while the child runs, and it looks at its file");
+    change(world, world->hosts[CHILD],
+           "DELETE FROM unit WHERE code=(SELECT id FROM symbol WHERE text='42')");
+    change(world, world->hosts[CHILD], "UPDATE cell SET value=value+1");
+    world->hosts[CHILD]->doubtful = true; /* it does not start again */
+    one_record(world);
+    pass(world, SETTLE_US);
+}
+
+static void unreadable_part(struct world *world)
+{
+    two_nodes(world);
+    quietly(world, one_record);
+    say(world, "what a segment continues cannot be read any more");
+    change(world, world->hosts[ROOT], "UPDATE segment SET continues=x'01'");
+    restart(world, world->hosts[ROOT]);
+    pass(world, 2 * SETTLE_US);
+}
+
 static void too_high_a_count(struct world *world)
 {
     two_nodes(world);
@@ -597,6 +621,8 @@ const struct scene SCENES[] = {
     {"damaged-unit", "What is kept of a unit is damaged.", damaged_unit},
     {"damage-built-upon", "Damage that is met before it is looked for.", damage_built_upon},
     {"damage-on-its-way", "Damage to what has not gone up yet.", damage_on_its_way},
+    {"own-unit-lost", "What the next start would stumble over.", own_unit_lost},
+    {"unreadable-part", "What an audit cannot read.", unreadable_part},
     {"too-high-a-count", "Damage that looks newer than what is true.", too_high_a_count},
     {"no-room-beside-damage", "What is refused for damage is asked for.", no_room_beside_damage},
     {"stray-row", "A row that was never written.", stray_row},
