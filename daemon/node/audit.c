@@ -202,7 +202,7 @@ void audit_soon(struct node *node, int64_t ms)
 void audit_later(struct node *node)
 {
     int64_t wait = node->audit_wait_ms == 0 ? AUDIT_AGAIN_MS : 2 * node->audit_wait_ms;
-    node->audit_wait_ms = wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS;
+    node->audit_wait_ms = wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS; /* 0: found nothing */
     audit_soon(node, node->audit_wait_ms);
 }
 
@@ -211,13 +211,14 @@ void audit_later(struct node *node)
 static void look_again(struct node *node, size_t found)
 {
     bool fewer = found < node->audit_found; /* something has been repaired since the last one */
-    int64_t wait = node->audit_wait_ms == 0 || fewer ? AUDIT_AGAIN_MS : 2 * node->audit_wait_ms;
-    node->audit_wait_ms = found == 0 ? 0 : wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS;
+    node->audit_wait_ms = fewer ? 0 : node->audit_wait_ms;
     node->audit_found = found;
     node->audit_rest.ms =
         node->now.mono.ms + AUDIT_REST_FACTOR * (node->now.mono.ms - node->audit->begun.ms);
     if (found > 0) {
-        audit_soon(node, node->audit_wait_ms);
+        audit_later(node);
+    } else {
+        node->audit_wait_ms = 0;
     }
     if (node->audit_due.ms < node->audit_rest.ms) {
         node->audit_due = node->audit_rest; /* what was asked for meanwhile rests too */

@@ -227,8 +227,8 @@ static enum err forget_whole_cells(struct node *node, bool *cells_left)
         TRY(damaged_row(node, &damage, &there, &pending));
         struct store_cell now = there ? pending->now : (struct store_cell){.count = 0};
         TRY(there && !pending->damaged ? hold_cell(node, &now) : ERR_OK);
-        bool lost = now.held == HOLD_UNKNOWN_UNIT && pending->now.held == HOLD_NONE;
-        bool damaged = there && (pending->damaged || lost);
+        bool lost = there && now.held == HOLD_UNKNOWN_UNIT && pending->now.held == HOLD_NONE;
+        bool damaged = lost || (there && pending->damaged);
         if (damage.key.origin != 0 && !damaged) {
             TRY(mended(node, "cell", &damage.key));
         } else {
