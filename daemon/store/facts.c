@@ -1,4 +1,5 @@
 /* Facts about this file, symbols, sessions, invitations, children, refused rows, alarms. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/internal.h"
@@ -86,8 +87,14 @@ static enum err read_text(sqlite3_stmt *stmt, struct arena *arena, void *element
 enum err store_table_check(struct store *store, const char *table, struct arena *arena,
                            const char **found)
 {
-    return store_read_one(store, store_bind(store, STMT_TABLE_CHECK, "t", table), read_text, arena,
-                          found);
+    static const char CODE[] = "error code=";
+    TRY(store_read_one(store, store_bind(store, STMT_TABLE_CHECK, "t", table), read_text, arena,
+                       found));
+    /* A page that could not be read, or for lack of memory, is told as if it were damage. */
+    const char *at = strstr(*found, CODE);
+    int code = at == NULL ? SQLITE_CORRUPT : (int)strtol(at + strlen(CODE), NULL, 10);
+    bool read = (code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_NOMEM;
+    return read ? ERR_OK : store_sql_error(store, code);
 }
 
 enum err store_symbols_torn(struct store *store, int64_t *count)

@@ -5,7 +5,7 @@
 #include "steps.h"
 
 enum { SETTLE_MS = 12000, LOOK_EVERY_MS = 1000, STAYS_MS = 22000 };
-enum { HUSH_MS = 10000, HUSH_MESSAGES = 50 /* of each node in that time */ };
+enum { HUSH_MS = 10000, HUSH_MESSAGES = 15 /* of each node in that time */ };
 
 /* ---- the tree ---- */
 
