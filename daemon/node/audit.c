@@ -103,7 +103,7 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     TRY(above ? fetch_again(node) : ERR_OK);
     bool below = finding->place != 0 && finding->scope == SCOPE_BELOW;
     TRY(below ? send_again(node, finding->place) : ERR_OK);
-    audit->others = audit->others || (!own && finding->key.origin != 0);
+    audit->others = audit->others || above || below || (!own && finding->key.origin != 0);
     if (finding->check == AUDIT_DIGESTS) {
         TRY(take_true_sum(node, finding));
     } else if (finding->segment != 0 && mendable) {
@@ -320,6 +320,9 @@ static enum err true_state(struct node *node, const struct id *segment, struct s
     }
     err = audit_recompute_record(node->store, &node->view, record);
     *whole = err != ERR_REFUSED;
+    if (!*whole) {
+        audit_soon(node, 0); /* which names it */
+    }
     return *whole ? err : ERR_OK;
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "node/auditor_internal.h"
 
 const char *audit_check_name(enum audit_check check)
@@ -123,7 +124,15 @@ enum err auditor_found(struct auditor *a, enum audit_check check, const struct s
 
 enum err auditor_report(struct auditor *a, const struct audit_finding *finding)
 {
-    return a->unread == ERR_OK ? a->finding(a->ctx, finding) : a->unread;
+    char text[FINDING_TEXT_BYTES];
+    struct audit_finding said = *finding;
+    if (a->unread != ERR_OK) {
+        return a->unread;
+    }
+    (void)snprintf(text, sizeof text, "%s", finding->text);
+    text_mend(text); /* what is damaged may be a text, and SQLite speaks in several lines */
+    said.text = text;
+    return a->finding(a->ctx, &said);
 }
 
 enum err auditor_step(struct auditor *a, bool *done)

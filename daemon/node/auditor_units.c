@@ -26,9 +26,7 @@ enum err auditor_step_tables(struct auditor *a)
         return ERR_OK;
     }
     char text[FINDING_TEXT_BYTES];
-    (void)snprintf(text, sizeof text,
-                   "table %s: %.200s; keep this file aside, and put a good copy in its place",
-                   table, found);
+    (void)snprintf(text, sizeof text, "table %s: %.200s; " STORE_KEEP_ASIDE, table, found);
     struct audit_finding finding = {.check = AUDIT_UNITS, .text = text};
     return auditor_report(a, &finding);
 }

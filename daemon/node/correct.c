@@ -69,6 +69,10 @@ struct correction {
 static enum err judge_correction(struct node *node, const struct req_correct *correct,
                                  struct correction *out, struct errmsg *msg)
 {
+    if (node->unsound) {
+        return err_fail(msg, ERR_REFUSED,
+                        "what is corrected already cannot be told: " NODE_UNSOUND);
+    }
     TRY(find_entry(node, correct->entry, &out->segment, &out->record, msg));
     TRY(original_of(node, &out->segment, &out->record, msg));
     out->measure = view_measure(&node->view, out->record.measure);
@@ -106,8 +110,7 @@ static enum err damaged(const struct store_segment *segment, const struct store_
     char id[ENTRY_ID_MAX_BYTES];
     entry_id_format(&segment->name, (uint64_t)record->seq, id);
     return err_fail(msg, ERR_REFUSED,
-                    "entry %s, or what corrects it, is damaged in this file; keep this file aside, "
-                    "and put a good copy in its place",
+                    "entry %s, or what corrects it, is damaged in this file; " STORE_KEEP_ASIDE,
                     id);
 }
 

@@ -109,6 +109,9 @@ struct link {
     uint64_t catalogue_told;
 };
 
+/* Why a node with `unsound` takes nothing in that must be looked up first. */
+#define NODE_UNSOUND "a table of this file is damaged; " STORE_KEEP_ASIDE
+
 /* A client that waits until the parent or the root holds a revision. */
 struct waiter {
     uint64_t client;
@@ -259,6 +262,7 @@ struct node {
 
     struct audit *audit;  /* the recomputation under way, or NULL */
     size_t audit_found;   /* by the last one */
+    bool audit_failed;    /* the batch under way failed with it */
     size_t begun_damages; /* when the batch began */
     size_t saved_damages; /* at the savepoint */
     struct mono audit_due;

@@ -124,7 +124,7 @@ enum err mend_touched_cell(struct node *node, struct pending_cell *pending)
     if (!own || view_measure(&node->view, right.key.measure) == NULL) {
         return ERR_OK; /* what the ledger says of a measure that is not known cannot be added up */
     }
-    if (node->ledger_damaged) {
+    if (node->ledger_damaged || node->unsound) {
         return ERR_REFUSED;
     }
     TRY(ledger_flush(node));
@@ -138,7 +138,7 @@ enum err mend_touched_cell(struct node *node, struct pending_cell *pending)
 
 enum err mend_from_above(struct node *node)
 {
-    for (size_t i = 0; i < node->damage_count; i++) {
+    for (size_t i = 0; i < node->damage_count && !node->unsound; i++) {
         struct pending_cell *pending;
         bool there;
         bool above;
@@ -228,7 +228,8 @@ static enum err forget_whole_cells(struct node *node, bool *cells_left)
         struct store_cell now = there ? pending->now : (struct store_cell){.count = 0};
         TRY(there && !pending->damaged ? hold_cell(node, &now) : ERR_OK);
         bool lost = there && now.held == HOLD_UNKNOWN_UNIT && pending->now.held == HOLD_NONE;
-        bool damaged = lost || (there && pending->damaged);
+        bool gone = !there && damage.key.origin == node->own_origin && node->ledger_damaged;
+        bool damaged = lost || gone || (there && pending->damaged);
         if (damage.key.origin != 0 && !damaged) {
             TRY(mended(node, "cell", &damage.key));
         } else {
@@ -245,6 +246,10 @@ enum err mend_strays(struct node *node, int64_t origin, const struct id *excess,
     struct id sum = {{0}};
     bool there;
     struct pending_cell *pending;
+    *taken = false;
+    if (node->unsound) {
+        return ERR_OK;
+    }
     for (size_t i = 0; i < node->damage_count; i++) {
         TRY(damaged_row(node, &node->damages[i], &there, &pending));
         if (there && pending->damaged && node->damages[i].key.origin == origin) {

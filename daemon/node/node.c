@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "node/internal.h"
 
 enum { SYMBOLS_KEPT = 50000 };
@@ -183,6 +184,7 @@ void node_on_tick(struct node *node)
     }
     enum err err = node->failed == ERR_OK ? audit_step(node) : ERR_OK;
     if (err != ERR_OK) {
+        node->audit_failed = true;
         node_fail(node, err, "audit");
     }
 }
@@ -264,9 +266,9 @@ static enum err tell_damage(struct node *node)
 {
     char text[TEXT_MAX_BYTES];
     (void)snprintf(text, sizeof text,
-                   "a part of the database file cannot be used (%.300s); keep this file aside, and "
-                   "put a good copy in its place",
+                   "a part of the database file cannot be used (%.300s); " STORE_KEEP_ASIDE,
                    node->failure.text);
+    text_mend(text);
     struct store_alarm alarm = {
         .code = "damage", .subject = "database", .text = text, .since = node->now.wall};
     node_log(node, true, "alarm=damage subject=database text=\"%s\"", text);
@@ -304,8 +306,13 @@ static void take_back(struct node *node)
     node->links_unsaid = true;
     node->damage_count = /* the alarms of the others are taken back too */
         node->begun_damages < node->damage_count ? node->begun_damages : node->damage_count;
+    if (node->audit_failed) {
+        audit_later(node);
+    } else if (node->audit != NULL) {
+        audit_soon(node, AUDIT_AGAIN_MS);
+    }
+    node->audit_failed = false;
     audit_stop(node);
-    audit_later(node);
     waiters_settle(node, false);
     struct errmsg why;
     enum err err = open_load(node, &why);

@@ -207,10 +207,13 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
     err = err == ERR_OK ? load_parent(node) : err;
     if (err != ERR_OK) {
         const char *text = why.text[0] != '\0' ? why.text : store_error(store);
-        (void)err_fail(msg, err, "the node's state cannot be read: %s",
+        struct errmsg state;
+        (void)err_fail(&state, err, "the node's state cannot be read: %s",
                        text[0] != '\0' ? text : "a part of it is missing");
+        (void)store_unusable(store, err, state.text, msg);
     } else {
-        err = first_batch(node, now, msg);
+        err = first_batch(node, now, &why);
+        err = err == ERR_OK ? ERR_OK : store_unusable(store, err, why.text, msg);
     }
     if (err != ERR_OK) {
         node_close(node);

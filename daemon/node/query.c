@@ -313,7 +313,9 @@ static enum err status_alarms(struct query *q, struct rep_status *status)
     }
     TRY(store_alarms(q->store, &q->arena, found, QUERY_ALARMS_MAX, &status->alarm_count));
     for (size_t i = 0; i < status->alarm_count; i++) {
-        alarms[i] = (struct alarm_row){found[i].code, found[i].text, found[i].since};
+        char *text = (char *)found[i].text; /* in this arena */
+        text_mend(text);
+        alarms[i] = (struct alarm_row){found[i].code, text, found[i].since};
     }
     status->alarms = alarms;
     return ERR_OK;

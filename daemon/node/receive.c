@@ -141,13 +141,16 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
     struct id hash = {{0}};
     TRY(known ? store_unit_hash(&old, &hash) : ERR_OK);
     bool whole = known && id_equal(&hash, &old.hash); /* else nothing of it counts */
-    if (whole && old.count > 0 && !id_equal(&old.decider, &row->decider)) {
+    bool kept = whole ? old.count > 0 : known && !r->link->up && !admit_place(r, self);
+    if (kept && !id_equal(&old.decider, &row->decider)) {
         return refuse_unit(r, REFUSE_DUPLICATE, row->code, &row->decider);
     }
-    /* Totals do not follow a unit that moves: none does yet. */
-    bool stays = !r->link->up && self != TREE_NONE && (whole || !known);
-    if (stays && node->view.tree.units[self].parent != parent) {
+    bool moves = self != TREE_NONE && node->view.tree.units[self].parent != parent;
+    if (moves && !r->link->up && (whole || !known)) { /* totals would not follow it */
         return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
+    }
+    if (moves && !whole) {
+        audit_soon(node, 0); /* totals may have been made where the damage had put it */
     }
     return whole && old.count >= row->count && old.count > 0 ? ERR_OK : store_unit_row(r, row, id);
 }

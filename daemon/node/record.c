@@ -142,6 +142,10 @@ static enum err find_key(struct node *node, const struct record_row *row,
     if (row->key[0] == '\0') {
         return ERR_NOT_FOUND;
     }
+    if (node->unsound) {
+        return err_fail(msg, ERR_REFUSED,
+                        "whether key %s was used before cannot be told: " NODE_UNSOUND, row->key);
+    }
     TRY(store_entry_by_key(node->store, row->key, &node->arena, found));
     const char *category;
     TRY(node_text(node, found->category, &category));
@@ -197,7 +201,7 @@ static enum err write_record(struct node *node, const struct request *request,
         return err_fail(
             msg, ERR_REFUSED,
             "unit %s, measure %s: what is kept here of that period is damaged, and so is "
-            "the ledger; keep this file aside, and put a good copy in its place",
+            "the ledger; " STORE_KEEP_ASIDE,
             row->unit, row->measure);
     }
     TRY(err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "node/internal.h"
 
 enum { LINE_MAX_BYTES = 512 };
@@ -213,6 +214,7 @@ enum err node_alarm(struct node *node, const char *code, const char *subject, co
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    text_mend(text);
     node_log(node, true, "alarm=%s subject=%s text=\"%s\"", code, subject, text);
     struct store_alarm alarm = {
         .code = code, .subject = subject, .text = text, .since = node->now.wall};

@@ -55,6 +55,14 @@ static enum err run_pragmas(struct store *store)
     return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
 }
 
+enum err store_unusable(const struct store *store, enum err err, const char *why,
+                        struct errmsg *msg)
+{
+    bool damaged = err == ERR_CORRUPT || err == ERR_NOT_FOUND;
+    return err_fail(msg, err, "%s: %s%s", sqlite3_db_filename(store->db, "main"), why,
+                    damaged ? "; " STORE_KEEP_ASIDE : "");
+}
+
 /* What to do about a file that cannot be opened. */
 static enum err fail_open(struct store *store, enum err err, struct errmsg *msg)
 {
@@ -63,9 +71,8 @@ static enum err fail_open(struct store *store, enum err err, struct errmsg *msg)
     bool full = err == ERR_IO && sqlite3_extended_errcode(store->db) == SQLITE_IOERR_SHMSIZE;
     err = full ? ERR_DISK_FULL : err;
     const char *remedy = err == ERR_DISK_FULL ? "; the disk is full: free some room and try again"
-                         : err == ERR_CORRUPT
-                             ? "; keep this file aside, and put a good copy in its place"
-                             : "";
+                         : err == ERR_CORRUPT ? "; " STORE_KEEP_ASIDE
+                                              : "";
     return err_fail(msg, err, "%s%s", store->error, remedy);
 }
 

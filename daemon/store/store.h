@@ -30,6 +30,10 @@ enum err store_open(const char *path, enum store_mode mode, struct store **out, 
     MUST_CHECK;
 void store_close(struct store *store);
 const char *store_error(const struct store *store);
+#define STORE_KEEP_ASIDE "keep this file aside, and put a good copy in its place"
+/* `why`, with the file's path and, when it is damaged, what to do about it. */
+enum err store_unusable(const struct store *store, enum err err, const char *why,
+                        struct errmsg *msg);
 
 /* One write transaction, or one read transaction on a reader. Commit returns only after the commit
  * is durable. */

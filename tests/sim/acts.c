@@ -2,8 +2,8 @@
 
 #include "offers.h"
 
-void acts_record(struct world *world, struct host *host, const char *unit, const char *measure,
-                 int rows)
+struct offer *acts_record(struct world *world, struct host *host, const char *unit,
+                          const char *measure, int rows)
 {
     struct offer *offer = offers_make(world, host, OFFER_RECORD);
     offer->must = true;
@@ -17,6 +17,7 @@ void acts_record(struct world *world, struct host *host, const char *unit, const
         (void)snprintf(row->key, sizeof row->key, "k%llu.%d", (unsigned long long)offer->id, i);
     }
     offers_give(world, offer);
+    return offer;
 }
 
 void acts_correct(struct world *world, struct host *host, size_t place, bool is_void)

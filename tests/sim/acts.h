@@ -5,9 +5,9 @@
 
 #include "world.h"
 
-/* So many rows in one request, keyed, about days of three months. */
-void acts_record(struct world *world, struct host *host, const char *unit, const char *measure,
-                 int rows);
+/* So many rows in one request, keyed, about days of three months. The book's offer. */
+struct offer *acts_record(struct world *world, struct host *host, const char *unit,
+                          const char *measure, int rows);
 /* An amend to 7, or a void, of the fact at that place of the host's ledger. */
 void acts_correct(struct world *world, struct host *host, size_t place, bool is_void);
 void acts_publish(struct world *world, int version);

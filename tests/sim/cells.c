@@ -13,10 +13,15 @@ struct seen_key {
     uint64_t category;
 };
 
+struct seen {
+    int64_t count;
+    int64_t rev;
+    bool held;
+    bool goes_up;
+};
+
 struct cells {
-    struct map seen; /* seen_key -> count */
-    size_t count;
-    size_t held;
+    struct map seen; /* seen_key -> struct seen */
 };
 
 static struct seen_key seen_key(const struct model_cell_key *key)
@@ -31,18 +36,27 @@ static struct seen_key seen_key(const struct model_cell_key *key)
 int64_t cells_seen(void *cells, const struct model_cell_key *key)
 {
     struct seen_key at = seen_key(key);
-    const int64_t *count = map_get(&((struct cells *)cells)->seen, &at);
-    return count == NULL ? 0 : *count;
+    const struct seen *seen = map_get(&((struct cells *)cells)->seen, &at);
+    return seen == NULL || seen->held ? 0 : seen->count;
 }
 
-size_t cells_count(const struct cells *cells)
+bool cells_all_above(const struct cells *below, int64_t upto, const struct cells *above,
+                     struct cells_lack *lack)
 {
-    return cells->count;
-}
-
-size_t cells_held(const struct cells *cells)
-{
-    return cells->held;
+    size_t at = 0;
+    const void *key;
+    void *value;
+    while (map_next(&below->seen, &at, &key, &value)) {
+        const struct seen *seen = value;
+        const struct seen *there = map_get(&above->seen, key);
+        if (seen->goes_up && seen->rev <= upto && (there == NULL || there->count != seen->count)) {
+            const struct seen_key *cell = key;
+            *lack = (struct cells_lack){(int)cell->unit, (int32_t)cell->period, seen->count,
+                                        there == NULL ? 0 : there->count};
+            return false;
+        }
+    }
+    return true;
 }
 
 void cells_free(struct cells *cells)
@@ -133,13 +147,11 @@ static bool take_row(struct world *world, struct host *host, const struct store_
         return false;
     }
     struct seen_key at = seen_key(&key);
-    int64_t *count = map_put(&cells->seen, &at, NULL);
-    if (count == NULL) {
+    struct seen *seen = map_put(&cells->seen, &at, NULL);
+    if (seen == NULL) {
         abort();
     }
-    *count = row->held == HOLD_NONE ? row->count : 0;
-    cells->held += row->held != HOLD_NONE;
-    cells->count++;
+    *seen = (struct seen){row->count, row->rev, row->held != HOLD_NONE, row->scope != SCOPE_ABOVE};
     return true;
 }
 
@@ -153,7 +165,7 @@ struct cells *cells_read(struct world *world, struct host *host)
     if (!good) {
         abort();
     }
-    map_init(&cells->seen, sizeof(struct seen_key), sizeof(int64_t));
+    map_init(&cells->seen, sizeof(struct seen_key), sizeof(struct seen));
     disk_pause(host->disk, true);
     while (good && n == PAGE) {
         good = store_cells(host->store, &after, page, PAGE, &n) == ERR_OK;

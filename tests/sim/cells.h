@@ -14,7 +14,17 @@ void cells_free(struct cells *cells);
 
 /* Entries of that cell that count at the host; held ones do not. */
 int64_t cells_seen(void *cells, const struct model_cell_key *key);
-size_t cells_count(const struct cells *cells);
-size_t cells_held(const struct cells *cells);
+
+/* A cell of the one host that the other lacks, or has in another state. */
+struct cells_lack {
+    int unit; /* in the model */
+    int32_t period;
+    int64_t below;
+    int64_t above;
+};
+/* Whether all that goes up from `below` and has not changed since its revision `upto` is, held or
+ * not, in the same state in `above`; else *lack is the first that is not. */
+bool cells_all_above(const struct cells *below, int64_t upto, const struct cells *above,
+                     struct cells_lack *lack);
 
 #endif

@@ -203,8 +203,7 @@ static bool is_stale(const struct sources *sources, const char *code)
     return false;
 }
 
-/* Whether every node on the way from `host` up to `top` is called exact. */
-static bool all_exact(const struct sources *sources, const struct host *host,
+bool checks_all_exact(const struct sources *sources, const struct host *host,
                       const struct host *top)
 {
     for (; host != NULL && host != top; host = host->parent) {
@@ -286,7 +285,7 @@ static void check_honest(struct world *world, struct host *host, const struct so
     for (size_t i = 0; i < world->host_count && !world->violated; i++) {
         struct host *author = world->hosts[i];
         if (author != host && host_within(author, host) && !author->may_lose && !host->may_lose &&
-            all_exact(sources, author, host)) {
+            checks_all_exact(sources, author, host)) {
             check_lacks_nothing(world, host, author, cells);
         }
     }
@@ -297,7 +296,7 @@ static void check_honest(struct world *world, struct host *host, const struct so
 /* Since when a child is exact is told by this machine's clock, whatever the child's says. */
 void checks_times(struct world *world, struct host *host)
 {
-    if (host->state != HOST_UP || world->flipped) {
+    if (host->state != HOST_UP || host_near_damage(host)) {
         return;
     }
     for (size_t i = 0; i < host->node->link_count; i++) {
@@ -312,12 +311,34 @@ void checks_times(struct world *world, struct host *host)
     }
 }
 
+/* ---- marks ---- */
+
+void checks_mark(struct world *world, struct host *host, struct host *child, int64_t upto)
+{
+    struct cells_lack lack = {.unit = 0};
+    if (child->state != HOST_UP || host_near_damage(host) || host_near_damage(child)) {
+        return;
+    }
+    struct cells *above = cells_read(world, host);
+    struct cells *below = above == NULL ? NULL : cells_read(world, child);
+    if (below != NULL && !cells_all_above(below, upto, above, &lack)) {
+        world_violate(world, "mark",
+                      "%s calls %s exact, and has %lld of its %lld entries about unit %s, period "
+                      "%d",
+                      host->code, child->code, (long long)lack.above, (long long)lack.below,
+                      model_unit_code(world->model, lack.unit), lack.period);
+    }
+    cells_free(below);
+    cells_free(above);
+}
+
 /* ---- all of it ---- */
 
 void checks_host(struct world *world, struct host *host)
 {
     struct sources sources = {.nodes = 0};
-    if (host->state != HOST_UP || world->flipped || world->violated) {
+    world->current = host;
+    if (host->state != HOST_UP || host_near_damage(host) || world->violated) {
         return;
     }
     struct cells *cells = cells_read(world, host);
@@ -366,7 +387,7 @@ void checks_sent(struct world *world, struct host *host, const struct line *line
 
 void checks_started(struct world *world, struct host *host)
 {
-    if (world->violated || world->flipped) {
+    if (world->violated || host_near_damage(host)) {
         return;
     }
     disk_pause(host->disk, true);
@@ -380,7 +401,7 @@ void checks_started(struct world *world, struct host *host)
         }
         enum err err = store_origin_find(host->store, &child->origin, &origin);
         err = err == ERR_OK ? store_ledger_length(host->store, origin.id, &known, &held) : err;
-        if (held < child->escrow_acked && !host->may_lose) {
+        if (held < child->escrow_acked && !host->loses) {
             world_violate(world, "escrow",
                           "%s acknowledged %lld entries of %s and has %lld after a start (%s)",
                           host->code, (long long)child->escrow_acked, child->code, (long long)held,

@@ -5,6 +5,7 @@
  * - escrow: what a parent acknowledged is in its file after every start
  * - states: every cell anywhere is a state that its origin went through
  * - forward: no cell ever goes back to an earlier state
+ * - mark: when a child turns exact, its parent has every cell of it in the state that the child has
  * - entries: no cell of a child's own is ahead of the entries in its escrow
  * - sums: every total is what the cells of the same file come to
  * - honest: what a node calls exact lacks nothing older than the silence limit
@@ -20,6 +21,8 @@
  * - opens: a file that no fault explains opens
  * - offers: an answer fits its question; what must be taken is taken
  * - wire: every message survives the codec and the framing
+ * - join: who is invited is let in
+ * - silent: long after the last fault few messages go
  */
 #ifndef TALLY_SIM_CHECKS_H
 #define TALLY_SIM_CHECKS_H
@@ -32,6 +35,8 @@ enum { HONEST_SLACK_US = 45 * SECOND_US };
 /* What a host says, looked at on its way out. */
 void checks_sent(struct world *world, struct host *host, const struct line *line,
                  const struct message *message);
+/* The child has turned exact at the host: what it had at its revision `upto` is there. */
+void checks_mark(struct world *world, struct host *host, struct host *child, int64_t upto);
 /* A host has started: what must have survived. */
 void checks_started(struct world *world, struct host *host);
 /* What must hold at any time, at one host. */
@@ -41,13 +46,14 @@ void checks_times(struct world *world, struct host *host);
 /* Which hosts their parents have turned away, and may: they stand apart. */
 void checks_settle_apart(struct world *world);
 bool checks_apart(const struct host *host);
-/* What must hold when all is healed; false when it does not hold yet (with the reason as text). */
-bool checks_converged(struct world *world, char *why, size_t size);
-/* Everything that must hold at the end. Where bits were flipped, what is wrong must be known: an
- * alarm, or a file that does not open. */
+/* What must hold when all is healed; false when it does not hold yet (with the reason as text).
+ * Without `near_damage`: of the hosts that a damaged file has nothing to do with. */
+bool checks_converged(struct world *world, bool near_damage, char *why, size_t size);
+/* Everything that must hold at the end. */
 void checks_end(struct world *world);
-/* Where bits were flipped, a violation counts only when nobody has noticed anything. */
-void checks_known(struct world *world);
+/* Whether anybody near a damaged file says that something is wrong: an alarm, a file that does not
+ * open, a child that is turned away. Then a doubt is no violation; else it is one. */
+void checks_doubt(struct world *world);
 /* How many checks were made so far, and how many figures compared. */
 void checks_counts(uint64_t *checks, uint64_t *figures);
 

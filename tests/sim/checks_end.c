@@ -93,7 +93,7 @@ static bool link_is_exact(struct world *world, struct host *host, char *why, siz
     return true;
 }
 
-bool checks_converged(struct world *world, char *why, size_t size)
+bool checks_converged(struct world *world, bool near_damage, char *why, size_t size)
 {
     checks_settle_apart(world);
     if (!offers_quiet(world)) {
@@ -102,6 +102,9 @@ bool checks_converged(struct world *world, char *why, size_t size)
     }
     for (size_t i = 0; i < world->host_count; i++) {
         struct host *host = world->hosts[i];
+        if (!near_damage && host_near_damage(host)) {
+            continue;
+        }
         if (host->state != HOST_UP && !host->lost) {
             (void)snprintf(why, size, "%s is not up", host->code);
             return false;
@@ -175,6 +178,29 @@ static void check_sources(struct world *world, struct host *host, const struct s
     }
 }
 
+/* Every total says what is missing from it, and nothing else. */
+static void check_missing(struct world *world, struct host *host, const struct sources *sources)
+{
+    for (size_t i = 0; i < world->host_count && sources->stale_count < SOURCES_MAX; i++) {
+        const struct host *below = world->hosts[i];
+        const struct host *unsure = below; /* not known there, or perhaps not damaged at all */
+        while (unsure != NULL && !unsure->unknown && !unsure->doubtful) {
+            unsure = unsure->parent;
+        }
+        if (below == host || !host_within(below, host) || unsure != NULL) {
+            continue;
+        }
+        bool there = reaches(below, host);
+        if (checks_all_exact(sources, below, host) != there) {
+            world_violate(world, "named", "%s %s %s", host->code,
+                          there ? "says that something is missing of"
+                                : "does not say what is "
+                                  "missing of",
+                          below->code);
+        }
+    }
+}
+
 static void check_figures(struct world *world, struct host *host, bool apart)
 {
     struct cells *cells = cells_read(world, host);
@@ -200,6 +226,8 @@ static void check_figures(struct world *world, struct host *host, bool apart)
     }
     if (!world->violated && !apart) {
         check_sources(world, host, &sources);
+    } else if (!world->violated) {
+        check_missing(world, host, &sources);
     }
     cells_free(cells);
 }
@@ -237,11 +265,8 @@ static bool explained(const struct world *world, const struct host *host,
         if (refused && other->parent == host && strcmp(alarm->subject, other->code) == 0) {
             return true;
         }
-        if (other->doubtful) {
-            return true;
-        }
     }
-    return false;
+    return host_near_damage(host) && !world->spoiled;
 }
 
 static void check_alarms(struct world *world, struct host *host)
@@ -286,6 +311,29 @@ static void check_conserved(struct world *world, struct host *host)
     }
 }
 
+/* What is in escrow is the child's ledger, whole. */
+static void check_escrow(struct world *world, struct host *host)
+{
+    for (size_t i = 0; i < world->host_count && !world->violated; i++) {
+        struct host *child = world->hosts[i];
+        struct store_origin origin;
+        int64_t facts = -1;
+        if (child->parent != host || !reaches(child, host) || child->state != HOST_UP) {
+            continue;
+        }
+        bool good = store_origin_find(host->store, &child->origin, &origin) == ERR_OK &&
+                    store_ledger_facts(host->store, origin.id, &facts) == ERR_OK;
+        int64_t recorded = (int64_t)model_ledger_length(world->model, child->own);
+        if (!good || facts != recorded || origin.cell_count != facts) {
+            world_violate(world, "conserved",
+                          "%s has recorded %lld facts; %s has %lld of them in escrow, and %lld in "
+                          "cells",
+                          child->code, (long long)recorded, host->code, (long long)facts,
+                          good ? (long long)origin.cell_count : 0);
+        }
+    }
+}
+
 /* A host that stands apart is turned away by its parent, which says so. */
 static void check_named(struct world *world, struct host *host)
 {
@@ -321,6 +369,9 @@ static void check_one(struct world *world, struct host *host, bool apart)
         check_conserved(world, host);
     }
     if (!world->violated) {
+        check_escrow(world, host);
+    }
+    if (!world->violated) {
         check_alarms(world, host);
     }
     disk_pause(host->disk, false);
@@ -349,23 +400,20 @@ static bool has_alarm(struct host *host)
     return found;
 }
 
-/* Whether anybody says that something is wrong. */
-static bool is_known(struct world *world)
+void checks_doubt(struct world *world)
 {
     bool known = false;
     for (size_t i = 0; i < world->host_count && !known; i++) {
         struct host *host = world->hosts[i];
-        known = host->state != HOST_UP || host->gave_up || has_alarm(host) ||
-                (host->parent != NULL && turned_away(host));
+        known =
+            host_near_damage(host) && (host->state != HOST_UP || host->gave_up || has_alarm(host) ||
+                                       (host->parent != NULL && turned_away(host)));
     }
-    return known;
-}
-
-void checks_known(struct world *world)
-{
-    if (world->violated && world->flipped && !world->spoiled && is_known(world)) {
-        world->violated = false;
-        world_trace(world, "it is known");
+    world->excused = world->doubt.is && known;
+    if (!world->violated && world->doubt.is && !known) {
+        world->violated = true;
+        (void)snprintf(world->check, sizeof world->check, "%s", world->doubt.check);
+        (void)snprintf(world->text, sizeof world->text, "%s", world->doubt.text);
     }
 }
 
@@ -375,6 +423,7 @@ void checks_end(struct world *world)
     world->ending = true;
     for (size_t i = 0; i < world->host_count && !world->violated; i++) {
         struct host *host = world->hosts[i];
+        world->current = host;
         if (checks_apart(host)) {
             check_named(world, host);
         }
@@ -382,4 +431,5 @@ void checks_end(struct world *world)
             check_one(world, host, apart);
         }
     }
+    world->current = NULL;
 }

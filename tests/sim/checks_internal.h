@@ -28,4 +28,8 @@ struct asked checks_any_question(struct world *world, struct host *host, struct 
 void checks_totals(struct world *world, struct host *host, const struct asked *asked,
                    const struct model_view *view, struct sources *sources);
 
+/* Whether every node on the way from `host` up to `top` is called exact. */
+bool checks_all_exact(const struct sources *sources, const struct host *host,
+                      const struct host *top);
+
 #endif

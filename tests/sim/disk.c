@@ -136,6 +136,11 @@ bool disk_stopped(const struct disk *disk)
     return disk->stopped;
 }
 
+bool disk_lies(const struct disk *disk)
+{
+    return disk->lying;
+}
+
 void disk_set_lying(struct disk *disk, bool lying)
 {
     disk->lying = lying;

@@ -83,6 +83,7 @@ uint64_t disk_ops(const struct disk *disk, unsigned ops);
 
 /* A lying disk says yes to every sync and keeps nothing for good. */
 void disk_set_lying(struct disk *disk, bool lying);
+bool disk_lies(const struct disk *disk);
 
 /* ---- the end of a program, and the next one ---- */
 

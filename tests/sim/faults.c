@@ -9,6 +9,7 @@ struct harm {
     struct world *world;
     struct host *host;
     struct chance chance;
+    bool nothing; /* there was nobody, or nothing, to harm */
 };
 
 static int64_t some_us(struct harm *harm, int64_t low_ms, int64_t high_ms)
@@ -49,11 +50,13 @@ static void disk_fault(struct harm *harm, enum disk_fault_kind kind, bool persis
 
 static void storm(struct harm *harm)
 {
+    harm->nothing = true;
     for (size_t i = 0; i < harm->world->host_count; i++) {
         struct host *host = harm->world->hosts[i];
         if (host_within(host, harm->host)) {
             enum disk_damage damage =
                 chance_percent(&harm->chance, 50) ? DISK_KEPT : some_damage(harm);
+            harm->nothing = harm->nothing && host->state != HOST_UP;
             host_kill(harm->world, host, damage, damage != DISK_KEPT);
             start_soon(harm, host);
         }
@@ -104,7 +107,8 @@ static void slow_line(struct harm *harm)
 static void copy(struct harm *harm)
 {
     struct host *host = harm->host;
-    if (host->state != HOST_UP) {
+    harm->nothing = host->state != HOST_UP;
+    if (harm->nothing) {
         return;
     }
     disk_set_fault(host->disk, NULL); /* a file that was not closed well is no copy */
@@ -123,8 +127,7 @@ static void copy(struct harm *harm)
     host_kill(harm->world, host, DISK_KEPT, false);
     (void)disk_remove(host->disk, HOST_DATABASE "-wal");
     (void)disk_copy(host->disk, "copy.db", host->disk, HOST_DATABASE);
-    host->may_lose = true;
-    map_clear(&host->counts);
+    host_may_lose(host);
     world_trace(harm->world, "%s is put back", host->code);
     start_soon(harm, host);
 }
@@ -133,11 +136,12 @@ static void copy(struct harm *harm)
 static void lie(struct harm *harm)
 {
     struct host *host = harm->host;
-    if (host->state != HOST_UP) {
+    harm->nothing = host->state != HOST_UP;
+    if (harm->nothing) {
         return;
     }
     if (!host->may_lose) {
-        host->may_lose = true;
+        host_may_lose(host);
         disk_set_lying(host->disk, true);
         world_trace(harm->world, "the disk of %s lies from now on", host->code);
         return;
@@ -156,7 +160,8 @@ static void lie(struct harm *harm)
 static void flip(struct harm *harm)
 {
     struct host *host = harm->host;
-    if (host->state != HOST_UP) {
+    harm->nothing = host->state != HOST_UP;
+    if (harm->nothing) {
         return;
     }
     host_stop(harm->world, host, true);
@@ -194,7 +199,8 @@ static void spoil(struct harm *harm)
     long long by = chance_between(&harm->chance, 1, 9);
     const char *from = chance_percent(&harm->chance, 50) ? "ASC" : "DESC";
     const char *what = SPOILS[chance_below(&harm->chance, sizeof SPOILS / sizeof *SPOILS)];
-    if (host->state != HOST_UP) {
+    harm->nothing = host->state != HOST_UP;
+    if (harm->nothing) {
         return;
     }
 #pragma GCC diagnostic push
@@ -215,7 +221,8 @@ static void spoil(struct harm *harm)
 static void lose_file(struct harm *harm)
 {
     struct host *host = harm->host;
-    if (host->state != HOST_UP || host->parent == NULL) {
+    harm->nothing = host->state != HOST_UP;
+    if (harm->nothing) {
         return;
     }
     host_kill(harm->world, host, DISK_KEPT, false);
@@ -230,6 +237,7 @@ static void harm_process(struct harm *harm, enum step_kind kind)
 {
     struct world *world = harm->world;
     struct host *host = harm->host;
+    harm->nothing = host->state != HOST_UP;
     if (kind == STEP_KILL) {
         host_kill(world, host, DISK_KEPT, false);
         start_soon(harm, host);
@@ -251,7 +259,9 @@ static void harm_process(struct harm *harm, enum step_kind kind)
 static void harm_line(struct harm *harm, enum step_kind kind)
 {
     struct host *host = harm->host;
+    harm->nothing = host->parent == NULL && kind != STEP_PARTITION;
     if (kind == STEP_BREAK || kind == STEP_HALF_OPEN) {
+        harm->nothing = host->up == NULL;
         if (host->up != NULL) {
             line_break(harm->world, host->up, kind == STEP_HALF_OPEN);
         }
@@ -281,7 +291,8 @@ static void harm_clock(struct harm *harm, enum step_kind kind)
         host->wall_offset_ms +=
             chance_between(&harm->chance, -3 * (int64_t)DAY_MS, 3 * (int64_t)DAY_MS);
     } else if (kind == STEP_CLOCK_DRIFT) {
-        host->drift_ppm = chance_between(&harm->chance, -100000, 100000);
+        bool stands = chance_percent(&harm->chance, 15);
+        host->drift_ppm = stands ? -1000000 : chance_between(&harm->chance, -100000, 100000);
         host->drift_from_us = harm->world->now_us;
         host->wall_offset_ms += now - host_now(harm->world, host).wall.ms;
     } else {
@@ -337,7 +348,6 @@ void faults_do(struct world *world, const struct step *step)
     struct harm harm = {.world = world,
                         .host = world->hosts[step->host % world->host_count],
                         .chance = {step->draw}};
-    world->faults++;
     world_trace(world, "fault: %s at %s", step_name(step->kind), harm.host->code);
     if (step->kind <= STEP_STORM) {
         harm_process(&harm, step->kind);
@@ -350,6 +360,7 @@ void faults_do(struct world *world, const struct step *step)
     } else {
         harm_file(&harm, step->kind);
     }
+    world->faults += harm.nothing ? 0 : 1;
 }
 
 void faults_heal(struct world *world)

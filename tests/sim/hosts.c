@@ -174,10 +174,40 @@ bool host_within(const struct host *host, const struct host *top)
     return host == top;
 }
 
+void host_may_lose(struct host *host)
+{
+    host->may_lose = true;
+    host->loses = true;
+    map_clear(&host->counts);
+}
+
+bool host_near_damage(const struct host *host)
+{
+    const struct world *world = host->world;
+    for (size_t i = 0; world->flipped && i < world->host_count; i++) {
+        const struct host *other = world->hosts[i];
+        if ((other->doubtful || other->spoiled) &&
+            (host_within(host, other) || host_within(other, host))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct host *host_of_origin(const struct world *world, const struct id *origin)
 {
     for (size_t i = 0; i < world->host_count; i++) {
         if (id_equal(&world->hosts[i]->origin, origin)) {
+            return world->hosts[i];
+        }
+    }
+    return NULL;
+}
+
+static struct host *host_of_node(const struct world *world, const struct id *node)
+{
+    for (size_t i = 0; i < world->host_count; i++) {
+        if (id_equal(&world->hosts[i]->node_id, node)) {
             return world->hosts[i];
         }
     }
@@ -316,6 +346,9 @@ static void start_failed(struct world *world, struct host *host, enum err err, c
             world_violate(world, "opens",
                           "the file of %s cannot be opened, and no fault explains it: %s",
                           host->code, why);
+        } else if (strstr(why, HOST_DATABASE) == NULL) {
+            world_violate(world, "named", "%s does not start, and does not say for what file: %s",
+                          host->code, why);
         }
         host->lost = true;
         return;
@@ -354,6 +387,7 @@ void host_start(struct world *world, struct host *host)
     if (!world->light) {
         offers_host_started(world, host);
         checks_started(world, host);
+        host->loses = disk_lies(host->disk);
     }
     host_dial_later(world, host, chance_between(&host->chance, 10, 300) * MS_US);
 }
@@ -368,6 +402,10 @@ void host_give(struct world *world, struct host *host, struct item item)
     }
     *copy = item;
     copy->next = NULL;
+    if (host->item_count >= ITEMS_MAX) {
+        world_violate(host->world, "bounded", "more than %d things wait for %s", ITEMS_MAX,
+                      host->code);
+    }
     if (host->state != HOST_UP || host->item_count >= ITEMS_MAX) {
         drop_items(host, copy);
         return;
@@ -482,17 +520,27 @@ static void effects(struct world *world, struct host *host)
 /* The moment when a child turns exact is when that may be wrong. */
 static void look_if_exact(struct world *world, struct host *host)
 {
-    size_t exact = 0;
-    if (host->state != HOST_UP || world->plan == NULL) {
+    bool turned = false;
+    if (host->state != HOST_UP || world->light) {
         return;
     }
     for (size_t i = 0; i < host->node->link_count; i++) {
-        exact += !host->node->links[i]->up && host->node->links[i]->exact;
+        const struct link *link = host->node->links[i];
+        struct host *child = link->up ? NULL : host_of_node(world, &link->node);
+        if (child == NULL) {
+            continue;
+        }
+        bool same = link->state == SESSION_LIVE && child->up != NULL && child->up->id == link->id;
+        bool now = same && link->exact && !child->exact_above;
+        child->exact_above = same && link->exact;
+        turned = turned || now;
+        if (now && !world->violated) {
+            checks_mark(world, host, child, link->received.revision);
+        }
     }
-    if (exact > host->exact_links && chance_percent(&host->chance, 10)) {
+    if (turned && world->plan != NULL && chance_percent(&host->chance, 10)) {
         checks_host(world, host);
     }
-    host->exact_links = exact;
 }
 
 void host_turn(struct world *world, struct host *host)
@@ -543,13 +591,15 @@ void host_turn(struct world *world, struct host *host)
     if (err == ERR_IO) {
         drop_items(host, items);
         gone(world, host, DISK_KEPT);
-        host->gave_up = host->gave_up || host->doubtful;
+        host->gave_up = host->gave_up || (host->doubtful && world->healing);
         host_start_later(world, host, RESTART_US);
         return;
     }
     effects(world, host);
     drop_items(host, items);
-    look_if_exact(world, host);
+    if (err == ERR_OK) {
+        look_if_exact(world, host);
+    }
     if (host->state == HOST_UP && node_wants_tick(host->node) && !host->turn_due) {
         host_give(world, host, (struct item){.kind = ITEM_TICK});
     }

@@ -180,7 +180,7 @@ static size_t compare_known(struct world *world, struct host *host, const struct
 
 static void lost_tail(struct world *world, struct host *host, size_t left)
 {
-    if (!host->may_lose) {
+    if (!host->loses && !(host->doubtful && host->may_lose)) {
         world_violate(world, "durable", "%s has %zu of %zu confirmed entries after a start",
                       host->code, left, offers_fact_count(host));
         return;
@@ -292,9 +292,10 @@ void offers_compare_ledger(struct world *world, struct host *host)
 {
     struct log_lines log = {.count = 0};
     struct msg_request request = {.type = REQUEST_LOG, .u.log = {.unit = "", .key = ""}};
+    struct doubt doubt = world->doubt;
     /* Bits were flipped: what is wrong must be known in the end. */
     bool later =
-        !host->may_lose && (world->spoiled ? !world->ending : host->doubtful && !world->healing);
+        !host->may_lose && (host->spoiled ? !world->ending : host->doubtful && !world->healing);
     enum err err = host_query(world, host, &request, see_log, &log);
     if (err != ERR_OK || log.error[0] != '\0') {
         if (!host->doubtful && !host->may_lose) {
@@ -304,8 +305,9 @@ void offers_compare_ledger(struct world *world, struct host *host)
     } else {
         compare_ledger(world, host, &log);
     }
-    if (later && world->violated) {
+    if (later && (world->violated || world->doubt.is != doubt.is)) {
         world->violated = false;
+        world->doubt = doubt;
         world_trace(world, "which is left for later");
     }
     free(log.lines);

@@ -374,7 +374,7 @@ static int run(struct country *c)
     while (!there && !c->world->violated &&
            c->world->now_us < ended + (int64_t)CONVERGE_S * SECOND_US) {
         world_run_until(c->world, c->world->now_us + SECOND_US);
-        there = checks_converged(c->world, why, sizeof why);
+        there = checks_converged(c->world, true, why, sizeof why);
     }
     uint64_t entries = 0;
     for (size_t i = 0; i < c->world->host_count; i++) {

@@ -167,6 +167,20 @@ struct host *offers_waiting(const struct world *world)
     return NULL;
 }
 
+void offers_answered(struct world *world)
+{
+    for (size_t i = 0; i < world->offers->open_count; i++) {
+        const struct offer *offer = world->offers->open[i];
+        bool open = offer->state == OFFER_GIVEN || offer->state == OFFER_WAITING;
+        if (open && offer->kind != OFFER_WAIT && offer->host->state == HOST_UP) {
+            world->current = offer->host;
+            world_violate(world, "offers", "%s has not answered request %llu", offer->host->code,
+                          (unsigned long long)offer->id);
+        }
+    }
+    world->current = NULL;
+}
+
 /* ---- asking ---- */
 
 static void ask_record(struct offer *offer, struct msg_request *request)
@@ -425,7 +439,7 @@ void offers_reply(struct world *world, struct host *host, const struct msg_reply
                 reply->err == ERR_CORRUPT || reply->err == ERR_NO_MEMORY;
     if (reply->text[0] == '\0') {
         world_violate(world, "offers", "%s refuses without a word", host->code);
-    } else if (offer->must && !disk && !host->doubtful) {
+    } else if (offer->must && (!disk || offer->sound) && (offer->sound || !host->doubtful)) {
         world_violate(world, "offers", "%s refuses what it must take: %s", host->code, reply->text);
     }
     offer->state = OFFER_NO;

@@ -48,6 +48,7 @@ struct offer {
     uint64_t batch;
     int32_t today; /* at the host then */
     bool must;     /* nothing but a failing disk is a reason to refuse it */
+    bool sound;    /* and no disk fails any more */
     bool known;    /* it was recorded before under the same key */
     bool spoiled;  /* has a row that must make all of it refused */
     /* records */
@@ -126,6 +127,8 @@ void offers_host_gone(struct world *world, struct host *host);
 void offers_host_broken(struct world *world, struct host *host);
 /* The ledger is read and held against the book. */
 void offers_host_started(struct world *world, struct host *host);
+/* At the end: whoever asked a node that runs has had an answer. */
+void offers_answered(struct world *world);
 /* A host that somebody waits at, or NULL. */
 struct host *offers_waiting(const struct world *world);
 void offers_compare_ledger(struct world *world, struct host *host);

@@ -70,24 +70,66 @@ static void publish_again(struct world *world)
     }
 }
 
-/* Converged, and still so when the nodes have had time to look at their files and at silent links.
- */
-static void converge(struct world *world, struct result *result)
+static struct host *damaged_host(const struct world *world)
+{
+    size_t i = 0;
+    while (i < world->host_count && !world->hosts[i]->doubtful) {
+        i++;
+    }
+    return i < world->host_count ? world->hosts[i] : NULL;
+}
+
+/* Beside damage that nothing can put right it is enough that it is named; all others converge. */
+static void too_long(struct world *world, char *why, size_t size)
+{
+    world->current = checks_converged(world, false, why, size) ? damaged_host(world) : NULL;
+    world_violate(world, "live", "%d s after the last fault: %s", CONVERGENCE_LIMIT_MS / 1000, why);
+    world->current = NULL;
+}
+
+/* Until all have converged and have stayed so for that long; false after the time that is given. */
+static bool wait_converged(struct world *world, int64_t stays_ms)
 {
     char why[TEXT_BYTES] = "";
     int64_t begun = world->now_us;
     int64_t since = -1;
-    while (!world->violated && (since < 0 || world->now_us - since < (int64_t)STAYS_MS * MS_US)) {
+    while (!world->violated && (since < 0 || world->now_us - since < stays_ms * MS_US)) {
         world_run_until(world, world->now_us + LOOK_EVERY_MS * MS_US);
         publish_again(world);
-        bool there = !world->violated && checks_converged(world, why, sizeof why);
+        bool there = !world->violated && checks_converged(world, true, why, sizeof why);
         since = !there ? -1 : since < 0 ? world->now_us : since;
         if (since < 0 && world->now_us - begun > (int64_t)CONVERGENCE_LIMIT_MS * MS_US) {
-            world_violate(world, "live", "%d s after the last fault: %s",
-                          CONVERGENCE_LIMIT_MS / 1000, why);
+            too_long(world, why, sizeof why);
+            return false;
         }
     }
-    result->converged_ms = ((since < 0 ? world->now_us : since) - begun) / MS_US;
+    return !world->violated;
+}
+
+/* Whatever has happened: nodes that nothing is wrong with take what people record. */
+static void record_everywhere(struct world *world)
+{
+    for (size_t i = 0; i < world->host_count; i++) {
+        struct host *host = world->hosts[i];
+        if (host->state == HOST_UP && !checks_apart(host) &&
+            catalogue_measure(&host->node->view.catalogue, "raised") != NULL) {
+            acts_record(world, host, host->code, "raised", 1)->sound = true;
+        }
+    }
+}
+
+/* Converged, and still so when people have recorded once more and the nodes have had time to look
+ * at their files and at silent links. */
+static void converge(struct world *world, struct result *result)
+{
+    int64_t begun = world->now_us;
+    bool there = wait_converged(world, 0);
+    result->converged_ms = (world->now_us - begun) / MS_US;
+    if (there) {
+        record_everywhere(world);
+        (void)wait_converged(world, STAYS_MS);
+        offers_answered(world);
+    }
 }
 
 /* Damage that cannot be put right must not keep the lines busy: what is asked for again and again
@@ -110,10 +152,11 @@ void run_end(struct world *world, struct result *result)
     if (!world->violated) {
         checks_end(world);
     }
-    checks_known(world);
-    if (!world->violated && world->flipped) {
+    if (!world->violated) {
         fall_silent(world);
     }
+    checks_doubt(world);
+    result->excused = world->excused;
 }
 
 void run_plan(const struct plan *plan, FILE *out, struct result *result)

@@ -26,6 +26,7 @@ struct result {
     uint64_t batches;
     uint64_t messages;
     int64_t converged_ms; /* virtual time from the healing on */
+    bool excused;         /* something that damage is the reason of is named, not right */
 };
 
 enum { CONVERGENCE_LIMIT_MS = 150000 };

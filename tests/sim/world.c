@@ -110,8 +110,10 @@ void world_run_until(struct world *world, int64_t until_us)
     while (!world->violated && world->event_count > 0 && world->events[0].at_us <= until_us) {
         struct event event = take_event(world);
         world->now_us = event.at_us;
+        world->current = event.host;
         happen(world, &event);
     }
+    world->current = NULL;
     world->now_us = world->now_us < until_us ? until_us : world->now_us;
 }
 
@@ -120,13 +122,20 @@ void world_violate(struct world *world, const char *check, const char *fmt, ...)
     if (world->violated) {
         return;
     }
+    char text[TEXT_BYTES];
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(world->text, sizeof world->text, fmt, args);
+    (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    (void)snprintf(world->check, sizeof world->check, "%s", check);
-    world->violated = true;
-    world_trace(world, "VIOLATION %s: %s", world->check, world->text);
+    bool damage = world->healing && !world->spoiled && world->current != NULL &&
+                  host_near_damage(world->current);
+    world_trace(world, "%s %s: %s", damage ? "DOUBT" : "VIOLATION", check, text);
+    if (damage && world->doubt.is) {
+        return;
+    }
+    (void)snprintf(damage ? world->doubt.check : world->check, CODE_BYTES, "%s", check);
+    (void)snprintf(damage ? world->doubt.text : world->text, TEXT_BYTES, "%s", text);
+    *(damage ? &world->doubt.is : &world->violated) = true;
 }
 
 void world_note(struct world *world, uint64_t value)

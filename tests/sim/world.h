@@ -1,12 +1,12 @@
 /* layer: node store codec */
 /* A simulated world: hosts (a machine with a disk, a clock and one real node), the lines between
  * them, and virtual time. It is what the daemon's net/ and the operating system are to a real node,
- * and nothing more; what people do and what goes wrong is in plan.h, what must hold in check.h.
+ * and nothing more; what people do and what goes wrong is in plan.h, what must hold in checks.h.
  *
  * One heap of events, keyed by (time, order of making), drives everything; a run is a function of
  * the seed. Files from the bottom up: chance, copy, disk, model; world.c (time, trace), lines.c
  * (the network), hosts.c (machines and batches), tree.c (making trees); offers.c (what people ask
- * for and what becomes of it), check.c (invariants), plan.c (what happens in a run), people.c and
+ * for and what becomes of it), checks.c (invariants), plan.c (what happens in a run), people.c and
  * faults.c (doing it), run.c (a whole run), shrink.c. */
 #ifndef TALLY_SIM_WORLD_H
 #define TALLY_SIM_WORLD_H
@@ -158,15 +158,16 @@ struct host {
     int own;   /* origin in the model, as this host sees itself */
     int shown; /* as others see it */
     int64_t rank;
-    size_t exact_links; /* to children, after the last batch */
-    bool may_lose;      /* its disk has lied or was put back: what is missing there has a reason */
-    bool put_back;      /* and its parent has turned it away for it */
-    bool doubtful;      /* bits of its file were flipped */
-    bool spoiled;       /* rows of it were changed */
-    bool gave_up;       /* and its process has stopped for it, and said so */
-    bool lost;          /* its file is gone, or cannot be used */
-    bool unknown;       /* its parent, whose data is of an older time, has turned it away */
-    bool copied;        /* a copy of its file lies beside it */
+    bool exact_above; /* its parent calls it exact, after the parent's last batch */
+    bool may_lose;    /* its disk has lied or was put back: what is missing there has a reason */
+    bool loses;       /* and its next start may find less than was confirmed */
+    bool put_back;    /* and its parent has turned it away for it */
+    bool doubtful;    /* bits of its file were flipped */
+    bool spoiled;     /* rows of it were changed */
+    bool gave_up;     /* and its process has stopped for it, when nothing else was wrong */
+    bool lost;        /* its file is gone, or cannot be used */
+    bool unknown;     /* its parent, whose data is of an older time, has turned it away */
+    bool copied;      /* a copy of its file lies beside it */
     int64_t escrow_acked; /* entries of its ledger that its parent has acknowledged */
     int64_t up_since_us;
     struct map counts; /* highest count seen of each cell of this file */
@@ -209,6 +210,14 @@ struct event {
     uint64_t number; /* line and end, step, process */
 };
 
+/* The first violation at a host that a damaged file may be the reason of: it counts unless the
+ * damage is named in the end. */
+struct doubt {
+    bool is;
+    char check[CODE_BYTES];
+    char text[TEXT_BYTES];
+};
+
 struct world {
     uint64_t seed;
     int64_t now_us;
@@ -231,7 +240,8 @@ struct world {
     bool light;      /* large: what was confirmed is kept, and only the end is looked at */
     int64_t tick_us; /* between two ticks of a node */
     bool healing;    /* nothing goes wrong any more */
-    bool flipped;    /* bits of a file were flipped: from there on only the end is looked at */
+    bool flipped;    /* a file was damaged: what its host, and what lies above and below it, say
+                        is looked at in the end only */
     bool spoiled;    /* rows were changed that can be put right: at the end all of them are */
     bool ending;     /* this is the end */
     bool keeps_history;
@@ -248,10 +258,13 @@ struct world {
     uint64_t batches;
     uint64_t messages;
     uint64_t faults;
-    FILE *out; /* where the trace is written in words, or NULL */
-    bool violated;
+    FILE *out;              /* where the trace is written in words, or NULL */
+    bool violated;          /* and the run ends */
     char check[CODE_BYTES]; /* the invariant that was violated */
     char text[TEXT_BYTES];
+    struct host *current; /* whose turn it is, or who is looked at; NULL: nobody */
+    struct doubt doubt;
+    bool excused; /* there was a doubt, and it is explained */
 };
 
 /* ---- world.c ---- */
@@ -261,7 +274,7 @@ void world_event(struct world *world, int64_t at_us, enum event_kind kind, struc
                  uint64_t number);
 /* Until that time, or the first violation. */
 void world_run_until(struct world *world, int64_t until_us);
-/* The first violation is kept; the run ends. */
+/* The first violation is kept; the run ends, unless damage may be the reason. */
 void world_violate(struct world *world, const char *check, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Goes into the hash, and in words to `out`. */
@@ -308,12 +321,17 @@ void host_stop(struct world *world, struct host *host, bool clean);
 /* Killed between two batches. */
 void host_kill(struct world *world, struct host *host, enum disk_damage damage, bool silent);
 void host_start_later(struct world *world, struct host *host, int64_t in_us);
+/* Its disk lies, or its file is put back: its next start may find less than was confirmed. */
+void host_may_lose(struct host *host);
 /* Runs a query on the host's reader. ERR_OK, or why it could not be asked. */
 enum err host_query(struct world *world, struct host *host, const struct msg_request *request,
                     query_sink_fn sink, void *ctx);
 struct host *host_of_origin(const struct world *world, const struct id *origin);
 /* Whether `host` is `top` or lies below it. */
 bool host_within(const struct host *host, const struct host *top);
+/* Whether a file that was damaged may be the reason of what this host says: its own, one above it
+ * or one below it. */
+bool host_near_damage(const struct host *host);
 
 /* ---- tree.c ---- */
 enum { CATALOGUES = 3 };
