@@ -248,6 +248,17 @@ static bool see_verify(void *ctx, const struct message *message)
     return true;
 }
 
+static bool see_status(void *ctx, const struct message *message)
+{
+    struct host *host = ctx;
+    const struct msg_reply *reply = &message->u.reply;
+    if (reply->err != ERR_OK) {
+        world_violate(host->world, "opens", "%s does not say its status: %s", host->code,
+                      reply->text);
+    }
+    return true;
+}
+
 /* An alarm about a child that stands apart is what must be there; near such a host others may be.
  */
 static bool explained(const struct world *world, const struct host *host,
@@ -359,8 +370,11 @@ static void check_named(struct world *world, struct host *host)
 
 static void check_one(struct world *world, struct host *host, bool apart)
 {
-    struct msg_request request = {.type = REQUEST_VERIFY};
+    struct msg_request request = {.type = REQUEST_STATUS};
     offers_compare_ledger(world, host);
+    if (!world->violated && host_query(world, host, &request, see_status, host) != ERR_OK) {
+        world_violate(world, "opens", "%s cannot be asked for its status", host->code);
+    }
     disk_pause(host->disk, true);
     if (world->flipped && store_alarms_delete_mended(host->store) != ERR_OK) {
         world_violate(world, "opens", "the alarms of %s cannot be written", host->code);
@@ -378,6 +392,7 @@ static void check_one(struct world *world, struct host *host, bool apart)
     if (!world->violated) {
         check_figures(world, host, apart);
     }
+    request.type = REQUEST_VERIFY;
     if (!world->violated && host_query(world, host, &request, see_verify, host) != ERR_OK) {
         world_violate(world, "verify", "%s cannot be asked", host->code);
     }

@@ -607,6 +607,40 @@ void host_turn(struct world *world, struct host *host)
 
 /* ---- questions ---- */
 
+struct answer {
+    struct host *host;
+    query_sink_fn sink;
+    void *ctx;
+};
+
+/* An answer as a client gets it. */
+static bool over_the_wire(void *ctx, const struct message *message)
+{
+    const struct answer *answer = ctx;
+    struct codec *codec = codec_new(false);
+    struct errmsg msg = {{0}};
+    struct message read;
+    struct arena arena;
+    struct buf wire;
+    if (codec == NULL) {
+        abort();
+    }
+    arena_init(&arena, 8 << 20);
+    buf_init(&wire, FRAME_MAX_BYTES + FRAME_HEADER_BYTES);
+    enum err err = codec_encode(codec, message, &wire, &msg);
+    struct bytes body = {wire.data + FRAME_HEADER_BYTES, wire.len - FRAME_HEADER_BYTES};
+    err = err == ERR_OK ? codec_decode(codec, body, &arena, &read, &msg) : err;
+    bool more = err == ERR_OK && answer->sink(answer->ctx, &read);
+    if (err != ERR_OK) {
+        world_violate(answer->host->world, "wire", "an answer of %s: %s", answer->host->code,
+                      msg.text);
+    }
+    buf_deinit(&wire);
+    arena_reset(&arena);
+    codec_free(codec);
+    return more;
+}
+
 enum err host_query(struct world *world, struct host *host, const struct msg_request *request,
                     query_sink_fn sink, void *ctx)
 {
@@ -621,7 +655,9 @@ enum err host_query(struct world *world, struct host *host, const struct msg_req
     }
     if (err == ERR_OK) {
         query_set_behind(host->query, host->node != NULL && node_is_behind(host->node));
-        query_run(host->query, request, host_now(world, host), sink, ctx);
+        struct answer answer = {host, sink, ctx};
+        query_run(host->query, request, host_now(world, host),
+                  world->in_bytes ? over_the_wire : sink, world->in_bytes ? (void *)&answer : ctx);
     }
     disk_pause(host->disk, false);
     return err;

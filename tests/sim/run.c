@@ -140,6 +140,7 @@ static void fall_silent(struct world *world)
     world_run_until(world, world->now_us + HUSH_MS * MS_US);
     uint64_t said = world->messages - before;
     if (!world->violated && said > 100 + HUSH_MESSAGES * world->host_count) {
+        world->current = damaged_host(world); /* one that fails again and again says so */
         world_violate(world, "silent", "%llu messages in %d s, long after the last fault",
                       (unsigned long long)said, HUSH_MS / 1000);
     }

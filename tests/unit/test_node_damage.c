@@ -70,18 +70,6 @@ static int set_up(void **state)
     return 0;
 }
 
-/* One whole audit, as after every start. */
-static void audit(struct world_node *n)
-{
-    n->node->audit_due = world.now.mono;
-    for (int i = 0; i == 0 || node_wants_tick(n->node); i++) {
-        assert_true(i < 100);
-        world_begin(n);
-        node_on_tick(n->node);
-        assert_int_equal(world_commit(n), ERR_OK);
-    }
-}
-
 /* What is damaged comes again with the pings of idle links; then it is looked at again. */
 static void mend(struct world_node *n)
 {
@@ -89,7 +77,7 @@ static void mend(struct world_node *n)
         tree_relink();
         world_pass(7000);
         tree_relink();
-        audit(n);
+        state_audit(n);
     }
 }
 
@@ -270,7 +258,7 @@ static void run_case(const struct damage_case *c)
     world.may_fail = true;
     assert_int_equal(tamper(n, c->sql), c->outcome != CLOSED);
     if (c->outcome != CLOSED) {
-        audit(n);
+        state_audit(n);
         if (c->outcome == MENDED && !state_alarm(n, "damage").there) {
             wrong++;
             print_error("%s: nobody is told\n", c->sql);
@@ -356,7 +344,7 @@ static void run_built_upon(const struct damage_case *c)
             tree_end();
         }
     }
-    audit(n);
+    state_audit(n);
     mend(n);
     check_outcome(c, want);
     tree_end();
@@ -405,8 +393,8 @@ static void test_a_measure_that_was_retired(void **state)
     assert_string_equal(tree_apply(root, &next)->text, "");
     tree_relink();
     for (int i = 0; i < 2; i++) {
-        audit(office);
-        audit(root);
+        state_audit(office);
+        state_audit(root);
         world_pass(7000);
     }
     assert_false(something_named(office));
@@ -432,7 +420,7 @@ static void test_a_lost_row_of_a_child_that_is_away(void **state)
         if (i == 2) {
             tree_restart(root);
         }
-        audit(root);
+        state_audit(root);
         assert_true(something_named(root));
     }
     mend(root);
@@ -450,8 +438,8 @@ static void test_a_stray_row_found_twice(void **state)
     world_cut(office, false);
     world_settle();
     change(root, COPY_CELL("hash"));
-    audit(root);
-    audit(root);
+    state_audit(root);
+    state_audit(root);
     mend(root);
     assert_int_equal(rows(root, "SELECT count(*) FROM cell WHERE value = 20"), 1);
     assert_false(something_named(root));
@@ -509,7 +497,7 @@ static void test_damage_does_not_break_links(void **state)
         struct world_link *link = office->up;
         for (int k = 0; k < 5; k++) {
             world_pass(7000);
-            audit(n);
+            state_audit(n);
             record(office, "42", "raised", "1");
             world_settle();
             assert_non_null(office->up);

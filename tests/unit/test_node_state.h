@@ -127,6 +127,20 @@ static inline enum link_state state_of_child(struct world_node *n, const char *c
     return status.of_child.state;
 }
 
+/* ---- audits ---- */
+
+/* One whole audit, as after every start. */
+static inline void state_audit(struct world_node *n)
+{
+    n->node->audit_due = world.now.mono;
+    for (int i = 0; i == 0 || node_wants_tick(n->node); i++) {
+        assert_true(i < 100);
+        world_begin(n);
+        node_on_tick(n->node);
+        assert_int_equal(world_commit(n), ERR_OK);
+    }
+}
+
 /* ---- origins ---- */
 
 /* The origin of `of` as `at` has it. */

@@ -280,14 +280,44 @@ static inline void tree_relink(void)
 
 /* ---- questions ---- */
 
+struct tree_sink {
+    query_sink_fn sink;
+    void *ctx;
+};
+
+/* What a client gets: through the codec. */
+static inline bool tree_over_the_wire(void *ctx, const struct message *message)
+{
+    const struct tree_sink *to = ctx;
+    struct codec *codec = codec_new(false);
+    struct message read;
+    struct errmsg msg = {{0}};
+    struct arena arena;
+    struct buf wire;
+    assert_non_null(codec);
+    arena_init(&arena, 8 << 20);
+    buf_init(&wire, FRAME_MAX_BYTES + FRAME_HEADER_BYTES);
+    enum err err = codec_encode(codec, message, &wire, &msg);
+    struct bytes body = {wire.data + FRAME_HEADER_BYTES, wire.len - FRAME_HEADER_BYTES};
+    err = err == ERR_OK ? codec_decode(codec, body, &arena, &read, &msg) : err;
+    assert_string_equal(msg.text, "");
+    assert_int_equal(err, ERR_OK);
+    bool more = to->sink(to->ctx, &read);
+    buf_deinit(&wire);
+    arena_reset(&arena);
+    codec_free(codec);
+    return more;
+}
+
 static inline void tree_query(struct world_node *n, const struct msg_request *request,
                               query_sink_fn sink, void *ctx)
 {
+    struct tree_sink to = {sink, ctx};
     struct store *reader;
     assert_int_equal(store_open(n->path, STORE_READ, &reader, NULL), ERR_OK);
     struct query *query = query_new(reader);
     assert_non_null(query);
-    query_run(query, request, world_now(n), sink, ctx);
+    query_run(query, request, world_now(n), tree_over_the_wire, &to);
     query_free(query);
     store_close(reader);
 }
