@@ -1,8 +1,8 @@
 /* layer: node store codec */
 /* A country in one process: 1 nation, 63 provinces, 705 districts, 10,598 communes, each with a
- * node of its own; a month of reporting, each day a minute long, with a tenth of the nodes away at
- * any time. At the end every total at the nation, the provinces and the districts is held against
- * plain sums over what the communes' nodes confirmed.
+ * node of its own; a month of reporting and correcting, each day a minute long, with a tenth of the
+ * nodes away at any time. At the end every total at the nation, the provinces and the districts is
+ * held against plain sums over what the communes' nodes confirmed.
  *
  * usage: country [--units FILE.csv] [--days N] [--part N] [--seed S]
  * (--part N: only every N-th province) */
@@ -23,7 +23,6 @@ enum {
     LINE_BYTES = 512,
     ROWS = 12,
     CONVERGE_S = 300,
-    MONTH = 2025 * 12 + 2,
 };
 
 struct country {
@@ -157,6 +156,20 @@ static void come_and_go(struct country *c, struct host *host, uint64_t day)
     }
 }
 
+/* What was recorded alone on an earlier day, unless it is void. */
+static void correct(struct country *c, struct host *host, struct chance *chance)
+{
+    size_t facts = offers_fact_count(host);
+    size_t from = facts > 0 ? (size_t)chance_below(chance, facts) : 0;
+    for (size_t i = from; i < facts; i++) {
+        const struct fact *fact = offers_fact(host, i);
+        if (fact->kind == MODEL_RECORD && fact->live && fact->entry[0] != '\0') {
+            acts_correct(c->world, host, i, chance_below(chance, 3) == 0);
+            return;
+        }
+    }
+}
+
 static void report(struct country *c, struct host *host, uint64_t day)
 {
     static const char *const FLOWS[] = {"raised", "visits", "classes"};
@@ -165,11 +178,13 @@ static void report(struct country *c, struct host *host, uint64_t day)
     if (host->state != HOST_UP || chance_below(&chance, 6) != 0) {
         return;
     }
+    int rows = chance_below(&chance, 3) == 0 ? 1 : ROWS; /* one alone can be corrected later */
+    correct(c, host, &chance);
     struct offer *offer = offers_make(c->world, host, OFFER_RECORD);
     offer->must = true;
-    for (int i = 0; i < ROWS; i++) {
+    for (int i = 0; i < rows; i++) {
         struct offer_row *row = offers_add_row(offer);
-        bool stock = i % 4 == 0;
+        bool stock = rows > 1 && i % 4 == 0;
         const char *measure = stock ? "members" : FLOWS[chance_below(&chance, 3)];
         bool grouped = stock || strcmp(measure, "raised") == 0;
         row->number = chance_between(&chance, 0, 100000);
@@ -216,9 +231,14 @@ struct sums {
     int64_t entries[MEASURES];
 };
 
-/* What one commune's book comes to in the month; of a stock the last of each category stands. */
+/* What one commune's book comes to; of a stock, which is never corrected, the last of each category
+ * stands. */
 static void add_book(const struct host *host, struct sums *out)
 {
+    int64_t *now = calloc(offers_fact_count(host) + 1, sizeof *now); /* each record's number */
+    if (now == NULL) {
+        abort();
+    }
     static const char *const GROUPS[] = {"", "group=cadre", "group=other"};
     int64_t standing[3] = {0};
     int32_t days[3] = {0};
@@ -232,21 +252,25 @@ static void add_book(const struct host *host, struct sums *out)
         while (group < 2 && strcmp(GROUPS[group], fact->category) != 0) {
             group++;
         }
+        size_t place = fact->kind == MODEL_RECORD ? i : fact->refers;
         out->entries[measure]++;
         if (measure < MEASURES - 1) {
-            out->value[measure] += fact->number;
+            out->value[measure] += fact->number - now[place];
+            now[place] = fact->number;
         } else if (fact->day >= days[group]) {
             standing[group] = fact->number;
             days[group] = fact->day;
         }
     }
     out->value[MEASURES - 1] += (wide)standing[0] + standing[1] + standing[2];
+    free(now);
 }
 
 struct looked {
     struct country *c;
     const struct sums *sums; /* by number of host */
     uint64_t compared;
+    uint64_t wanted; /* every measure of every unit, twice */
     uint64_t wrong;
     int64_t nodes;
     int64_t exact;
@@ -271,7 +295,8 @@ static bool see_total(void *ctx, const struct message *message)
             measure++;
         }
         if (measure == MEASURES || (host == NULL && !row->own)) {
-            continue;
+            looked->wrong += row->entries != 0 || row->value != 0 ? 1 : 0;
+            continue; /* a measure that nobody recorded */
         }
         wide value = host == NULL ? 0 : looked->sums[host->number].value[measure];
         int64_t entries = host == NULL ? 0 : looked->sums[host->number].entries[measure];
@@ -307,11 +332,12 @@ static bool look(struct country *c)
         struct msg_request request = {.type = REQUEST_TOTAL,
                                       .u.total = {.unit = host->code,
                                                   .has_period = true,
-                                                  .period = {FREQUENCY_MONTH, MONTH},
                                                   .by = BY_CHILD,
                                                   .level = "",
                                                   .tree_as_of = DAY_NONE}};
         /* A half-year measure has no month: it is asked for in its own period. */
+        looked.wanted +=
+            2 * MEASURES * ((host->depth < 3 ? 1u : 0) + (host->parent != NULL ? 1u : 0));
         for (int half = 0; half < 2 && host->depth < 3; half++) {
             request.u.total.period = half == 0 ? (struct period){FREQUENCY_HALF, 2025 * 2}
                                                : (struct period){FREQUENCY_YEAR, 2025};
@@ -321,11 +347,12 @@ static bool look(struct country *c)
         }
     }
     bool all = looked.nodes == (int64_t)world->host_count && looked.exact == looked.nodes;
-    (void)printf("%lld of %lld nodes exact at the nation; %llu figures compared, %llu wrong\n",
-                 (long long)looked.exact, (long long)looked.nodes,
-                 (unsigned long long)looked.compared, (unsigned long long)looked.wrong);
+    (void)printf(
+        "%lld of %lld nodes exact at the nation; %llu of %llu figures compared, %llu wrong\n",
+        (long long)looked.exact, (long long)looked.nodes, (unsigned long long)looked.compared,
+        (unsigned long long)looked.wanted, (unsigned long long)looked.wrong);
     free(sums);
-    return all && looked.wrong == 0 && looked.compared > 0;
+    return all && looked.wrong == 0 && looked.compared == looked.wanted;
 }
 
 /* ---- all of it ---- */
