@@ -217,6 +217,7 @@ static enum err flush_cell(struct node *node, struct pending_cell *pending)
     origin->row.cell_count = (int64_t)((uint64_t)origin->row.cell_count + (uint64_t)count -
                                        (uint64_t)old->count); /* of damage: any number */
     origin->coming = 0;                                       /* all cells of a flush go together */
+    origin->room_later = false;
     origin->dirty = true;
     origin->marked = false;
     if (pending->gone) {

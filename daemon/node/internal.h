@@ -129,8 +129,9 @@ struct waiter {
 struct cached_origin {
     struct store_origin row;
     bool dirty;
-    int64_t coming; /* entries that cells taken in since the last flush count more than before */
-    bool marked;    /* nothing of it changed since the last mark went up */
+    int64_t coming;  /* entries that cells taken in since the last flush count more than before */
+    bool room_later; /* among them is one that takes the place of a damaged row */
+    bool marked;     /* nothing of it changed since the last mark went up */
 };
 
 /* How the heads stated for an origin stand against those known. */

@@ -503,19 +503,6 @@ static bool cell_sound(const struct cell *cell)
            text_is_code(cell->unit, CODE_MAX_BYTES) && text_is_code(cell->measure, CODE_MAX_BYTES);
 }
 
-/* The highest number that a stock of this unit can stand under: whoever hosts it, or did, has it.
- */
-static int64_t hosting_bound(const struct view *view, int unit)
-{
-    int64_t bound = 0;
-    for (int depth = 0; unit != TREE_NONE && depth <= TREE_DEPTH_MAX; depth++) {
-        int64_t number = view->tree.units[unit].number;
-        bound = number > bound ? number : bound;
-        unit = view->tree.units[unit].parent;
-    }
-    return bound;
-}
-
 /* The reason to refuse the cell, or 0. */
 static int cell_refusal(const struct receiver *r, const struct cell *cell,
                         const struct cached_origin *origin, int unit)
@@ -528,7 +515,7 @@ static int cell_refusal(const struct receiver *r, const struct cell *cell,
         if (!admit_place(r, unit) || !given_it) {
             return REFUSE_NOT_ITS_UNIT;
         }
-        if (!r->link->up && cell->hosting > hosting_bound(&node->view, unit)) {
+        if (!r->link->up && cell->hosting > view_hosting_bound(&node->view, unit)) {
             return REFUSE_RANGE;
         }
     }
@@ -570,6 +557,13 @@ static enum err settle_equal_count(struct receiver *r, const struct cell *cell,
     return refuse_cell(r, REFUSE_CONFLICT, cell, pending->now.key.origin);
 }
 
+/* What was refused of an origin comes again with its next mark. */
+static enum err forget_refused(struct node *node, struct cached_origin *origin)
+{
+    TRY(store_refused_forget(node->store, origin->row.id));
+    return store_refused_total(node->store, &node->refused_rows);
+}
+
 /* A cell that is news and admitted: taken, held, or refused for what it would come to. */
 static enum err take_cell(struct receiver *r, const struct cell *cell, struct pending_cell *pending)
 {
@@ -587,7 +581,8 @@ static enum err take_cell(struct receiver *r, const struct cell *cell, struct pe
     }
     if ((wide)origin->row.cell_count + origin->coming + more > stated->length ||
         (measure != NULL && !period_index_valid(measure->frequency, cell->period))) {
-        return refuse_cell(r, REFUSE_RANGE, cell, next.key.origin);
+        TRY(refuse_cell(r, REFUSE_RANGE, cell, next.key.origin));
+        return origin->room_later ? forget_refused(node, origin) : ERR_OK;
     }
     if (next.held != HOLD_NONE && node->held_rows >= HELD_ROWS_MAX) {
         return refuse_cell(r, REFUSE_LIMIT, cell, next.key.origin);
@@ -596,9 +591,9 @@ static enum err take_cell(struct receiver *r, const struct cell *cell, struct pe
     node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
     pending->now = next;
     pending->restored = true;
-    if (pending->damaged) { /* what had no room beside it has some now, and is asked for */
-        TRY(store_refused_forget(node->store, next.key.origin));
-        return store_refused_total(node->store, &node->refused_rows);
+    if (pending->damaged) { /* what has had, or has, no room beside it is asked for */
+        origin->room_later = true;
+        return forget_refused(node, origin);
     }
     bool was = false;
     TRY(node->refused_rows > 0 ? store_refused_delete(node->store, &next.key, &was) : ERR_OK);

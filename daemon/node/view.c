@@ -311,6 +311,17 @@ enum err view_load(struct view *view, struct errmsg *msg)
     return load_catalogue(view, (uint64_t)catalogue_version, msg);
 }
 
+int64_t view_hosting_bound(const struct view *view, int unit)
+{
+    int64_t bound = 0;
+    for (int depth = 0; unit != TREE_NONE && depth <= TREE_DEPTH_MAX; depth++) {
+        int64_t number = view->tree.units[unit].number;
+        bound = number > bound ? number : bound;
+        unit = view->tree.units[unit].parent;
+    }
+    return bound;
+}
+
 bool view_within(const struct view *view, int unit, int top)
 {
     for (int depth = 0; unit != TREE_NONE && depth <= TREE_DEPTH_MAX; depth++) {

@@ -67,6 +67,8 @@ int view_unit_by_code(const struct view *view, const char *code);
 
 /* Whether `unit` is `top` or lies below it. */
 bool view_within(const struct view *view, int unit, int top);
+/* The highest number that a stock of this unit can stand under: whoever hosts it has it, or did. */
+int64_t view_hosting_bound(const struct view *view, int unit);
 
 /* The unit whose node hosts `unit`: the nearest at or above it that has a node, else TREE_NONE. */
 int view_host(const struct view *view, int unit);

@@ -319,6 +319,11 @@ void checks_mark(struct world *world, struct host *host, struct host *child, int
     if (child->state != HOST_UP || host_near_damage(host) || host_near_damage(child)) {
         return;
     }
+    if (map_get(&child->marks, &upto) == NULL) {
+        world_violate(world, "mark", "%s calls %s exact at revision %lld, and it was not done",
+                      host->code, child->code, (long long)upto);
+        return;
+    }
     struct cells *above = cells_read(world, host);
     struct cells *below = above == NULL ? NULL : cells_read(world, child);
     if (below != NULL && !cells_all_above(below, upto, above, &lack)) {
@@ -333,6 +338,21 @@ void checks_mark(struct world *world, struct host *host, struct host *child, int
 }
 
 /* ---- all of it ---- */
+
+void checks_cells(struct world *world, struct host *host)
+{
+    world->current = host;
+    if (host->state != HOST_UP || host_near_damage(host) || world->violated) {
+        return;
+    }
+    struct cells *cells = cells_read(world, host);
+    disk_pause(host->disk, true);
+    if (!world->violated) {
+        check_entries(world, host);
+    }
+    disk_pause(host->disk, false);
+    cells_free(cells);
+}
 
 void checks_host(struct world *world, struct host *host)
 {
@@ -368,7 +388,16 @@ void checks_sent(struct world *world, struct host *host, const struct line *line
     struct store_origin origin;
     int64_t known;
     int64_t held;
-    if (child == host || world->light) {
+    if (world->light) {
+        return;
+    }
+    if (child == host) {
+        bool batch = message->type == MESSAGE_BATCH && message->u.batch.mark;
+        bool ping = message->type == MESSAGE_PING && message->u.ping.at_head;
+        int64_t at = batch ? message->u.batch.upto.revision : message->u.ping.upto.revision;
+        if ((batch || ping) && map_put(&host->marks, &at, NULL) == NULL) {
+            abort();
+        }
         return;
     }
     if (message->type == MESSAGE_WELCOME) {

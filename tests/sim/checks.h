@@ -41,6 +41,8 @@ void checks_mark(struct world *world, struct host *host, struct host *child, int
 void checks_started(struct world *world, struct host *host);
 /* What must hold at any time, at one host. */
 void checks_host(struct world *world, struct host *host);
+/* Of it, what every cell and every ledger in escrow is held against. */
+void checks_cells(struct world *world, struct host *host);
 /* What a host says about times; between two looks at all of it. */
 void checks_times(struct world *world, struct host *host);
 /* Which hosts their parents have turned away, and may: they stand apart. */

@@ -99,6 +99,7 @@ struct host *host_new(struct world *world, const char *code, const char *level, 
     host->route.latency_us = 20 * MS_US;
     map_init(&host->counts, sizeof(struct store_cell_key), sizeof(int64_t));
     map_init(&host->walls, sizeof(int64_t), 0);
+    map_init(&host->marks, sizeof(int64_t), 0);
     chance_fill(&host->chance, host->key.b, sizeof host->key.b);
     return host;
 }
@@ -162,6 +163,7 @@ void host_free(struct host *host)
     disk_free(host->disk);
     map_deinit(&host->counts);
     map_deinit(&host->walls);
+    map_deinit(&host->marks);
     book_free(host);
     free(host);
 }
@@ -179,6 +181,7 @@ void host_may_lose(struct host *host)
     host->may_lose = true;
     host->loses = true;
     map_clear(&host->counts);
+    map_clear(&host->marks);
 }
 
 bool host_near_damage(const struct host *host)

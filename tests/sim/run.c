@@ -52,6 +52,7 @@ static void on_step(struct world *world, uint64_t number)
     struct chance chance = {step->draw + 1};
     for (size_t i = 0; i < world->host_count && !world->violated; i++) {
         checks_times(world, world->hosts[i]);
+        checks_cells(world, world->hosts[i]);
     }
     checks_host(world, world->hosts[chance_below(&chance, world->host_count)]);
 }

@@ -564,20 +564,34 @@ static void two_measures(struct world *world)
     (void)acts_record(world, world->hosts[CHILD], "42", "visits", 1);
 }
 
-static void no_room_beside_damage(struct world *world)
+/* The count of a cell of `damaged` is too high when the office records `next`. */
+static void no_room(struct world *world, const char *damaged, const char *next)
 {
+    char sql[160];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE cell SET count=count+1 WHERE measure=(SELECT id FROM symbol WHERE "
+                   "text='%s')",
+                   damaged);
     two_nodes(world);
     quietly(world, two_measures);
     say(world, "a count is changed behind the parent's back: with it no room is left for the next");
-    change(
-        world, world->hosts[ROOT],
-        "UPDATE cell SET count=count+1 WHERE measure=(SELECT id FROM symbol WHERE text='visits')");
+    change(world, world->hosts[ROOT], sql);
     cut_off(world, world->hosts[CHILD], true);
     restart(world, world->hosts[ROOT]);
     pass(world, SETTLE_US);
-    one_record(world);
+    (void)acts_record(world, world->hosts[CHILD], "42", next, 1);
     cut_off(world, world->hosts[CHILD], false);
     pass(world, 3 * SETTLE_US);
+}
+
+static void no_room_beside_damage(struct world *world)
+{
+    no_room(world, "visits", "raised");
+}
+
+static void no_room_after_damage(struct world *world)
+{
+    no_room(world, "raised", "visits");
 }
 
 static void stray_row(struct world *world)
@@ -630,6 +644,8 @@ const struct scene SCENES[] = {
     {"own-unit-lost", "What the next start would stumble over.", own_unit_lost},
     {"unreadable-part", "What an audit cannot read.", unreadable_part},
     {"too-high-a-count", "Damage that looks newer than what is true.", too_high_a_count},
+    {"no-room-after-damage", "What is refused in the batch that mends the damage is asked for.",
+     no_room_after_damage},
     {"no-room-beside-damage", "What is refused for damage is asked for.", no_room_beside_damage},
     {"stray-row", "A row that was never written.", stray_row},
     {"silent-link", "A link that nothing comes through.", silent_parent},

@@ -158,6 +158,7 @@ struct host {
     int own;   /* origin in the model, as this host sees itself */
     int shown; /* as others see it */
     int64_t rank;
+    struct map marks; /* revisions that it has called the head of its feed */
     bool exact_above; /* its parent calls it exact, after the parent's last batch */
     bool may_lose;    /* its disk has lied or was put back: what is missing there has a reason */
     bool loses;       /* and its next start may find less than was confirmed */
