@@ -44,6 +44,10 @@ bool query_wants(enum request_type type)
 
 bool query_send(struct query *q, struct message *reply, bool more)
 {
+    if (q->unread != ERR_OK) {
+        q->stopped = true;
+        return false;
+    }
     reply->type = MESSAGE_REPLY;
     reply->u.reply.id = q->request->id;
     reply->u.reply.type = q->request->type;
@@ -58,7 +62,9 @@ bool query_send(struct query *q, struct message *reply, bool more)
 const char *query_symbol(struct query *q, int64_t id)
 {
     const char *text;
-    return texts_get(&q->texts, id, &text) == ERR_OK ? text : "?";
+    enum err err = texts_get(&q->texts, id, &text);
+    q->unread = err == ERR_OK || err == ERR_NOT_FOUND ? q->unread : err;
+    return err == ERR_OK ? text : "?";
 }
 
 enum err query_find_unit(struct query *q, const char *code, int *unit, struct errmsg *msg)
@@ -493,22 +499,24 @@ void query_run(struct query *q, const struct msg_request *request, struct now no
     q->sink = sink;
     q->sink_ctx = ctx;
     q->stopped = false;
+    q->unread = ERR_OK;
     q->in_transaction = false;
     arena_reset(&q->arena);
     texts_trim(&q->texts);
     enum err err = prepare(q, &msg);
     err = err == ERR_OK ? dispatch(q, &msg) : err;
+    err = err == ERR_OK ? q->unread : err;
+    if (err != ERR_OK && msg.text[0] == '\0') {
+        const char *why = store_error(q->store);
+        (void)err_fail(&msg, err, "%s", why[0] != '\0' ? why : err_name(err));
+    }
     if (q->in_transaction) {
-        enum err ignored = store_commit(q->store); /* a read transaction has nothing to lose */
-        (void)ignored;
+        store_rollback(q->store); /* nothing to lose; also when SQLite has undone it by itself */
     }
     if (err != ERR_OK) {
-        struct message reply = {
-            .u.reply = {.err = err,
-                        .text = msg.text[0] != '\0' ? msg.text : store_error(q->store)}};
-        if (reply.u.reply.text[0] == '\0') {
-            reply.u.reply.text = err_name(err);
-        }
+        struct message reply = {.u.reply = {.err = err, .text = msg.text}};
+        q->stopped = q->stopped && q->unread == ERR_OK;
+        q->unread = ERR_OK;
         (void)query_send(q, &reply, false);
     }
     arena_reset(&q->arena);

@@ -26,11 +26,13 @@ struct query {
     void *sink_ctx;
     bool behind;
     bool stopped;
+    enum err unread; /* a text could not be read: nothing more is answered but this */
     bool in_transaction;
     struct unit_state *states; /* by place in the tree */
 };
 
 bool query_send(struct query *q, struct message *reply, bool more);
+/* "?" for one that is not there; when it cannot be read the whole answer is an error. */
 const char *query_symbol(struct query *q, int64_t id);
 enum err query_find_unit(struct query *q, const char *code, int *unit, struct errmsg *msg)
     MUST_CHECK;

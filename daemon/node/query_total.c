@@ -51,6 +51,7 @@ static const char *period_name(struct query *q, struct period period)
     char text[PERIOD_TEXT_BYTES];
     period_format(period, text);
     const char *copy = arena_str(&q->arena, text);
+    q->unread = copy == NULL ? ERR_NO_MEMORY : q->unread;
     return copy == NULL ? "?" : copy;
 }
 

@@ -51,6 +51,8 @@ bool checks_apart(const struct host *host);
 /* What must hold when all is healed; false when it does not hold yet (with the reason as text).
  * Without `near_damage`: of the hosts that a damaged file has nothing to do with. */
 bool checks_converged(struct world *world, bool near_damage, char *why, size_t size);
+/* Questions while disks and memory fail: an answer is an error, or right. */
+void checks_hard_questions(struct world *world, struct host *host);
 /* Everything that must hold at the end. */
 void checks_end(struct world *world);
 /* Whether anybody near a damaged file says that something is wrong: an alarm, a file that does not

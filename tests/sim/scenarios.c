@@ -1,6 +1,7 @@
 #include "scenarios.h"
 
 #include "acts.h"
+#include "checks.h"
 #include "offers.h"
 #include "steps.h"
 #include "store/internal.h"
@@ -193,6 +194,11 @@ static void adds_units(struct world *world)
     (void)acts_record(world, host_at(world, COMMUNE), "421", "visits", 2);
 }
 
+static void asks(struct world *world)
+{
+    checks_hard_questions(world, host_at(world, DISTRICT));
+}
+
 static void records_much(struct world *world)
 {
     for (int i = 0; i < 12; i++) {
@@ -222,6 +228,7 @@ const struct scenario SCENARIOS[] = {
     {"parent-put-back", ROOT, root_behind, starts},
     {"held-rows", ROOT, root_lacks_a_measure, publishes},
     {"migration", COMMUNE, old_schema, starts},
+    {"questions", DISTRICT, some_records, asks},
 };
 const size_t SCENARIO_COUNT = sizeof SCENARIOS / sizeof *SCENARIOS;
 

@@ -236,15 +236,16 @@ struct world {
     struct id tree;
     struct hash root_key;
     int64_t wall_base_ms;
-    bool in_bytes;   /* every message goes through the codec and the framing */
-    size_t window;   /* no batch is larger, in bytes; 0: as large as the nodes make them */
-    bool light;      /* large: what was confirmed is kept, and only the end is looked at */
-    int64_t tick_us; /* between two ticks of a node */
-    bool healing;    /* nothing goes wrong any more */
-    bool flipped;    /* a file was damaged: what its host, and what lies above and below it, say
-                        is looked at in the end only */
-    bool spoiled;    /* rows were changed that can be put right: at the end all of them are */
-    bool ending;     /* this is the end */
+    bool in_bytes;       /* every message goes through the codec and the framing */
+    size_t window;       /* no batch is larger, in bytes; 0: as large as the nodes make them */
+    bool hard_questions; /* they meet the faults of disks and memory, too */
+    bool light;          /* large: what was confirmed is kept, and only the end is looked at */
+    int64_t tick_us;     /* between two ticks of a node */
+    bool healing;        /* nothing goes wrong any more */
+    bool flipped;        /* a file was damaged: what its host, and what lies above and below it, say
+                            is looked at in the end only */
+    bool spoiled;        /* rows were changed that can be put right: at the end all of them are */
+    bool ending;         /* this is the end */
     bool keeps_history;
     struct disk *empty; /* with a new database to be copied; NULL: each node makes its own */
     struct model *model;
@@ -324,6 +325,8 @@ void host_kill(struct world *world, struct host *host, enum disk_damage damage, 
 void host_start_later(struct world *world, struct host *host, int64_t in_us);
 /* Its disk lies, or its file is put back: its next start may find less than was confirmed. */
 void host_may_lose(struct host *host);
+
+/* ---- questions.c ---- */
 /* Runs a query on the host's reader. ERR_OK, or why it could not be asked. */
 enum err host_query(struct world *world, struct host *host, const struct msg_request *request,
                     query_sink_fn sink, void *ctx);
