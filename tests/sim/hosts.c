@@ -251,6 +251,10 @@ static void restart_disk(struct host *host, enum disk_damage damage)
         host->next_fault = host->after_fault;
         host->after_fault.kind = DISK_NO_FAULT;
     }
+    if (disk_lies(host->disk) && damage != DISK_KEPT && damage != DISK_LOST &&
+        damage != DISK_CUT_SHORT) {
+        host->doubtful = host->world->flipped = true; /* no syncs hold it together */
+    }
     disk_restart(host->disk, damage);
     host->damage = DISK_KEPT;
     if (host->may_lose && damage != DISK_KEPT) {
