@@ -31,6 +31,7 @@ struct job {
     bool gone;     /* nobody wants the answer any more */
     bool cut;      /* some of the answer was not wanted any more */
     bool failed;   /* the answer could not be made or given */
+    bool refused;  /* it says why there is none */
     bool finished; /* the loop's: the worker has returned */
 };
 
@@ -63,6 +64,7 @@ static bool take_reply(void *ctx, const struct message *reply)
         }
     }
     bool on = !job->gone;
+    job->refused = reply->u.reply.err != ERR_OK;
     job->cut = job->cut || !on;
     if (on && codec_encode(sink->codec, reply, &job->out, &why) != ERR_OK) {
         log_line(LOG_LEVEL_ERROR, "query=failed text=\"%s\"", why.text);
@@ -160,7 +162,7 @@ static void on_async(uv_async_t *async)
 static bool was_given(const struct job *job)
 {
     bool there = peers_get(job->server, job->peer) != NULL;
-    return !job->failed && !job->cut && (there || job->out.len == 0);
+    return !job->failed && !job->refused && !job->cut && (there || job->out.len == 0);
 }
 
 static void on_worked(uv_work_t *work, int status)

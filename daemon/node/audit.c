@@ -10,12 +10,14 @@
 #include "node/internal.h"
 
 #define DIGEST_OF "digest of the cells of unit "
+#define TABLE "table "
 
 struct audit {
     struct auditor *auditor;
     struct node *node;
     struct map subjects; /* hashes of what was found damaged */
     bool others;         /* some of it must come again from its origin */
+    bool places;         /* some of it are rows that the tree is made of */
     struct mono begun;
 };
 
@@ -57,28 +59,22 @@ static enum err fetch_again(struct node *node)
     return store_fact_set_int(node->store, "parent_have_revision", 0);
 }
 
-/* The child that the unit comes through sends all it has from the start, over its next link. */
-static enum err send_again(struct node *node, int64_t place)
+/* The child that the row of a unit came through sends all it has from the start, over its next
+ * link; all children when who decided the row is not known, which may be the damage. The tree does
+ * not say through whom: it is made of such rows. */
+static enum err send_again(struct node *node, const struct id *decider)
 {
-    const struct view *view = &node->view;
-    int at = view_unit(view, place);
-    for (int depth = 0; at != TREE_NONE && at != view->self && depth <= TREE_DEPTH_MAX; depth++) {
-        struct store_child child;
-        int64_t unit = view->tree.units[at].id;
-        enum err err = store_child_get(node->store, unit, &node->arena, &child);
-        if (err == ERR_OK) {
-            struct link *link = downlink_of_unit(node, unit, NULL);
-            child.have_revision = 0;
-            if (link != NULL) {
-                node_close_link(node, link, "what came from below is damaged, and comes again");
-            }
-            TRY(node_write(node));
-            return store_child_put(node->store, &child);
+    struct store_origin origin = {.via = 0};
+    enum err err = store_origin_find(node->store, decider, &origin);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    for (size_t i = 0; i < node->link_count; i++) {
+        struct link *link = node->links[i];
+        if (!link->up && (origin.via == 0 || origin.via == link->unit)) {
+            node_close_link(node, link, "what came from below is damaged, and comes again");
         }
-        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
-        at = view->tree.units[at].parent;
     }
-    return ERR_OK;
+    TRY(node_write(node));
+    return store_child_forget(node->store, origin.via);
 }
 
 static enum err on_finding(void *ctx, const struct audit_finding *finding)
@@ -102,8 +98,10 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     above = above || (finding->place != 0 && finding->scope == SCOPE_ABOVE);
     TRY(above ? fetch_again(node) : ERR_OK);
     bool below = finding->place != 0 && finding->scope == SCOPE_BELOW;
-    TRY(below ? send_again(node, finding->place) : ERR_OK);
-    audit->others = audit->others || above || below || (!own && finding->key.origin != 0);
+    TRY(below ? send_again(node, &finding->decider) : ERR_OK);
+    audit->others = audit->others || (!own && finding->key.origin != 0);
+    audit->places = audit->places || finding->place != 0;
+    node->places_damaged = node->places_damaged || audit->places;
     if (finding->check == AUDIT_DIGESTS) {
         TRY(take_true_sum(node, finding));
     } else if (finding->segment != 0 && mendable) {
@@ -147,6 +145,18 @@ static bool came_again(struct node *node, const char *subject)
     return unit == view->self || (unit == TREE_NONE && up && !node->fetch_again);
 }
 
+/* Until an audit has found nothing of the kind. */
+static enum err load_unsound(struct node *node)
+{
+    struct store_alarm found[8];
+    size_t n;
+    TRY(store_alarms_about(node->store, "damage", TABLE, &node->arena, found, 8, &n));
+    for (size_t i = 0; i < n; i++) {
+        node->unsound = node->unsound || !found[i].mended;
+    }
+    return ERR_OK;
+}
+
 enum err audit_load_doubts(struct node *node)
 {
     struct store_alarm *found = arena_array(&node->arena, DAMAGES_MAX, sizeof *found);
@@ -157,6 +167,7 @@ enum err audit_load_doubts(struct node *node)
     if (found == NULL) {
         return ERR_NO_MEMORY;
     }
+    TRY(load_unsound(node));
     TRY(store_alarms_about(node->store, "damage", DIGEST_OF, &node->arena, found, DAMAGES_MAX, &n));
     for (size_t i = 0; i < n; i++) {
         int unit = view_unit_by_code(&node->view, found[i].subject + strlen(DIGEST_OF));
@@ -199,11 +210,26 @@ void audit_soon(struct node *node, int64_t ms)
     node->audit_due.ms = node->audit_due.ms < due ? node->audit_due.ms : due;
 }
 
-void audit_later(struct node *node)
+static void audit_later(struct node *node)
 {
     int64_t wait = node->audit_wait_ms == 0 ? AUDIT_AGAIN_MS : 2 * node->audit_wait_ms;
     node->audit_wait_ms = wait < AUDIT_EVERY_MS ? wait : AUDIT_EVERY_MS; /* 0: found nothing */
     audit_soon(node, node->audit_wait_ms);
+}
+
+void audit_take_back(struct node *node)
+{
+    if (node->audit_failed) {
+        audit_later(node);
+    } else if (node->audit_ran || node->audit != NULL) {
+        /* It begins anew, and takes no more of the time than one that ends. */
+        int64_t took = node->audit == NULL ? 0 : node->now.mono.ms - node->audit->begun.ms;
+        int64_t rest = node->now.mono.ms + AUDIT_REST_FACTOR * took;
+        node->audit_rest.ms = node->audit_rest.ms > rest ? node->audit_rest.ms : rest;
+        audit_soon(node, AUDIT_AGAIN_MS);
+    }
+    node->audit_failed = node->audit_ran = false;
+    audit_stop(node);
 }
 
 /* What was found is looked at again before the day is over, so that its alarms go when it has been
@@ -251,9 +277,11 @@ enum err audit_step(struct node *node)
     }
     enum err err = auditor_step(node->audit->auditor, &done);
     bool unsound = auditor_unsound(node->audit->auditor);
+    node->unsound = node->unsound || unsound;
     err = done && err == ERR_OK && !unsound ? settle_old_alarms(node) : err;
     if (done && err == ERR_OK) {
         node->unsound = unsound;
+        node->places_damaged = node->audit->places || (unsound && node->places_damaged);
         look_again(node, node->audit->subjects.count);
     }
     bool others = node->audit->others;

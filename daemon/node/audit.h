@@ -23,8 +23,9 @@ struct audit_finding {
     const char *text;          /* names the thing; valid during the call */
     struct id sum;             /* digests: what the rows come to */
     int64_t count;
-    int64_t place; /* units: symbol of the unit, and whose the row is; else zeros */
+    int64_t place; /* units: symbol of the unit, whose the row is, and who decided it; else zeros */
     int64_t scope;
+    struct id decider;
     int64_t segment; /* of an own record whose kept state is wrong, its number in it, and what */
     int64_t seq;     /* that state should be; else zeros */
     bool live;

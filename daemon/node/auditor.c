@@ -124,7 +124,7 @@ enum err auditor_found(struct auditor *a, enum audit_check check, const struct s
 
 enum err auditor_report(struct auditor *a, const struct audit_finding *finding)
 {
-    char text[FINDING_TEXT_BYTES];
+    char text[2 * FINDING_TEXT_BYTES]; /* a subject, and what is wrong with it */
     struct audit_finding said = *finding;
     if (a->unread != ERR_OK) {
         return a->unread;

@@ -78,7 +78,8 @@ enum err auditor_step_units(struct auditor *a)
     for (size_t i = 0; i < n; i++) {
         struct id want;
         TRY(store_unit_hash(&rows[i], &want));
-        struct audit_finding place = {.place = rows[i].code, .scope = rows[i].scope};
+        struct audit_finding place = {
+            .place = rows[i].code, .scope = rows[i].scope, .decider = rows[i].decider};
         TRY(check_hash(a, "unit", &place, &rows[i].hash, &want));
         a->place_at = rows[i].code;
     }
@@ -97,7 +98,8 @@ enum err auditor_step_hostings(struct auditor *a)
     for (size_t i = 0; i < n; i++) {
         struct id want;
         TRY(store_hosting_hash(&rows[i], &want));
-        struct audit_finding place = {.place = rows[i].unit, .scope = rows[i].scope};
+        struct audit_finding place = {
+            .place = rows[i].unit, .scope = rows[i].scope, .decider = rows[i].decider};
         TRY(check_hash(a, "node of unit", &place, &rows[i].hash, &want));
         a->place_at = rows[i].unit;
     }

@@ -263,12 +263,14 @@ struct node {
 
     struct audit *audit;  /* the recomputation under way, or NULL */
     size_t audit_found;   /* by the last one */
-    bool audit_failed;    /* the batch under way failed with it */
+    bool audit_ran;       /* in the batch under way */
+    bool audit_failed;    /* and the batch failed with it */
     size_t begun_damages; /* when the batch began */
     size_t saved_damages; /* at the savepoint */
     struct mono audit_due;
     struct mono audit_rest; /* not before: whoever causes audits gets a tenth of the time */
     bool unsound;           /* the last audit found rows that cannot be found by their keys */
+    bool places_damaged;    /* it found rows that the tree is made of: totals wait for them */
     bool ledger_damaged;    /* the last time that own cells were to be made from it */
     struct map doubted;     /* origins below whose rows were not what their sum says, until equal */
     bool fetch_again;       /* rows that came from the parent were: until the next hello */
@@ -489,9 +491,10 @@ enum err audit_step(struct node *node) MUST_CHECK;
 void audit_stop(struct node *node);
 /* Not later than in that time, or when the last one has rested. */
 void audit_soon(struct node *node, int64_t ms);
-/* After a batch that failed, perhaps for what an audit read: soon, and each time less soon. */
-void audit_later(struct node *node);
-/* Which origins the alarms say are not what their sums say. */
+/* After a batch that failed: the audit that was under way begins anew soon; when it was itself the
+ * reason, each time less soon. */
+void audit_take_back(struct node *node);
+/* What the alarms say: which origins are not what their sums say, whether tables are unsound. */
 enum err audit_load_doubts(struct node *node) MUST_CHECK;
 /* Whether rows of that origin come from the parent. */
 enum err audit_is_from_above(struct node *node, int64_t id, bool *above) MUST_CHECK;

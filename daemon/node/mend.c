@@ -80,7 +80,8 @@ static enum err mended(struct node *node, const char *what, const struct store_c
 enum err mend_total_of(struct node *node, struct store_total *total)
 {
     struct store_cell_key key = {total->unit, total->measure, total->category, total->period, 0};
-    enum err err = audit_recompute_total(node->store, &node->view, total);
+    enum err err =
+        node->places_damaged ? ERR_REFUSED : audit_recompute_total(node->store, &node->view, total);
     if (err == ERR_REFUSED) {
         audit_soon(node, 0);
         return mend_remember(node, &key); /* when what is in it has come again */
@@ -290,6 +291,6 @@ enum err mend_all(struct node *node)
     TRY(mend_own_cells(node));
     TRY(mend_places(node));
     TRY(forget_whole_cells(node, &cells_left));
-    cells_left = cells_left || node->doubted.count > 0;
+    cells_left = cells_left || node->doubted.count > 0 || node->places_damaged;
     return cells_left ? ERR_OK : mend_totals(node);
 }

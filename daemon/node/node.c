@@ -29,6 +29,7 @@ void node_begin(struct node *node, struct now now)
     node->requests = NULL;
     node->now = now;
     node->begun_damages = node->damage_count;
+    node->audit_ran = false;
     node->failed = ERR_OK;
     node->failure.text[0] = '\0';
     node->tree_changed = false;
@@ -182,6 +183,7 @@ void node_on_tick(struct node *node)
     if (node->audit == NULL) {
         node->audit_due = (struct mono){node->now.mono.ms + AUDIT_EVERY_MS};
     }
+    node->audit_ran = true;
     enum err err = node->failed == ERR_OK ? audit_step(node) : ERR_OK;
     if (err != ERR_OK) {
         node->audit_failed = true;
@@ -306,13 +308,7 @@ static void take_back(struct node *node)
     node->links_unsaid = true;
     node->damage_count = /* the alarms of the others are taken back too */
         node->begun_damages < node->damage_count ? node->begun_damages : node->damage_count;
-    if (node->audit_failed) {
-        audit_later(node);
-    } else if (node->audit != NULL) {
-        audit_soon(node, AUDIT_AGAIN_MS);
-    }
-    node->audit_failed = false;
-    audit_stop(node);
+    audit_take_back(node);
     waiters_settle(node, false);
     struct errmsg why;
     enum err err = open_load(node, &why);

@@ -163,8 +163,7 @@ static enum err log_part(struct log_walk *walk)
 {
     struct query *q = walk->q;
     struct message reply = {.u.reply.u.log = {.rows = walk->rows, .row_count = walk->count}};
-    q->in_transaction = false;
-    TRY(store_commit(q->store));
+    store_rollback(q->store);
     if (walk->count > 0) {
         (void)query_send(q, &reply, true);
     }
@@ -174,9 +173,7 @@ static enum err log_part(struct log_walk *walk)
     if (walk->rows == NULL) {
         return ERR_NO_MEMORY;
     }
-    TRY(store_begin(q->store));
-    q->in_transaction = true;
-    return ERR_OK;
+    return store_begin(q->store);
 }
 
 static enum err log_segment(struct log_walk *walk, const struct store_segment *segment)
@@ -420,9 +417,8 @@ static enum err run_slices(struct query *q, struct auditor *auditor)
         TRY(store_begin(q->store));
         enum err err = view_load(&q->view, NULL); /* units come and go meanwhile */
         err = err == ERR_OK ? auditor_step(auditor, &done) : err;
-        enum err end = store_commit(q->store);
+        store_rollback(q->store);
         TRY(err);
-        TRY(end);
     }
     return ERR_OK;
 }
@@ -437,9 +433,7 @@ static enum err run_verify(struct query *q)
     struct auditor *auditor = auditor_new(q->store, &q->view, on_fault, &verify);
     enum err err = auditor == NULL || verify.faults == NULL || counts == NULL ? ERR_NO_MEMORY
                                                                               : add_mended(&verify);
-    q->in_transaction = false;
-    enum err ended = store_commit(q->store); /* the slices have their own */
-    err = err == ERR_OK ? ended : err;
+    store_rollback(q->store); /* the slices have their own */
     err = err == ERR_OK ? run_slices(q, auditor) : err;
     for (int i = 0; err == ERR_OK && i < AUDIT_COUNT; i++) {
         counts[i] = (struct verify_count){audit_check_name((enum audit_check)i),
@@ -465,7 +459,6 @@ static enum err prepare(struct query *q, struct errmsg *msg)
     struct id origin;
     struct store_origin own;
     TRY(store_begin(q->store));
-    q->in_transaction = true;
     TRY(view_load(&q->view, msg));
     TRY(store_fact_fixed(q->store, "origin", origin.b, ID_BYTES));
     TRY(store_origin_find(q->store, &origin, &own));
@@ -500,7 +493,6 @@ void query_run(struct query *q, const struct msg_request *request, struct now no
     q->sink_ctx = ctx;
     q->stopped = false;
     q->unread = ERR_OK;
-    q->in_transaction = false;
     arena_reset(&q->arena);
     texts_trim(&q->texts);
     enum err err = prepare(q, &msg);
@@ -510,9 +502,7 @@ void query_run(struct query *q, const struct msg_request *request, struct now no
         const char *why = store_error(q->store);
         (void)err_fail(&msg, err, "%s", why[0] != '\0' ? why : err_name(err));
     }
-    if (q->in_transaction) {
-        store_rollback(q->store); /* nothing to lose; also when SQLite has undone it by itself */
-    }
+    store_rollback(q->store);
     if (err != ERR_OK) {
         struct message reply = {.u.reply = {.err = err, .text = msg.text}};
         q->stopped = q->stopped && q->unread == ERR_OK;

@@ -26,8 +26,7 @@ struct query {
     void *sink_ctx;
     bool behind;
     bool stopped;
-    enum err unread; /* a text could not be read: nothing more is answered but this */
-    bool in_transaction;
+    enum err unread;           /* a text could not be read: nothing more is answered but this */
     struct unit_state *states; /* by place in the tree */
 };
 

@@ -149,8 +149,8 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
     if (moves && !r->link->up && (whole || !known)) { /* totals would not follow it */
         return refuse_unit(r, REFUSE_NOT_ITS_UNIT, row->code, &row->decider);
     }
-    if (moves && !whole) {
-        audit_soon(node, 0); /* totals may have been made where the damage had put it */
+    if (!whole && (moves || (known && node->places_damaged))) {
+        audit_soon(node, 0); /* totals waited for it, or were made where the damage had put it */
     }
     return whole && old.count >= row->count && old.count > 0 ? ERR_OK : store_unit_row(r, row, id);
 }
@@ -193,6 +193,9 @@ static enum err receive_hosting(struct receiver *r, const struct hosting_row *ro
         node->homeless -= origin->row.unit == 0 && !r->link->up ? 1 : 0;
         origin->row.unit = id;
         origin->dirty = true;
+    }
+    if (!whole && old.count > 0 && node->places_damaged) {
+        audit_soon(node, 0);
     }
     struct store_hosting hosting = {.unit = id,
                                     .node = row->node,

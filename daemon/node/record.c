@@ -200,8 +200,8 @@ static enum err write_record(struct node *node, const struct request *request,
     if (err == ERR_REFUSED) {
         return err_fail(
             msg, ERR_REFUSED,
-            "unit %s, measure %s: what is kept here of that period is damaged, and so is "
-            "the ledger; " STORE_KEEP_ASIDE,
+            "unit %s, measure %s: what is kept here of that period is damaged, and so is what it "
+            "could be made from again; " STORE_KEEP_ASIDE,
             row->unit, row->measure);
     }
     TRY(err);

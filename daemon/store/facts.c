@@ -161,6 +161,11 @@ enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                           out);
 }
 
+enum err store_child_forget(struct store *store, int64_t unit)
+{
+    return store_run(store, store_bind(store, STMT_CHILD_FORGET, "i", unit));
+}
+
 enum err store_invite_put(struct store *store, const struct store_invite *invite)
 {
     return store_run(store,

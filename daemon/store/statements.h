@@ -242,6 +242,7 @@
       "node=excluded.node,session=excluded.session,have_session=excluded.have_session,have_revision=excluded.have_revision,text=excluded.text") \
     X(CHILD_GET, \
       "SELECT unit,node,session,have_session,have_revision,text FROM child WHERE unit=?1") \
+    X(CHILD_FORGET, "UPDATE child SET have_revision=0 WHERE ?1=0 OR unit=?1") \
     X(INVITE_PUT, \
       "INSERT INTO invite(name,unit,secret,expires,used,replace,key) " \
       "VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(name) DO UPDATE SET " \

@@ -315,9 +315,11 @@ enum err store_read_one(struct store *store, sqlite3_stmt *stmt, store_read_fn r
 
 enum err store_begin(struct store *store)
 {
-    if (!store->begun && sqlite3_get_autocommit(store->db) == 0) {
+    bool left = store->undone != ERR_OK || sqlite3_get_autocommit(store->db) == 0;
+    if (left && (!store->begun || store->mode == STORE_READ)) {
         store_rollback(store); /* again: it had no memory, or failed, when it was asked for */
     }
+    store->error[0] = '\0';
     TRY(store_run(store,
                   store_bind(store, store->mode == STORE_READ ? STMT_BEGIN_READ : STMT_BEGIN, "")));
     store->begun = true;
@@ -333,10 +335,10 @@ enum err store_commit(struct store *store)
 
 void store_rollback(struct store *store)
 {
-    /* After some errors SQLite has rolled back by itself; a second rollback then fails and changes
-     * nothing. */
-    enum err ignored = store_run(store, store_bind(store, STMT_ROLLBACK, ""));
-    (void)ignored;
+    if (sqlite3_get_autocommit(store->db) == 0) { /* else SQLite has rolled back by itself */
+        enum err ignored = store_run(store, store_bind(store, STMT_ROLLBACK, ""));
+        (void)ignored;
+    }
     store->begun = false;
     store->undone = ERR_OK;
 }

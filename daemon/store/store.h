@@ -36,7 +36,8 @@ enum err store_unusable(const struct store *store, enum err err, const char *why
                         struct errmsg *msg);
 
 /* One write transaction, or one read transaction on a reader. Commit returns only after the commit
- * is durable. */
+ * is durable. A reader has nothing to lose: it ends each transaction by a rollback, which works
+ * also when SQLite has ended it by itself, and begins anew whatever has become of the last one. */
 enum err store_begin(struct store *store) MUST_CHECK;
 enum err store_commit(struct store *store) MUST_CHECK;
 void store_rollback(struct store *store);
@@ -365,6 +366,9 @@ struct store_child {
 enum err store_child_put(struct store *store, const struct store_child *child) MUST_CHECK;
 enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                          struct store_child *out) MUST_CHECK;
+
+/* What this file has of the child's feed (unit 0: of all children's): nothing. */
+enum err store_child_forget(struct store *store, int64_t unit) MUST_CHECK;
 
 struct store_invite {
     struct id name;

@@ -315,6 +315,19 @@ void checks_times(struct world *world, struct host *host)
 
 /* ---- questions that meet faults ---- */
 
+/* An answer, or why there is none. */
+static bool see_other(void *ctx, const struct message *message)
+{
+    const struct host *host = ctx;
+    const struct msg_reply *reply = &message->u.reply;
+    if (reply->err != ERR_OK && reply->text[0] == '\0') {
+        world_violate(host->world, "offers", "%s refuses a question without a word", host->code);
+    } else if (reply->err == ERR_OK && reply->type == REQUEST_VERIFY && !reply->u.verify.ok) {
+        world_violate(host->world, "verify", "at %s: %s", host->code, reply->u.verify.faults[0]);
+    }
+    return true;
+}
+
 void checks_hard_questions(struct world *world, struct host *host)
 {
     static const enum total_by BY[] = {BY_NONE, BY_CHILD, BY_CATEGORY, BY_PERIOD};
@@ -322,6 +335,15 @@ void checks_hard_questions(struct world *world, struct host *host)
     for (size_t i = 0; i < sizeof BY / sizeof *BY && host->state == HOST_UP; i++) {
         struct asked asked = {host->code, {FREQUENCY_YEAR, 2025}, BY[i]};
         checks_totals(world, host, &asked, NULL, NULL);
+    }
+    static const enum request_type OTHERS[] = {REQUEST_VERIFY, REQUEST_LOG, REQUEST_STATUS};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS && host->state == HOST_UP; i++) {
+        struct msg_request request = {.type = OTHERS[i]};
+        if (request.type == REQUEST_LOG) {
+            request.u.log = (struct req_log){.unit = "", .key = ""};
+        }
+        enum err ignored = host_query(world, host, &request, see_other, host);
+        (void)ignored; /* it may be refused; what it leaves behind shows later */
     }
     world->hard_questions = false;
 }

@@ -291,14 +291,17 @@ static bool take_bytes(struct world *world, struct line *line, int end, struct p
     } else if (err == ERR_OK) {
         err = ERR_INVALID;
     }
-    if (err != ERR_OK) {
+    if (err != ERR_OK && host_near_damage(line->end[1 - end])) {
+        world_trace(world, "%s cannot read what %s says: %s", line->end[end]->code,
+                    line->end[1 - end]->code, msg.text);
+        line_break(world, line, false); /* what is damaged may be a text */
+    } else if (err != ERR_OK) {
         world_violate(world, "wire", "what %s says cannot be read at %s: %s %s",
                       line->end[1 - end]->code, line->end[end]->code, err_name(err), msg.text);
     }
     return err == ERR_OK;
 }
 
-/* A batch to be said again later: the first of each line and direction. */
 /* Of batches and of acknowledgements one each is kept, now and then a newer one. */
 static void keep(struct line *line, struct chance *chance, int end, const struct message *message)
 {

@@ -362,22 +362,6 @@ static void test_damage_that_is_built_upon(void **state)
 
 /* ---- what takes longer than one mark ---- */
 
-static void change(struct world_node *n, const char *sql)
-{
-    assert_int_equal(sqlite3_exec(n->store->db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_not_equal(sqlite3_changes(n->store->db), 0);
-}
-
-static int64_t rows(struct world_node *n, const char *sql)
-{
-    sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_prepare_v2(n->store->db, sql, -1, &stmt, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-    int64_t count = sqlite3_column_int64(stmt, 0);
-    (void)sqlite3_finalize(stmt);
-    return count;
-}
-
 /* A measure that is taken out of the catalogue while an office without a link records it: what was
  * recorded is no damage. */
 static void test_a_measure_that_was_retired(void **state)
@@ -399,8 +383,8 @@ static void test_a_measure_that_was_retired(void **state)
     }
     assert_false(something_named(office));
     assert_false(something_named(root));
-    assert_int_equal(rows(office, "SELECT count(*) FROM cell"), 3);
-    assert_int_equal(rows(root, "SELECT count(*) FROM cell WHERE held > 0"), 1);
+    assert_int_equal(state_number(office, "SELECT count(*) FROM cell"), 3);
+    assert_int_equal(state_number(root, "SELECT count(*) FROM cell WHERE held > 0"), 1);
     tree_end();
 }
 
@@ -413,7 +397,7 @@ static void test_a_lost_row_of_a_child_that_is_away(void **state)
     struct figures before = figures_of(root);
     world_cut(office, false);
     world_settle();
-    change(root, "DELETE FROM cell WHERE value = 20");
+    state_change(root, "DELETE FROM cell WHERE value = 20");
     for (int i = 0; i < 4; i++) {
         struct figures now = figures_of(root);
         assert_true(now.of[0].value == before.of[0].value);
@@ -437,11 +421,11 @@ static void test_a_stray_row_found_twice(void **state)
     assert_int_equal(set_up(NULL), 0);
     world_cut(office, false);
     world_settle();
-    change(root, COPY_CELL("hash"));
+    state_change(root, COPY_CELL("hash"));
     state_audit(root);
     state_audit(root);
     mend(root);
-    assert_int_equal(rows(root, "SELECT count(*) FROM cell WHERE value = 20"), 1);
+    assert_int_equal(state_number(root, "SELECT count(*) FROM cell WHERE value = 20"), 1);
     assert_false(something_named(root));
     tree_end();
 }
@@ -456,7 +440,7 @@ static void test_a_stock_beside_a_damaged_record(void **state)
     record(office, "421", "fund", "400");
     const struct recorded_row *row = &world_reply_to(world.next_request)->row;
     entry_id_format(&row->segment, row->seq, id);
-    change(office, "UPDATE entry SET now_value = 301 WHERE value = 300");
+    state_change(office, "UPDATE entry SET now_value = 301 WHERE value = 300");
     assert_int_equal(correct(id, ""), ERR_OK);
     world_settle();
     struct figures after[2] = {figures_of(root), figures_of(office)};
@@ -489,9 +473,9 @@ static void test_damage_does_not_break_links(void **state)
         struct world_node *n = cases[i].at == AT_ROOT ? root : office;
         world_cut(office, false);
         record(office, "421", "raised", "0"); /* so that the cell waits to go up */
-        change(n, cases[i].first);
+        state_change(n, cases[i].first);
         if (cases[i].second[0] != '\0') {
-            change(n, cases[i].second);
+            state_change(n, cases[i].second);
         }
         tree_relink();
         struct world_link *link = office->up;

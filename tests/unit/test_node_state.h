@@ -127,6 +127,24 @@ static inline enum link_state state_of_child(struct world_node *n, const char *c
     return status.of_child.state;
 }
 
+/* ---- behind the back of a node ---- */
+
+static inline void state_change(struct world_node *n, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(n->store->db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_not_equal(sqlite3_changes(n->store->db), 0);
+}
+
+static inline int64_t state_number(struct world_node *n, const char *sql)
+{
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_prepare_v2(n->store->db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return value;
+}
+
 /* ---- audits ---- */
 
 /* One whole audit, as after every start. */

@@ -36,22 +36,6 @@ static wide raised(struct world_node *n, const char *unit)
     return total.value;
 }
 
-static void change(struct world_node *n, const char *sql)
-{
-    assert_int_equal(sqlite3_exec(n->store->db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_not_equal(sqlite3_changes(n->store->db), 0);
-}
-
-static int64_t number(struct world_node *n, const char *sql)
-{
-    sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_prepare_v2(n->store->db, sql, -1, &stmt, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(stmt, 0);
-    (void)sqlite3_finalize(stmt);
-    return value;
-}
-
 static const struct world_reply *correct(const char *value)
 {
     struct msg_request request = {
@@ -69,6 +53,13 @@ static const struct world_reply *record_keyed(const char *key)
     return world_ask(office, &request);
 }
 
+static void tick(struct world_node *n)
+{
+    world_begin(n);
+    node_on_tick(n->node);
+    assert_int_equal(world_commit(n), ERR_OK);
+}
+
 /* ---- tables ---- */
 
 /* The page of a table that nothing reads while the program runs says that it has more rows than
@@ -77,8 +68,8 @@ static void damage_page(struct world_node *n, const char *table)
 {
     char sql[128];
     (void)snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name='%s'", table);
-    long page = (long)number(n, sql);
-    long size = (long)number(n, "PRAGMA page_size");
+    long page = (long)state_number(n, sql);
+    long size = (long)state_number(n, "PRAGMA page_size");
     tree_close(n);
     FILE *file = fopen(n->path, "r+b");
     assert_non_null(file);
@@ -106,6 +97,8 @@ static void test_a_table_out_of_order(void **state)
     struct state_verify verify = state_verify(office);
     assert_false(verify.ok);
     assert_non_null(strstr(verify.first, "table invite: "));
+    tree_restart(office); /* and what was known is still known */
+    tree_relink();
     /* What must be looked up first is not taken in; all else is. */
     assert_non_null(strstr(record_keyed("k1")->text, "whether key k1 was used before"));
     assert_non_null(strstr(correct("21")->text, "what is corrected already cannot be told"));
@@ -124,9 +117,9 @@ static void test_an_own_cell_beside_a_table_out_of_order(void **state)
     damage_page(office, "invite");
     tree_relink();
     state_audit(office);
-    change(office, "UPDATE cell SET value=value+1");
+    state_change(office, "UPDATE cell SET value=value+1");
     assert_int_equal(world_record(office, "b1", "raised", "4", "2025-02-03")->err, ERR_REFUSED);
-    assert_int_equal(number(office, "SELECT count(*) FROM cell WHERE value IN (21, 4)"), 2);
+    assert_int_equal(state_number(office, "SELECT count(*) FROM cell WHERE value IN (21, 4)"), 2);
     tree_end();
 }
 
@@ -136,22 +129,77 @@ static void test_an_own_cell_beside_a_table_out_of_order(void **state)
 static void test_a_unit_that_damage_moved(void **state)
 {
     (void)state;
-    change(root, "UPDATE unit SET edges=(SELECT edges FROM unit JOIN symbol ON id=code WHERE "
-                 "text='b2') WHERE code=(SELECT id FROM symbol WHERE text='b1')");
+    state_change(root, "UPDATE unit SET edges=(SELECT edges FROM unit JOIN symbol ON id=code WHERE "
+                       "text='b2') WHERE code=(SELECT id FROM symbol WHERE text='b1')");
     tree_restart(root);
     state_audit(root);
     tree_relink();
-    world_begin(root);
-    node_on_tick(root->node);
-    assert_int_equal(world_commit(root), ERR_OK);
+    tick(root);
     while (node_wants_tick(root->node)) {
-        world_begin(root);
-        node_on_tick(root->node);
-        assert_int_equal(world_commit(root), ERR_OK);
+        tick(root);
     }
     assert_true(raised(root, "421") == 20);
     assert_true(raised(root, "422") == 3);
     assert_true(raised(root, "42") == 23);
+    tree_end();
+}
+
+/* While its row is damaged no total is made on a wrong tree, whoever else says a mark; and the
+ * child that has it is asked, wherever the damage has put it. */
+static void damaged_while_away(const char *edges_of)
+{
+    char sql[240];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE unit SET edges=(SELECT edges FROM unit JOIN symbol ON id=code WHERE "
+                   "text='%s') WHERE code=(SELECT id FROM symbol WHERE text='b1')",
+                   edges_of);
+    world_cut(office, false);
+    world_settle();
+    state_change(root, sql);
+    tree_restart(root);
+    state_audit(root);
+    for (int i = 0; i < 4; i++) {
+        if (other->up == NULL) {
+            assert_non_null(world_connect(other));
+        }
+        world_pass(7000);
+        assert_string_equal(world_record(other, "43", "raised", "1", "2025-02-03")->text, "");
+        world_settle();
+        state_audit(root);
+        assert_true(state_alarm(root, "damage").there);
+        assert_int_equal(state_number(root, "SELECT low FROM total JOIN symbol ON id=unit WHERE "
+                                            "text='421' LIMIT 1"),
+                         20);
+    }
+    assert_int_equal(state_number(root,
+                                  "SELECT have_revision FROM child WHERE unit=(SELECT id FROM "
+                                  "symbol WHERE symbol.text='42')"),
+                     0);
+    tree_relink();
+    while (node_wants_tick(root->node) || root->node->audit_due.ms <= world.now.mono.ms) {
+        root->node->audit_rest = (struct mono){0};
+        tick(root);
+    }
+    assert_true(raised(root, "421") == 20);
+    assert_true(raised(root, "422") == 3);
+    assert_true(raised(root, "42") == 23);
+    assert_true(raised(root, "43") == 4);
+}
+
+static void test_a_unit_damaged_while_its_child_is_away(void **state)
+{
+    (void)state;
+    damaged_while_away("b2");
+    tree_end();
+}
+
+/* The damage has put it below another child. */
+static void test_a_unit_damaged_to_be_anothers(void **state)
+{
+    (void)state;
+    assert_string_equal(tree_unit(other, "b3", "branch", "43")->text, "");
+    world_settle();
+    damaged_while_away("b3");
     tree_end();
 }
 
@@ -161,8 +209,9 @@ static void test_a_unit_is_not_taken_over(void **state)
     (void)state;
     assert_string_equal(tree_unit(other, "b1", "branch", "43")->text, "");
     world_settle();
-    change(root, "UPDATE unit SET hash=NULL WHERE code=(SELECT id FROM symbol WHERE text='b1')");
-    change(root, "UPDATE child SET have_revision=0");
+    state_change(root,
+                 "UPDATE unit SET hash=NULL WHERE code=(SELECT id FROM symbol WHERE text='b1')");
+    state_change(root, "UPDATE child SET have_revision=0");
     tree_restart(root);
     assert_non_null(world_connect(other));
     world_settle();
@@ -186,15 +235,16 @@ static void test_a_unit_is_not_taken_over(void **state)
 static void test_a_lost_cell_of_a_broken_ledger(void **state)
 {
     (void)state;
-    change(office, "DELETE FROM cell WHERE value=20");
-    change(office, "UPDATE entry SET note='x' WHERE value=3");
+    state_change(office, "DELETE FROM cell WHERE value=20");
+    state_change(office, "UPDATE entry SET note='x' WHERE value=3");
     assert_int_equal(correct("21")->err, ERR_REFUSED);
     for (int i = 0; i < 3; i++) {
         state_audit(office);
         assert_true(raised(office, "421") == 20);
         assert_true(state_alarm(office, "damage").there);
         assert_int_equal(
-            number(office, "SELECT count(*) FROM alarm WHERE mended=0 AND subject LIKE 'cell%'"),
+            state_number(office,
+                         "SELECT count(*) FROM alarm WHERE mended=0 AND subject LIKE 'cell%'"),
             1);
     }
     tree_end();
@@ -205,8 +255,8 @@ static void test_a_refusal_is_named(void **state)
 {
     (void)state;
     state_audit(office);
-    change(office, "UPDATE entry SET now_value=6 WHERE value=20");
-    change(office, "UPDATE entry SET note='x' WHERE value=3");
+    state_change(office, "UPDATE entry SET now_value=6 WHERE value=20");
+    state_change(office, "UPDATE entry SET note='x' WHERE value=3");
     office->node->audit_rest = (struct mono){0};
     assert_int_equal(correct("21")->err, ERR_REFUSED);
     assert_true(office->node->audit_due.ms <= world.now.mono.ms);
@@ -239,6 +289,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_own_cell_beside_a_table_out_of_order, set_up,
                                         tree_end_always),
         cmocka_unit_test_setup_teardown(test_a_unit_that_damage_moved, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_a_unit_damaged_while_its_child_is_away, set_up,
+                                        tree_end_always),
+        cmocka_unit_test_setup_teardown(test_a_unit_damaged_to_be_anothers, set_up,
+                                        tree_end_always),
         cmocka_unit_test_setup_teardown(test_a_unit_is_not_taken_over, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_a_lost_cell_of_a_broken_ledger, set_up,
                                         tree_end_always),
