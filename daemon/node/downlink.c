@@ -114,6 +114,17 @@ struct link *downlink_of_unit(struct node *node, int64_t unit, const struct link
     return NULL;
 }
 
+struct link *downlink_live_of_unit(struct node *node, int64_t unit)
+{
+    for (size_t i = 0; i < node->link_count; i++) {
+        struct link *link = node->links[i];
+        if (!link->up && link->unit == unit && link->state == SESSION_LIVE) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
 void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
                       const struct hash *key, const char *address)
 {
@@ -164,9 +175,10 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
 void downlink_down(struct node *node, struct link *link, const char *why)
 {
     struct store_status status;
-    /* A newer link of the same child may have taken over; then its state is the child's. */
-    if (link->unit == 0 || link->address == NULL ||
-        downlink_of_unit(node, link->unit, link) != NULL) {
+    /* A newer link of the same child may have taken over; then its state is the child's. One that
+     * has said nothing yet has not. */
+    struct link *other = link->unit == 0 ? NULL : downlink_live_of_unit(node, link->unit);
+    if (link->unit == 0 || link->address == NULL || (other != NULL && other != link)) {
         return;
     }
     /* Closed from here or from there, a link that was live is gone; a refusal stays to be seen. */

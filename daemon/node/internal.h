@@ -440,8 +440,10 @@ void downlink_refuse(struct node *node, struct link *link, enum refusal_code cod
 void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,
                            const char *text);
 void downlink_break_off(struct node *node, struct link *link, const char *what);
-/* Another link of the child with that unit, or NULL. */
+/* Another link of the child with that unit, or NULL; of several, whichever. */
 struct link *downlink_of_unit(struct node *node, int64_t unit, const struct link *but);
+/* That which is live, or NULL: there is one at most. */
+struct link *downlink_live_of_unit(struct node *node, int64_t unit);
 /* After the flush of a batch: acknowledgements, mark comparison, next batches. */
 enum err downlink_settle(struct node *node, struct link *link) MUST_CHECK;
 enum err uplink_settle(struct node *node, struct link *link) MUST_CHECK;

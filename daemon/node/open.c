@@ -137,8 +137,7 @@ static enum err load_parent(struct node *node)
 
 static bool is_linked(struct node *node, const struct store_status *row)
 {
-    const struct link *link = downlink_of_unit(node, row->unit, NULL);
-    return link != NULL && link->state == SESSION_LIVE;
+    return downlink_live_of_unit(node, row->unit) != NULL;
 }
 
 enum err open_reset_statuses(struct node *node)

@@ -180,6 +180,27 @@ static void test_newer_link_takes_over(void **state)
     assert_int_equal(open, 2);
 }
 
+/* A link that comes up and says nothing is no link: the child is away once the old one is. */
+static void test_newer_link_that_says_nothing(void **state)
+{
+    (void)state;
+    world_cut(leaf, true);
+    world_settle();
+    world.tap = mute;
+    world_pass(10000);
+    (void)world_connect(leaf);
+    world_settle();
+    assert_int_equal(state_of_child(middle, "421"), LINK_EXACT); /* it cannot know yet */
+    world_pass(15000); /* the old one is given up, the new one waits */
+    assert_int_equal(state_of_child(middle, "421"), LINK_OFFLINE);
+    assert_int_equal(tree_total(root, "4", "raised", "2025").exact, 2);
+    world.tap = NULL;
+    world_pass(30000);
+    (void)world_connect(leaf);
+    world_settle();
+    assert_int_equal(state_of_child(middle, "421"), LINK_EXACT);
+}
+
 static void test_child_that_breaks_the_protocol(void **state)
 {
     (void)state;
@@ -277,6 +298,7 @@ int main(void)
                                        CASE(test_stock_of_a_unit_that_changed_hands),
                                        CASE(test_silence_is_noticed),
                                        CASE(test_newer_link_takes_over),
+                                       CASE(test_newer_link_that_says_nothing),
                                        CASE(test_child_that_breaks_the_protocol),
                                        CASE(test_second_uplink_is_closed),
                                        CASE(test_why_there_is_no_link),
