@@ -69,7 +69,8 @@ static enum err send_again(struct node *node, const struct id *decider)
     TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
     for (size_t i = 0; i < node->link_count; i++) {
         struct link *link = node->links[i];
-        if (!link->up && (origin.via == 0 || origin.via == link->unit)) {
+        bool asked = !link->up && (origin.via == 0 || origin.via == link->unit);
+        if (asked && link->state != SESSION_CLOSING) { /* once, however many rows are damaged */
             node_close_link(node, link, "what came from below is damaged, and comes again");
         }
     }
@@ -135,7 +136,7 @@ static bool came_again(struct node *node, const char *subject)
     int unit = view_unit_by_code(view, subject + len);
     int at = unit;
     for (int depth = 0; at != TREE_NONE && at != view->self && depth <= TREE_DEPTH_MAX; depth++) {
-        const struct link *link = downlink_of_unit(node, view->tree.units[at].id, NULL);
+        const struct link *link = downlink_live_of_unit(node, view->tree.units[at].id);
         if (link != NULL) {
             return link->exact;
         }
@@ -148,12 +149,10 @@ static bool came_again(struct node *node, const char *subject)
 /* Until an audit has found nothing of the kind. */
 static enum err load_unsound(struct node *node)
 {
-    struct store_alarm found[8];
+    struct store_alarm standing;
     size_t n;
-    TRY(store_alarms_about(node->store, "damage", TABLE, &node->arena, found, 8, &n));
-    for (size_t i = 0; i < n; i++) {
-        node->unsound = node->unsound || !found[i].mended;
-    }
+    TRY(store_alarms_about(node->store, "damage", TABLE, &node->arena, &standing, 1, &n));
+    node->unsound = node->unsound || n > 0;
     return ERR_OK;
 }
 

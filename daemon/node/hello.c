@@ -262,8 +262,8 @@ void hello_receive(struct node *node, struct link *link, const struct msg_hello 
         downlink_refuse_child(node, link, code, text);
         return;
     }
-    struct link *older = downlink_of_unit(node, link->unit, link);
-    if (older != NULL) {
+    struct link *older;
+    while ((older = downlink_of_unit(node, link->unit, link)) != NULL) {
         node_log(node, false, "link=%" PRIu64 " unit=%s replaced_by=%" PRIu64, older->id,
                  link->address, link->id);
         node_close_link(node, older, "replaced by a newer link of the same node");

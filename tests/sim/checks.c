@@ -323,7 +323,9 @@ static bool see_other(void *ctx, const struct message *message)
     if (reply->err != ERR_OK && reply->text[0] == '\0') {
         world_violate(host->world, "offers", "%s refuses a question without a word", host->code);
     } else if (reply->err == ERR_OK && reply->type == REQUEST_VERIFY && !reply->u.verify.ok) {
-        world_violate(host->world, "verify", "at %s: %s", host->code, reply->u.verify.faults[0]);
+        const struct rep_verify *verify = &reply->u.verify;
+        world_violate(host->world, "verify", "at %s: %s", host->code,
+                      verify->fault_count > 0 ? verify->faults[0] : "not ok");
     }
     return true;
 }

@@ -201,6 +201,27 @@ static void test_newer_link_that_says_nothing(void **state)
     assert_int_equal(state_of_child(middle, "421"), LINK_EXACT);
 }
 
+/* Whoever of several says the hello takes over from all others: one link is live. */
+static void test_one_link_of_several_is_live(void **state)
+{
+    (void)state;
+    int64_t unit = 0;
+    for (int i = 0; i < 3; i++) {
+        world.tap = i < 2 ? mute : NULL;
+        world_cut(leaf, true);
+        world_settle();
+        (void)world_connect(leaf);
+        world_settle();
+    }
+    for (size_t i = 0; i < middle->node->link_count; i++) {
+        unit = middle->node->links[i]->up ? unit : middle->node->links[i]->unit;
+    }
+    const struct link *live = downlink_live_of_unit(middle->node, unit);
+    assert_non_null(live);
+    assert_null(downlink_of_unit(middle->node, unit, live));
+    assert_int_equal(state_of_child(middle, "421"), LINK_EXACT);
+}
+
 static void test_child_that_breaks_the_protocol(void **state)
 {
     (void)state;
@@ -299,6 +320,7 @@ int main(void)
                                        CASE(test_silence_is_noticed),
                                        CASE(test_newer_link_takes_over),
                                        CASE(test_newer_link_that_says_nothing),
+                                       CASE(test_one_link_of_several_is_live),
                                        CASE(test_child_that_breaks_the_protocol),
                                        CASE(test_second_uplink_is_closed),
                                        CASE(test_why_there_is_no_link),
