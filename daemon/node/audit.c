@@ -183,20 +183,27 @@ enum err audit_load_doubts(struct node *node)
     return ERR_OK;
 }
 
-/* What an earlier audit found and this one, at its end, did not has been repaired on the way. */
-static enum err settle_old_alarms(struct node *node)
+/* What an earlier audit found and this one, at its end, did not has been repaired on the way;
+ * *waiting is how much of it is yet to come again. */
+static enum err settle_old_alarms(struct node *node, size_t *waiting)
 {
     struct store_alarm *found = arena_array(&node->arena, ALARMS_MAX, sizeof *found);
     size_t n;
+    *waiting = 0;
     if (found == NULL) {
         return ERR_NO_MEMORY;
     }
     TRY(store_alarms(node->store, &node->arena, found, ALARMS_MAX, &n));
     for (size_t i = 0; i < n; i++) {
         uint64_t hash = map_hash(found[i].subject, strlen(found[i].subject));
-        if (strcmp(found[i].code, "damage") == 0 && !found[i].mended &&
-            map_get(&node->audit->subjects, &hash) == NULL && came_again(node, found[i].subject)) {
+        if (strcmp(found[i].code, "damage") != 0 || found[i].mended ||
+            map_get(&node->audit->subjects, &hash) != NULL) {
+            continue;
+        }
+        if (came_again(node, found[i].subject)) {
             TRY(mend_alarm(node, found[i].subject, found[i].text));
+        } else {
+            *waiting += 1;
         }
     }
     return ERR_OK;
@@ -231,8 +238,8 @@ void audit_take_back(struct node *node)
     audit_stop(node);
 }
 
-/* What was found is looked at again before the day is over, so that its alarms go when it has been
- * repaired; what cannot be repaired less and less often. */
+/* What was found, now or earlier, is looked at again before the day is over, so that its alarms go
+ * when it has been repaired; what cannot be repaired less and less often. */
 static void look_again(struct node *node, size_t found)
 {
     bool fewer = found < node->audit_found; /* something has been repaired since the last one */
@@ -277,11 +284,12 @@ enum err audit_step(struct node *node)
     enum err err = auditor_step(node->audit->auditor, &done);
     bool unsound = auditor_unsound(node->audit->auditor);
     node->unsound = node->unsound || unsound;
-    err = done && err == ERR_OK && !unsound ? settle_old_alarms(node) : err;
+    size_t waiting = 0;
+    err = done && err == ERR_OK && !unsound ? settle_old_alarms(node, &waiting) : err;
     if (done && err == ERR_OK) {
         node->unsound = unsound;
         node->places_damaged = node->audit->places || (unsound && node->places_damaged);
-        look_again(node, node->audit->subjects.count);
+        look_again(node, node->audit->subjects.count + waiting);
     }
     bool others = node->audit->others;
     if (done || err != ERR_OK) {
