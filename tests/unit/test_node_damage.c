@@ -414,6 +414,28 @@ static void test_a_lost_row_of_a_child_that_is_away(void **state)
     tree_end();
 }
 
+/* Nobody has to ask for the audit that shows it to be there again, nor wait for it until the next
+ * day: also when the one before found nothing while the child was away once more. */
+static void test_a_lost_row_is_looked_for_again(void **state)
+{
+    (void)state;
+    assert_int_equal(set_up(NULL), 0);
+    state_change(root, "DELETE FROM cell WHERE value = 20");
+    for (int i = 0; i < 2; i++) {
+        world_cut(office, false);
+        world_settle();
+        state_audit(root);
+        assert_true(something_named(root));
+        tree_relink();
+    }
+    assert_int_equal(state_number(root, "SELECT count(*) FROM cell WHERE value = 20"), 1);
+    for (int i = 0; i < 12 && something_named(root); i++) {
+        world_pass(7000);
+    }
+    assert_false(something_named(root));
+    tree_end();
+}
+
 /* A row that was put in, found more than once before its child comes, is taken out when it does. */
 static void test_a_stray_row_found_twice(void **state)
 {
@@ -502,6 +524,7 @@ int main(void)
         cmocka_unit_test_teardown(test_damage_that_is_built_upon, tree_end_always),
         cmocka_unit_test_teardown(test_a_measure_that_was_retired, tree_end_always),
         cmocka_unit_test_teardown(test_a_lost_row_of_a_child_that_is_away, tree_end_always),
+        cmocka_unit_test_teardown(test_a_lost_row_is_looked_for_again, tree_end_always),
         cmocka_unit_test_teardown(test_a_stray_row_found_twice, tree_end_always),
         cmocka_unit_test_teardown(test_a_stock_beside_a_damaged_record, tree_end_always),
         cmocka_unit_test_teardown(test_damage_does_not_break_links, tree_end_always)};
