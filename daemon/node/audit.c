@@ -240,14 +240,14 @@ void audit_take_back(struct node *node)
 
 /* What was found, now or earlier, is looked at again before the day is over, so that its alarms go
  * when it has been repaired; what cannot be repaired less and less often. */
-static void look_again(struct node *node, size_t found)
+static void look_again(struct node *node, size_t found, size_t waiting)
 {
     bool fewer = found < node->audit_found; /* something has been repaired since the last one */
     node->audit_wait_ms = fewer ? 0 : node->audit_wait_ms;
     node->audit_found = found;
     node->audit_rest.ms =
         node->now.mono.ms + AUDIT_REST_FACTOR * (node->now.mono.ms - node->audit->begun.ms);
-    if (found > 0) {
+    if (found + waiting > 0) {
         audit_later(node);
     } else {
         node->audit_wait_ms = 0;
@@ -289,7 +289,7 @@ enum err audit_step(struct node *node)
     if (done && err == ERR_OK) {
         node->unsound = unsound;
         node->places_damaged = node->audit->places || (unsound && node->places_damaged);
-        look_again(node, node->audit->subjects.count + waiting);
+        look_again(node, node->audit->subjects.count, waiting);
     }
     bool others = node->audit->others;
     if (done || err != ERR_OK) {

@@ -436,6 +436,21 @@ static void test_a_lost_row_is_looked_for_again(void **state)
     tree_end();
 }
 
+/* Nor does a second audit put that off when it finds less, with the row still away. */
+static void test_a_lost_row_is_found_twice(void **state)
+{
+    (void)state;
+    assert_int_equal(set_up(NULL), 0);
+    world_cut(office, false);
+    world_settle();
+    state_change(root, "DELETE FROM cell WHERE value = 20");
+    state_audit(root);
+    state_audit(root);
+    assert_true(something_named(root));
+    assert_true(root->node->audit_due.ms <= world.now.mono.ms + AUDIT_AGAIN_MS);
+    tree_end();
+}
+
 /* A row that was put in, found more than once before its child comes, is taken out when it does. */
 static void test_a_stray_row_found_twice(void **state)
 {
@@ -525,6 +540,7 @@ int main(void)
         cmocka_unit_test_teardown(test_a_measure_that_was_retired, tree_end_always),
         cmocka_unit_test_teardown(test_a_lost_row_of_a_child_that_is_away, tree_end_always),
         cmocka_unit_test_teardown(test_a_lost_row_is_looked_for_again, tree_end_always),
+        cmocka_unit_test_teardown(test_a_lost_row_is_found_twice, tree_end_always),
         cmocka_unit_test_teardown(test_a_stray_row_found_twice, tree_end_always),
         cmocka_unit_test_teardown(test_a_stock_beside_a_damaged_record, tree_end_always),
         cmocka_unit_test_teardown(test_damage_does_not_break_links, tree_end_always)};
