@@ -219,6 +219,7 @@ struct node {
     int64_t ledger_length; /* entries in all own segments */
     int64_t signed_length; /* at which the heads were last signed */
     struct wall newest_recording;
+    bool merged; /* lines of it have parted and met again: merge.h says what they come to */
     int64_t parent_offset_ms; /* the parent's clock minus ours */
     bool parent_clock_known;
 

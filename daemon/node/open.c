@@ -24,6 +24,9 @@ enum err open_load_own_segment(struct node *node)
         TRY(err);
     }
     node->segment_dirty = false;
+    int64_t merged;
+    TRY(store_fact_int(node->store, "merged", 0, &merged));
+    node->merged = merged != 0;
     return store_fact_int(node->store, "newest_recording", 0, &node->newest_recording.ms);
 }
 
