@@ -118,6 +118,16 @@ enum err store_segment_set(struct store *store, const struct store_segment *segm
                                 (int64_t)segment->continued, segment->rev));
 }
 
+enum err store_segment_base_set(struct store *store, int64_t id, int64_t base)
+{
+    return store_run(store, store_bind(store, STMT_SEGMENT_BASE_SET, "ii", id, base));
+}
+
+enum err store_segment_move_last(struct store *store, int64_t id)
+{
+    return store_run(store, store_bind(store, STMT_SEGMENT_MOVE_LAST, "i", id));
+}
+
 enum err store_segment_find(struct store *store, const struct id *name, struct store_segment *out)
 {
     return store_read_one(store, store_bind(store, STMT_SEGMENT_FIND, "b", name->b, sizeof name->b),
@@ -180,6 +190,15 @@ static enum err read_int(sqlite3_stmt *stmt, struct arena *arena, void *element)
 {
     (void)arena;
     *(int64_t *)element = sqlite3_column_int64(stmt, 0);
+    return ERR_OK;
+}
+
+enum err store_segments_count(struct store *store, int64_t origin, size_t *count)
+{
+    int64_t n;
+    TRY(store_read_one(store, store_bind(store, STMT_SEGMENTS_COUNT, "i", origin), read_int, NULL,
+                       &n));
+    *count = (size_t)n;
     return ERR_OK;
 }
 
@@ -292,6 +311,32 @@ enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq
 {
     return store_run(store, store_bind(store, STMT_ENTRY_STATE_SET, "iiii", segment, seq,
                                        (int64_t)live, now_value));
+}
+
+enum err store_unsettled_add(struct store *store, int64_t segment, int64_t seq)
+{
+    return store_run(store, store_bind(store, STMT_UNSETTLED_ADD, "ii", segment, seq));
+}
+
+enum err store_unsettled_delete(struct store *store, int64_t segment, int64_t seq)
+{
+    return store_run(store, store_bind(store, STMT_UNSETTLED_DELETE, "ii", segment, seq));
+}
+
+static enum err read_unsettled(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    (void)arena;
+    *(struct store_unsettled *)element = (struct store_unsettled){
+        .segment = sqlite3_column_int64(stmt, 0), .seq = sqlite3_column_int64(stmt, 1)};
+    return ERR_OK;
+}
+
+enum err store_unsettled(struct store *store, const struct store_unsettled *after,
+                         struct store_unsettled *out, size_t cap, size_t *count)
+{
+    sqlite3_stmt *stmt =
+        store_bind(store, STMT_UNSETTLED_AFTER, "iii", after->segment, after->seq, (int64_t)cap);
+    return store_list(store, stmt, read_unsettled, NULL, out, sizeof *out, cap, count);
 }
 
 enum err store_entry_correction(struct store *store, const struct id *segment, int64_t seq,

@@ -66,6 +66,13 @@
     X(SEGMENT_SET, \
       "UPDATE segment SET length=?2,hash=?3,held=?4,held_hash=?5,base=?6,continued=?7,rev=?8 " \
       "WHERE id=?1") \
+    X(SEGMENTS_COUNT, \
+      "SELECT count(*) FROM segment WHERE origin=?1") \
+    X(SEGMENT_BASE_SET, \
+      "UPDATE segment SET base=?2 WHERE id=?1") \
+    X(SEGMENT_MOVE_LAST, \
+      "UPDATE segment SET number=(SELECT max(s.number)+1 FROM segment s WHERE " \
+      "s.origin=segment.origin) WHERE id=?1") \
     X(SEGMENT_FIND, \
       "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
       "WHERE name=?1") \
@@ -245,6 +252,20 @@
       "node=excluded.node,session=excluded.session,have_session=excluded.have_session,have_revision=excluded.have_revision,text=excluded.text") \
     X(CHILD_GET, \
       "SELECT unit,node,session,have_session,have_revision,text FROM child WHERE unit=?1") \
+    X(ENDED_ADD, \
+      "INSERT INTO ended(unit,name) VALUES(?1,?2) ON CONFLICT(unit,name) DO NOTHING") \
+    X(ENDED_TRIM, \
+      "DELETE FROM ended WHERE unit=?1 AND id<=(SELECT id FROM ended WHERE unit=?1 ORDER BY id " \
+      "DESC LIMIT 1 OFFSET ?2)") \
+    X(ENDED_FIND, \
+      "SELECT id FROM ended WHERE unit=?1 AND name=?2") \
+    X(UNSETTLED_ADD, \
+      "INSERT INTO unsettled(segment,seq) VALUES(?1,?2)") \
+    X(UNSETTLED_DELETE, \
+      "DELETE FROM unsettled WHERE segment=?1 AND seq=?2") \
+    X(UNSETTLED_AFTER, \
+      "SELECT segment,seq FROM unsettled WHERE (segment,seq)>(?1,?2) ORDER BY segment,seq LIMIT " \
+      "?3") \
     X(CHILD_FORGET, "UPDATE child SET have_revision=0 WHERE ?1=0 OR unit=?1") \
     X(INVITE_PUT, \
       "INSERT INTO invite(name,unit,secret,expires,used,replace,key) " \

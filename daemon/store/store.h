@@ -121,12 +121,17 @@ struct store_segment {
 enum err store_segment_add(struct store *store, struct store_segment *segment,
                            struct bytes continues) MUST_CHECK;
 enum err store_segment_set(struct store *store, const struct store_segment *segment) MUST_CHECK;
+/* Its place in the own ledger alone. */
+enum err store_segment_base_set(struct store *store, int64_t id, int64_t base) MUST_CHECK;
+/* It becomes the last of its origin in order of number. */
+enum err store_segment_move_last(struct store *store, int64_t id) MUST_CHECK;
 enum err store_segment_find(struct store *store, const struct id *name, struct store_segment *out)
     MUST_CHECK;
 enum err store_segment_get(struct store *store, int64_t id, struct store_segment *out) MUST_CHECK;
 /* Of one origin in order of number, those after `after`. */
 enum err store_segments(struct store *store, int64_t origin, int64_t after,
                         struct store_segment *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_segments_count(struct store *store, int64_t origin, size_t *count) MUST_CHECK;
 /* Of all, by name range, for identities typed by people: names from `low` to `high`. */
 enum err store_segments_between(struct store *store, const struct id *low, const struct id *high,
                                 struct store_segment *out, size_t cap, size_t *count) MUST_CHECK;
@@ -205,6 +210,17 @@ enum err store_entry_correction(struct store *store, const struct id *segment, i
 /* Of all, live or not, the one of that rank (highest hosting, day, ledger order), 0 the highest. */
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
                             struct store_placed *out) MUST_CHECK;
+
+/* Healed entries that are not in any cell yet, because their measure is not known. */
+struct store_unsettled {
+    int64_t segment;
+    int64_t seq;
+};
+enum err store_unsettled_add(struct store *store, int64_t segment, int64_t seq) MUST_CHECK;
+enum err store_unsettled_delete(struct store *store, int64_t segment, int64_t seq) MUST_CHECK;
+/* In order, those after `after`. */
+enum err store_unsettled(struct store *store, const struct store_unsettled *after,
+                         struct store_unsettled *out, size_t cap, size_t *count) MUST_CHECK;
 
 /* ---- cells, totals ---- */
 struct store_cell_key {
@@ -382,6 +398,13 @@ struct store_child {
 enum err store_child_put(struct store *store, const struct store_child *child) MUST_CHECK;
 enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                          struct store_child *out) MUST_CHECK;
+
+/* A session name of that child that has ended: who comes with it is a copy of a line of that
+ * machine that goes on without it. The newest `keep` are kept. */
+enum err store_ended_add(struct store *store, int64_t unit, const struct id *name, size_t keep)
+    MUST_CHECK;
+enum err store_ended_find(struct store *store, int64_t unit, const struct id *name, bool *ended)
+    MUST_CHECK;
 
 /* What this file has of the child's feed (unit 0: of all children's): nothing. */
 enum err store_child_forget(struct store *store, int64_t unit) MUST_CHECK;
