@@ -279,6 +279,7 @@ struct node {
     struct feed_mark parent_have; /* what this file has of the parent's feed */
     uint64_t uplink_said;         /* hash of what status says of the link up; 0: not known */
     int64_t root_revision;        /* own revisions up to here are at the root */
+    bool differs_above;           /* at the last mark something was not equal at the parent */
     int64_t entries_acked;        /* place in the own ledger up to which the escrow holds it */
 
     struct waiter *waiters;

@@ -340,7 +340,10 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
     TRY(store_fact_set_int(node->store, "acked_revision", node->acked.revision));
     TRY(store_fact_set_int(node->store, "entries_acked", node->entries_acked));
-    if (link->out.in_flight_mark && ack->unequal_count == 0 && !ack->differs) {
+    if (link->out.in_flight_mark) {
+        node->differs_above = ack->unequal_count > 0 || ack->differs;
+    }
+    if (link->out.in_flight_mark && !node->differs_above) {
         TRY(mend_all(node));
         TRY(store_fact_set_int(node->store, "exact_as_of", node->now.wall.ms));
     }

@@ -59,8 +59,11 @@ void waiters_wake(struct node *node)
     for (size_t i = 0; i < node->waiter_count; i++) {
         struct waiter *waiter = &node->waiters[i];
         waiter->revision = waiter->revision == INT64_MAX ? node->head : waiter->revision;
+        /* What was lost here goes up anew when it has been made again. */
+        bool again = waiter->level == WAIT_ROOT && node->differs_above;
+        waiter->revision = again ? node->head : waiter->revision;
         bool late = node->now.mono.ms >= waiter->deadline.ms;
-        bool there = reached(node, waiter);
+        bool there = !again && reached(node, waiter);
         waiter->answered = there || late;
         if (there) {
             answer(node, waiter, ERR_OK, "");

@@ -96,7 +96,7 @@ static bool link_is_exact(struct world *world, struct host *host, char *why, siz
 bool checks_converged(struct world *world, bool near_damage, char *why, size_t size)
 {
     checks_settle_apart(world);
-    if (!offers_quiet(world)) {
+    if (!offers_quiet(world, near_damage)) {
         (void)snprintf(why, size, "a join is not through");
         return false;
     }

@@ -510,11 +510,11 @@ void offers_join_again(struct world *world)
     }
 }
 
-bool offers_quiet(const struct world *world)
+bool offers_quiet(const struct world *world, bool near_damage)
 {
     for (const struct joining *joining = world->joinings; joining != NULL;
          joining = joining->next) {
-        if (!joining->done) {
+        if (!joining->done && (near_damage || !host_near_damage(joining->parent))) {
             return false;
         }
     }
