@@ -454,6 +454,7 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
                           host->code, line->entry, line->measure, (long long)line->value);
         }
     }
+    host->shown = host->doubtful ? host->own : host->shown;
     settle_unsure(world, host);
     size_t missing = 0;
     for (size_t i = 0; i < old.count && !world->violated; i++) {
@@ -490,7 +491,8 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
     free(old.away);
 }
 
-/* Whether the log says the book, from the first fact to the last. */
+/* Whether the log says the book, from the first fact to the last, and nothing was lost that may
+ * have come back. */
 static bool says_the_book(const struct host *host, const struct log_lines *log)
 {
     size_t facts = offers_fact_count(host);
@@ -499,7 +501,7 @@ static bool says_the_book(const struct host *host, const struct log_lines *log)
             return false;
         }
     }
-    return log->count >= facts;
+    return log->count >= facts && (host->book == NULL || host->book->away_count == 0);
 }
 
 static void compare_ledger(struct world *world, struct host *host, const struct log_lines *log)
@@ -564,8 +566,11 @@ void offers_compare_ledger(struct world *world, struct host *host)
 void offers_rebuild(struct world *world, struct host *host)
 {
     struct log_lines log = {.count = 0};
+    host->healed = true;
+    if (host_near_damage(host)) {
+        return; /* what it says is looked at in the end */
+    }
     if (read_log(world, host, &log) == ERR_OK && log.error[0] == '\0') {
-        host->healed = true;
         rebuild(world, host, &log);
     }
     free(log.lines);
