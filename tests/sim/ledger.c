@@ -454,7 +454,7 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
                           host->code, line->entry, line->measure, (long long)line->value);
         }
     }
-    host->shown = host->doubtful ? host->own : host->shown;
+    host->shown = host_near_damage(host) ? host->own : host->shown;
     settle_unsure(world, host);
     size_t missing = 0;
     for (size_t i = 0; i < old.count && !world->violated; i++) {
