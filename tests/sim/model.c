@@ -359,7 +359,6 @@ static void push_state(const struct model *model, const struct origin_data *orig
         standing = standing == MODEL_NOWHERE || record->day >= state->day ? place : standing;
         break;
     case MODEL_AMEND:
-    case MODEL_AGAIN:
         break;
     case MODEL_VOID:
         standing = standing_record(origin, cell);
@@ -394,7 +393,7 @@ size_t model_entry_add(struct model *model, const struct model_entry *entry)
     made->value = entry->value;
     if (entry->kind == MODEL_AMEND) {
         record->amended = entry->value;
-    } else if (entry->kind == MODEL_VOID) {
+    } else {
         record->live = false;
     }
     origin->count++;

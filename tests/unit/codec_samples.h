@@ -75,9 +75,7 @@ static inline struct message sample_welcome(void)
                                        .ancestors = sample_ancestors,
                                        .ancestor_count = 1,
                                        .now = {INT64_C(253402300799999)},
-                                       .root_revision = INT64_MIN,
-                                       .heal = true,
-                                       .heal_entries = INT64_MAX};
+                                       .root_revision = INT64_MIN};
     return m;
 }
 
