@@ -180,6 +180,26 @@ static void test_client_that_goes(void **state)
     assert_null(world_reply_to(id));
 }
 
+/* The cell that counts it was lost in the file before it went up: what is above then is not it,
+ * until the cell has been made again. */
+static void test_root_lacks_what_was_lost_here(void **state)
+{
+    (void)state;
+    world_cut(leaf, false);
+    world_settle();
+    uint64_t at_root = ask_wait(leaf, WAIT_ROOT, record_one(leaf), 600000);
+    state_change(leaf, "DELETE FROM cell WHERE value = 5");
+    (void)world_connect(leaf);
+    run_and_watch(0, at_root);
+    assert_null(world_reply_to(at_root));
+    for (int i = 0; i < 60 && world_reply_to(at_root) == NULL; i++) {
+        world_pass(1000);
+    }
+    assert_non_null(world_reply_to(at_root));
+    assert_int_equal(world_reply_to(at_root)->err, ERR_OK);
+    assert_int_equal(total_at(root), 5);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tree_end_always)
 
 int main(void)
@@ -190,6 +210,7 @@ int main(void)
                                        CASE(test_root_waits_for_nobody),
                                        CASE(test_nothing_left_to_send),
                                        CASE(test_wait_in_the_batch_of_a_record),
-                                       CASE(test_client_that_goes)};
+                                       CASE(test_client_that_goes),
+                                       CASE(test_root_lacks_what_was_lost_here)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
