@@ -162,6 +162,9 @@ struct msg_welcome {
     size_t ancestor_count;
     struct wall now;
     int64_t root_revision; /* of the child's feed, known to have reached the root */
+    bool heal; /* the child's ledger lacks entries of its escrow: they come, and nothing else, and
+                  the child says hello again */
+    int64_t heal_entries; /* so many */
 };
 
 enum refusal_code {

@@ -30,7 +30,7 @@ enum err admin_adopt_catalogue(struct node *node, uint64_t version, struct bytes
     TRY(view_set_catalogue(&node->view, version, content, NULL));
     node_log(node, false, "catalogue=%" PRIu64 " measures=%zu", version, decoded.measure_count);
     node->recheck_held = true;
-    return ERR_OK;
+    return heal_unsettled(node);
 }
 
 /* What never changes once a measure is published. */

@@ -8,6 +8,7 @@
 
 #include "node/audit.h"
 #include "node/internal.h"
+#include "node/merge.h"
 
 #define DIGEST_OF "digest of the cells of unit "
 #define TABLE "table "
@@ -337,19 +338,36 @@ static enum err check_entry(struct node *node, const struct store_segment *segme
     return err;
 }
 
+static enum err last_state(struct node *node, const struct id *segment, struct store_entry *record)
+{
+    struct store_placed last;
+    enum err err =
+        store_entry_correction(node->store, segment, record->seq, 0, &node->arena, &last);
+    bool corrected = err == ERR_OK;
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    record->live = !corrected || last.entry.kind == ENTRY_AMEND;
+    record->now_value = !corrected ? record->value : record->live ? last.entry.value : 0;
+    return ERR_OK;
+}
+
+static enum err merged_state(struct node *node, const struct id *segment,
+                             struct store_entry *record)
+{
+    struct merge_fact fact;
+    TRY(merge_fact_of(node->store, record, segment, &fact));
+    merge_apply(&fact, record);
+    return ERR_OK;
+}
+
 /* What the last correction of an own record says, or the record itself. When that is not what is
  * kept beside the record, the ledger is walked: one of the two is damaged, or the way to it. */
 static enum err true_state(struct node *node, const struct id *segment, struct store_entry *record,
                            bool *whole)
 {
-    struct store_entry last;
     struct store_entry kept = *record;
+    enum err err;
     *whole = true;
-    enum err err = store_entry_correction(node->store, segment, record->seq, &node->arena, &last);
-    bool corrected = err == ERR_OK;
-    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
-    record->live = !corrected || last.kind == ENTRY_AMEND;
-    record->now_value = !corrected ? record->value : record->live ? last.value : 0;
+    TRY(node->merged ? merged_state(node, segment, record) : last_state(node, segment, record));
     if (record->live == kept.live && record->now_value == kept.now_value) {
         return ERR_OK;
     }

@@ -51,6 +51,9 @@ struct auditor *auditor_new(struct store *store, const struct view *view, audit_
     auditor_ledger_init(a);
     a->begun = store_fact_fixed(store, "origin", origin.b, ID_BYTES);
     a->begun = a->begun == ERR_OK ? store_origin_find(store, &origin, &own) : a->begun;
+    int64_t merged = 0;
+    a->begun = a->begun == ERR_OK ? store_fact_int(store, "merged", 0, &merged) : a->begun;
+    a->merged = merged != 0;
     if (a->begun == ERR_OK) {
         a->own_origin = own.id;
     } else if (a->begun == ERR_NOT_FOUND) {
@@ -212,9 +215,7 @@ enum err audit_recompute_record(struct store *store, const struct view *view,
 {
     struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
     enum err err = a == NULL ? ERR_NO_MEMORY : walk_own_ledger(a);
-    if (err == ERR_OK) {
-        auditor_ledger_record(a, record);
-    }
+    err = err == ERR_OK ? auditor_ledger_record(a, record) : err;
     auditor_free(a);
     return err;
 }

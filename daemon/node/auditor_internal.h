@@ -63,6 +63,7 @@ struct auditor {
     int64_t seq;
     struct hash hash;
     bool own_chain_broken;
+    bool merged;          /* own ledger: lines of it have parted and met again */
     bool only_whole;      /* totals: of rows that are what was written */
     bool only_own;        /* chains: of the own origin only */
     struct map ledger;    /* store_cell_key -> struct ledger_cell */
@@ -106,6 +107,6 @@ enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key
                              struct store_cell *out) MUST_CHECK;
 
 /* What the corrections leave of an own record, once the walk is over. */
-void auditor_ledger_record(const struct auditor *a, struct store_entry *record);
+enum err auditor_ledger_record(const struct auditor *a, struct store_entry *record) MUST_CHECK;
 
 #endif

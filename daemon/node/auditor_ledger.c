@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "node/auditor_internal.h"
+#include "node/merge.h"
 
 /* Where an entry lies: number of its segment, number in it. */
 struct entry_place {
@@ -28,6 +29,8 @@ struct corrected {
 struct ledger_cell {
     struct store_cell cell;
     bool restand;
+    int64_t clock; /* merged: of the record that stands, and the name of its segment */
+    struct id segment;
 };
 
 void auditor_ledger_init(struct auditor *a)
@@ -288,6 +291,63 @@ static enum err take_correction(struct auditor *a, const struct store_entry *ent
     return ERR_OK;
 }
 
+static enum err report_state(struct auditor *a, const struct store_entry *record,
+                             const struct id *segment, const struct corrected *want)
+{
+    char id[ENTRY_ID_MAX_BYTES];
+    char text[FINDING_TEXT_BYTES];
+    entry_id_format(segment, (uint64_t)record->seq, id);
+    (void)snprintf(text, sizeof text,
+                   "ledger entry %s of unit %s: what is kept of its corrections (%s, %" PRId64
+                   ") is not what they say (%s, %" PRId64 ")",
+                   id, auditor_text(a, record->unit), record->live ? "live" : "void",
+                   record->now_value, want->live ? "live" : "void", want->value);
+    struct audit_finding finding = {.check = AUDIT_LEDGER,
+                                    .text = text,
+                                    .segment = record->segment,
+                                    .seq = record->seq,
+                                    .live = want->live,
+                                    .value = want->value,
+                                    .own_chain_broken = a->own_chain_broken};
+    return auditor_report(a, &finding);
+}
+
+/* A record of a ledger whose lines have met again: what the fact that it belongs to comes to is
+ * known at once, as is whether it tells it. */
+static enum err take_merged(struct auditor *a, const struct store_entry *entry, bool stock,
+                            struct ledger_cell *cell)
+{
+    struct merge_fact fact;
+    struct store_entry now = *entry;
+    TRY(merge_fact_of(a->store, entry, &a->segment.name, &fact));
+    merge_apply(&fact, &now);
+    if (now.live != entry->live || now.now_value != entry->now_value) {
+        struct corrected want = {.live = now.live, .value = now.now_value};
+        TRY(report_state(a, entry, &a->segment.name, &want));
+    }
+    if (!now.live) {
+        return ERR_OK;
+    }
+    struct store_cell *sum = &cell->cell;
+    int64_t clock = a->segment.clock + entry->seq;
+    bool later = clock != cell->clock ? clock > cell->clock
+                                      : memcmp(a->segment.name.b, cell->segment.b, ID_BYTES) > 0;
+    later = entry->day != sum->day ? entry->day > sum->day : later;
+    bool stands =
+        sum->live == 0 || (entry->hosting != sum->hosting ? entry->hosting > sum->hosting : later);
+    sum->live++;
+    if (!stock) {
+        sum->value += now.now_value;
+    } else if (stands) {
+        sum->value = now.now_value;
+        sum->hosting = entry->hosting;
+        sum->day = entry->day;
+        cell->clock = clock;
+        cell->segment = a->segment.name;
+    }
+    return ERR_OK;
+}
+
 static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
 {
     const struct measure *measure;
@@ -301,6 +361,9 @@ static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
     }
     bool stock = measure->kind == MEASURE_STOCK;
     cell->cell.count++;
+    if (a->merged) {
+        return entry->kind == ENTRY_RECORD ? take_merged(a, entry, stock, cell) : ERR_OK;
+    }
     return entry->kind == ENTRY_RECORD ? take_record(a, entry, stock, &cell->cell)
                                        : take_correction(a, entry, cell);
 }
@@ -319,11 +382,12 @@ static enum err restand(struct auditor *a, const struct store_cell_key *key,
     cell->hosting = 0;
     cell->day = 0;
     for (int64_t rank = 0; cell->live > 0; rank++) {
-        struct store_entry record;
-        enum err err = store_entry_ranked(a->store, &span, rank, &record);
+        struct store_placed ranked;
+        enum err err = store_entry_ranked(a->store, &span, rank, &ranked);
         if (err != ERR_OK) {
             return err == ERR_NOT_FOUND ? ERR_OK : err;
         }
+        const struct store_entry record = ranked.entry;
         struct entry_place place = {record.segment, record.seq};
         const struct corrected *state = map_get(&a->corrected, &place);
         bool seen = state != NULL && state->seen;
@@ -350,13 +414,22 @@ enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key
     return ERR_OK;
 }
 
-void auditor_ledger_record(const struct auditor *a, struct store_entry *record)
+enum err auditor_ledger_record(const struct auditor *a, struct store_entry *record)
 {
+    if (a->merged) {
+        struct store_segment segment;
+        struct merge_fact fact;
+        TRY(store_segment_get(a->store, record->segment, &segment));
+        TRY(merge_fact_of(a->store, record, &segment.name, &fact));
+        merge_apply(&fact, record);
+        return ERR_OK;
+    }
     struct entry_place place = {record->segment, record->seq};
     const struct corrected *state = map_get(&a->corrected, &place);
     bool seen = state != NULL && state->seen;
     record->live = !seen || state->live;
     record->now_value = seen ? state->value : record->value;
+    return ERR_OK;
 }
 
 static enum err check_cell(struct auditor *a, const struct store_cell_key *key)
@@ -405,22 +478,7 @@ static enum err check_state(struct auditor *a, const struct entry_place *place,
         return ERR_OK;
     }
     TRY(store_segment_get(a->store, place->segment, &segment));
-    char id[ENTRY_ID_MAX_BYTES];
-    char text[FINDING_TEXT_BYTES];
-    entry_id_format(&segment.name, (uint64_t)place->seq, id);
-    (void)snprintf(text, sizeof text,
-                   "ledger entry %s of unit %s: what is kept of its corrections (%s, %" PRId64
-                   ") is not what they say (%s, %" PRId64 ")",
-                   id, auditor_text(a, record.unit), record.live ? "live" : "void",
-                   record.now_value, want.live ? "live" : "void", want.value);
-    struct audit_finding finding = {.check = AUDIT_LEDGER,
-                                    .text = text,
-                                    .segment = place->segment,
-                                    .seq = place->seq,
-                                    .live = want.live,
-                                    .value = want.value,
-                                    .own_chain_broken = a->own_chain_broken};
-    return auditor_report(a, &finding);
+    return report_state(a, &record, &segment.name, &want);
 }
 
 /* All own cells and corrected records, after the walk. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "node/internal.h"
+#include "node/merge.h"
 #include "proto/decimal.h"
 
 enum { SEGMENTS_FOUND_MAX = 4 };
@@ -66,6 +67,16 @@ struct correction {
     int64_t value;
 };
 
+/* A record that only says again what another line of the ledger had said means that fact. */
+static enum err fact_of(struct node *node, struct correction *judged)
+{
+    struct merge_fact fact;
+    TRY(merge_fact_of(node->store, &judged->record, &judged->segment.name, &fact));
+    TRY(store_segment_get(node->store, fact.place.segment, &judged->segment));
+    return store_entry_get(node->store, fact.place.segment, fact.place.seq, &node->arena,
+                           &judged->record);
+}
+
 static enum err judge_correction(struct node *node, const struct req_correct *correct,
                                  struct correction *out, struct errmsg *msg)
 {
@@ -75,6 +86,7 @@ static enum err judge_correction(struct node *node, const struct req_correct *co
     }
     TRY(find_entry(node, correct->entry, &out->segment, &out->record, msg));
     TRY(original_of(node, &out->segment, &out->record, msg));
+    TRY(node->merged ? fact_of(node, out) : ERR_OK);
     out->measure = view_measure(&node->view, out->record.measure);
     if (out->measure == NULL) {
         return err_fail(msg, ERR_REFUSED, "the measure of this entry is not in the catalogue");
@@ -82,6 +94,30 @@ static enum err judge_correction(struct node *node, const struct req_correct *co
     if (!correct->is_void) {
         TRY(decimal_parse(correct->value, out->measure->decimals, &out->value, msg));
     }
+    return ERR_OK;
+}
+
+static enum err is_same(struct node *node, const struct req_correct *correct,
+                        const struct correction *judged, const struct store_entry *entry,
+                        bool *same)
+{
+    struct correction about = {.value = 0};
+    *same = entry->kind == (correct->is_void ? ENTRY_VOID : ENTRY_AMEND) &&
+            entry->value == judged->value && strcmp(entry->note, correct->note) == 0;
+    if (!*same || (id_equal(&entry->refers_segment, &judged->segment.name) &&
+                   entry->refers_seq == judged->record.seq)) {
+        return ERR_OK;
+    }
+    *same = false;
+    if (!node->merged) {
+        return ERR_OK;
+    }
+    enum err err =
+        merge_corrected(node->store, entry, &node->arena, &about.record, &about.segment.name);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    TRY(err == ERR_OK ? fact_of(node, &about) : ERR_OK);
+    *same = err == ERR_OK && about.record.segment == judged->record.segment &&
+            about.record.seq == judged->record.seq;
     return ERR_OK;
 }
 
@@ -93,15 +129,23 @@ static enum err find_correction(struct node *node, const struct req_correct *cor
     if (correct->key[0] == '\0') {
         return ERR_NOT_FOUND;
     }
-    TRY(store_entry_by_key(node->store, correct->key, &node->arena, found));
-    bool same = found->kind == (correct->is_void ? ENTRY_VOID : ENTRY_AMEND) &&
-                id_equal(&found->refers_segment, &judged->segment.name) &&
-                found->refers_seq == judged->record.seq && found->value == judged->value &&
-                strcmp(found->note, correct->note) == 0;
-    return same ? ERR_OK
-                : err_fail(msg, ERR_REFUSED,
-                           "key %s was used before for another entry; keys name one entry for ever",
-                           correct->key);
+    for (int64_t rank = 0;; rank++) { /* several: of lines that have met again */
+        struct store_placed other;
+        bool same;
+        enum err err = store_entry_by_key(node->store, correct->key, rank, &node->arena, &other);
+        if (err == ERR_NOT_FOUND && rank > 0) {
+            break;
+        }
+        TRY(err);
+        TRY(is_same(node, correct, judged, &other.entry, &same));
+        if (same) {
+            *found = other.entry;
+            return ERR_OK;
+        }
+    }
+    return err_fail(msg, ERR_REFUSED,
+                    "key %s was used before for another entry; keys name one entry for ever",
+                    correct->key);
 }
 
 static enum err damaged(const struct store_segment *segment, const struct store_entry *record,
@@ -128,13 +172,15 @@ static enum err restand(struct node *node, const struct correction *judged, bool
     struct store_entry standing = {.live = false};
     for (int64_t rank = 0; !standing.live; rank++) {
         struct store_segment segment;
+        struct store_placed ranked;
         bool whole = true;
-        enum err err = store_entry_ranked(node->store, &span, rank, &standing);
+        enum err err = store_entry_ranked(node->store, &span, rank, &ranked);
         if (err == ERR_NOT_FOUND) {
             standing = (struct store_entry){.live = false};
             break;
         }
         TRY(err);
+        standing = ranked.entry;
         if (standing.segment == judged->record.segment && standing.seq == judged->record.seq) {
             standing.live = !is_void;
             standing.now_value = judged->value;
@@ -230,7 +276,7 @@ void correct_request(struct node *node, const struct request *request)
 {
     const struct req_correct *correct = &request->msg->u.correct;
     struct correction judged = {.value = 0};
-    struct store_entry found;
+    struct store_entry found = {.seq = 0};
     struct errmsg msg = {{0}};
     if (!request_may(node, request, NODE_ROLE_RECORDER)) {
         return;

@@ -36,9 +36,21 @@ static struct link *link_add(struct node *node, uint64_t id)
         link->spoke_at = node->now.mono;
         map_init(&link->unequal, sizeof(int64_t), 1);
         map_init(&link->asked, sizeof(int64_t), sizeof(struct ask_state));
+        map_init(&link->stated, sizeof(int64_t), sizeof(int64_t));
         node->links[node->link_count++] = link;
     }
     return link;
+}
+
+void link_free(struct link *link)
+{
+    map_deinit(&link->unequal);
+    map_deinit(&link->asked);
+    map_deinit(&link->stated);
+    free(link->beyond);
+    free((char *)link->address);
+    free((char *)link->peer);
+    free(link);
 }
 
 static void link_remove(struct node *node, struct link *link)
@@ -49,10 +61,7 @@ static void link_remove(struct node *node, struct link *link)
             break;
         }
     }
-    map_deinit(&link->unequal);
-    map_deinit(&link->asked);
-    free((char *)link->address);
-    free(link);
+    link_free(link);
 }
 
 void downlink_refuse(struct node *node, struct link *link, enum refusal_code code, const char *text)
@@ -74,10 +83,16 @@ void downlink_refuse(struct node *node, struct link *link, enum refusal_code cod
 }
 
 /* A refusal that is about the child's data is kept with it, so that status and tree show it. */
-static void name_refused(struct node *node, struct link *link, const char *text)
+static void name_refused(struct node *node, struct link *link, enum refusal_code code,
+                         const char *text)
 {
     struct store_child child = {.unit = link->unit, .node = link->node};
-    enum err err = rows_set_state(node, link, LINK_REFUSED);
+    const struct link *live = downlink_live_of_unit(node, link->unit);
+    if (live != NULL && live != link) { /* which is the child; this one is told of beside it */
+        node_check(node, node_alarm(node, "child-refused", link->address, "%s", text), "alarm");
+        return;
+    }
+    enum err err = rows_set_state(node, link, code == REFUSAL_FORK ? LINK_FENCED : LINK_REFUSED);
     node_check(node, err, "child state");
     /* It may be refused before it was ever welcomed. */
     err = store_child_get(node->store, link->unit, &node->arena, &child);
@@ -90,7 +105,7 @@ static void name_refused(struct node *node, struct link *link, const char *text)
 void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,
                            const char *text)
 {
-    name_refused(node, link, text);
+    name_refused(node, link, code, text);
     downlink_refuse(node, link, code, text);
 }
 
@@ -141,6 +156,7 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
     }
     link->state = SESSION_HELLO;
     link->key = *key;
+    link->peer = address == NULL ? NULL : strdup(address);
     enum err err = store_hosting_by_key(node->store, key, &node->origin, &hosting);
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         node_fail(node, err, "child");
@@ -301,6 +317,9 @@ static void follow_probe(struct node *node, struct link *link)
 
 enum err downlink_settle(struct node *node, struct link *link)
 {
+    if (link->state == SESSION_HEALING) {
+        return giveback_pump(node, link);
+    }
     if (link->state != SESSION_LIVE) {
         return ERR_OK;
     }
@@ -320,6 +339,14 @@ enum err downlink_settle(struct node *node, struct link *link)
 
 static void on_ping(struct node *node, struct link *link, const struct msg_ping *ping)
 {
+    bool asked = ping->answer && link->contest_nonce != 0 && ping->nonce == link->contest_nonce;
+    link->contest_answered = link->contest_answered || asked;
+    if (link->state == SESSION_HEALING) {
+        if (!ping->answer) {
+            node_ping(node, link, true, ping->nonce);
+        }
+        return;
+    }
     bool same = ping->upto.revision == link->received.revision &&
                 id_equal(&ping->upto.session, &link->received.session);
     if (ping->at_head && link->exact && same) {
@@ -349,7 +376,7 @@ static void child_ends(struct node *node, struct link *link, const struct msg_re
     node_log(node, true, "link=%" PRIu64 " unit=%s says=\"%s\"", link->id, link->address,
              refuse->text);
     if (refuse->code != REFUSAL_SHUTDOWN && refuse->code != REFUSAL_BUSY) {
-        name_refused(node, link, refuse->text);
+        name_refused(node, link, refuse->code, refuse->text);
     }
     node_close_link(node, link, "the child ended the link");
 }
@@ -361,7 +388,9 @@ void downlink_message(struct node *node, struct link *link, const struct message
         hello_receive(node, link, &message->u.hello);
         return;
     }
-    if (link->state != SESSION_LIVE) {
+    bool talks = message->type == MESSAGE_ACK || message->type == MESSAGE_PING ||
+                 message->type == MESSAGE_REFUSE;
+    if (link->state != SESSION_LIVE && !(link->state == SESSION_HEALING && talks)) {
         downlink_break_off(node, link, "something before its hello");
         return;
     }

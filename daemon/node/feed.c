@@ -35,7 +35,10 @@ struct builder {
 
 void feed_start(struct node *node, struct sender *out, struct feed_mark have)
 {
+    /* The numbers go on where healing left them: a batch of then that comes twice is known by its.
+     */
     *out = (struct sender){.acked = have,
+                           .number = out->number,
                            .rows_read = have.revision,
                            .cells_read = have.revision,
                            .window_bytes = WINDOW_START_BYTES};
@@ -356,6 +359,13 @@ static enum err put_cell(struct node *node, const struct store_cell *row, struct
     return *whole ? ERR_OK : audit_report_cell(node, row);
 }
 
+/* The place of the last entry that an own cell counts; where places were given anew since, that of
+ * the last of them. */
+static int64_t last_entry(const struct node *node, const struct store_cell *cell)
+{
+    return cell->last <= node->heal_floor ? node->heal_floor : cell->last;
+}
+
 static enum err take_cells(struct builder *b, const struct store_cell *rows, size_t n, size_t page)
 {
     struct node *node = b->node;
@@ -368,8 +378,8 @@ static enum err take_cells(struct builder *b, const struct store_cell *rows, siz
     b->cells_done = n < page;
     for (size_t i = 0; i < n; i++) {
         bool goes = b->link->up || wanted(b, rows[i].key.unit, rows[i].scope);
-        bool waits =
-            b->link->up && rows[i].scope == SCOPE_OWN && rows[i].last > sender->entries_read;
+        bool waits = b->link->up && rows[i].scope == SCOPE_OWN &&
+                     last_entry(node, &rows[i]) > sender->entries_read;
         if (!room_left(b) || waits) {
             b->cells_done = false;
             return ERR_OK;
@@ -441,9 +451,23 @@ static enum err sign_own_heads(struct node *node)
     return err;
 }
 
-/* Step 4: digests of the origins that changed since the last mark. Those for which there is no room
- * have a mark of their own after this one. */
-static enum err add_mark(struct builder *b)
+/* Children that are linked and not at a mark: of what comes through them entries may be here whose
+ * cells are not. */
+static enum err note_those_between(const struct node *node, struct map *units)
+{
+    for (size_t i = 0; i < node->link_count; i++) {
+        const struct link *link = node->links[i];
+        bool between = !link->up && link->state == SESSION_LIVE && !link->exact;
+        if (between && map_put(units, &link->unit, NULL) == NULL) {
+            return ERR_NO_MEMORY;
+        }
+    }
+    return ERR_OK;
+}
+
+/* Digests of the origins that changed since the last mark; those of children between two marks wait
+ * for the second, which is news of theirs. */
+static enum err add_digests(struct builder *b, const struct map *between)
 {
     struct node *node = b->node;
     struct digest *out = arena_array(&node->arena, node->origins.count + 1, sizeof *out);
@@ -455,7 +479,8 @@ static enum err add_mark(struct builder *b)
     void *value;
     while (map_next(&node->origins, &at, &key, &value)) {
         struct cached_origin *origin = value;
-        if (origin->row.scope != SCOPE_ABOVE && !origin->marked) {
+        bool waits = map_get(between, &origin->row.via) != NULL;
+        if (origin->row.scope != SCOPE_ABOVE && !origin->marked && !waits) {
             if (!room_left(b) || b->batch->digest_count >= BATCH_ROWS_MAX) {
                 b->digests_done = false;
                 break;
@@ -468,9 +493,20 @@ static enum err add_mark(struct builder *b)
         }
     }
     b->batch->digests = out;
-    b->batch->mark = true;
-    b->batch->marked_at = node->now.wall;
     return ERR_OK;
+}
+
+/* Step 4. Digests for which there is no room have a mark of their own after this one. */
+static enum err add_mark(struct builder *b)
+{
+    struct map between;
+    map_init(&between, sizeof(int64_t), 1);
+    enum err err = note_those_between(b->node, &between);
+    err = err == ERR_OK ? add_digests(b, &between) : err;
+    map_deinit(&between);
+    b->batch->mark = true;
+    b->batch->marked_at = b->node->now.wall;
+    return err;
 }
 
 /* Rows that do not go over this link move the feed on too: the receiver is told, so that what it

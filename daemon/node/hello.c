@@ -1,10 +1,14 @@
 /* The parent's side of a hello: it is held against what this file knows of the child, and answered
  * with a welcome, or refused.
  *
- * Refused, each by itself: no common version; another tree; a ledger shorter than its escrow (the
- * child lost its tail); the same place with another hash (fork); a session name that the child's
- * file does not know (the file was copied or put back). The refusal is kept as the child's state,
- * shown, and an alarm until a hello is accepted again. */
+ * Less than its escrow has: the child lost entries, and they are given back before anything else
+ * (giveback.c). A session that this office has had with it and that its file does not know has
+ * ended: the file was put back. Should a machine come with that session after all, or with a ledger
+ * that differs from its escrow, there are two with the data of one; so there are when the other one
+ * is linked and answers. The one that comes later is fenced: turned away, with its data.
+ *
+ * Refused besides: no common version; another tree. A refusal is kept as the child's state, shown,
+ * and an alarm until a hello is accepted again. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +19,7 @@
 #define TALLY_VERSION "unknown"
 #endif
 
-enum { KNOWN_MAX = 2000 };
+enum { KNOWN_MAX = 2000, ENDED_KEPT = 1000, CONTEST_MS = 10000 };
 
 static bool known_session(const struct msg_hello *hello, const struct id *session)
 {
@@ -27,50 +31,75 @@ static bool known_session(const struct msg_hello *hello, const struct id *sessio
     return false;
 }
 
-/* Holds the child's heads against the newest segment of its escrow: everything before is continued
- * by it. */
-static enum refusal_code check_escrow(struct node *node, const struct link *link,
-                                      const struct msg_hello *hello, char *text, size_t size)
+/* How a stated head stands against the escrow's own of that segment. */
+static enum err check_head(struct node *node, const struct store_segment *segment,
+                           const struct head *stated, bool *lost, bool *forked)
+{
+    int64_t length = (int64_t)stated->length;
+    struct store_entry entry = {.hash = segment->held_hash};
+    if (length > segment->held) {
+        return ERR_OK; /* what it has beyond goes up, and must continue what is here */
+    }
+    *lost = *lost || length < segment->held;
+    if (length == 0) {
+        return ERR_OK;
+    }
+    enum err err = ERR_OK;
+    if (length < segment->held) {
+        err = store_entry_get(node->store, segment->id, length, &node->arena, &entry);
+    }
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err); /* a gap in the escrow, which the audit names */
+    *forked = *forked || (err == ERR_OK && !hash_equal(&entry.hash, &stated->hash));
+    return ERR_OK;
+}
+
+static bool states(const struct msg_hello *hello, const struct id *segment)
+{
+    for (size_t i = hello->head_count; i > 0; i--) {
+        if (id_equal(&hello->heads[i - 1].segment, segment)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Holds the child's heads against its escrow; *lost when the escrow has more. Of the segments that
+ * were not stated the newest tell: everything before is continued by them. */
+static enum err check_escrow(struct node *node, const struct link *link,
+                             const struct msg_hello *hello, bool *lost, bool *forked)
 {
     struct store_segment frontier[CONTINUES_MAX];
     size_t n;
-    enum err err = store_segments_frontier(node->store, link->origin, frontier, CONTINUES_MAX, &n);
-    if (err != ERR_OK) {
-        node_fail(node, err, "escrow");
-        return 0;
+    *lost = false;
+    *forked = false;
+    for (size_t i = 0; i < hello->head_count; i++) {
+        struct store_segment segment;
+        enum err err = store_segment_find(node->store, &hello->heads[i].segment, &segment);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        if (err == ERR_OK && segment.origin == link->origin) {
+            TRY(check_head(node, &segment, &hello->heads[i], lost, forked));
+        }
     }
+    TRY(store_segments_frontier(node->store, link->origin, frontier, CONTINUES_MAX, &n));
     for (size_t i = 0; i < n; i++) {
-        const struct head *stated = NULL;
-        for (size_t j = 0; j < hello->head_count; j++) {
-            stated =
-                id_equal(&hello->heads[j].segment, &frontier[i].name) ? &hello->heads[j] : stated;
-        }
-        int64_t length = stated == NULL ? 0 : (int64_t)stated->length;
-        if (length < frontier[i].held || (stated == NULL && frontier[i].held > 0)) {
-            (void)snprintf(text, size,
-                           "the ledger of unit %s is shorter than the copy kept here (%" PRId64
-                           " entries where %" PRId64
-                           " are known): its machine lost data or was put back to an old state; "
-                           "nothing of it is taken in",
-                           link->address, length, frontier[i].held);
-            return REFUSAL_LOST_TAIL;
-        }
-        if (stated != NULL && length == frontier[i].held &&
-            !hash_equal(&stated->hash, &frontier[i].held_hash)) {
-            (void)snprintf(text, size,
-                           "the ledger of unit %s differs from the copy kept here at the same "
-                           "length: a copy of its disk "
-                           "may be running elsewhere; nothing of it is taken in",
-                           link->address);
-            return REFUSAL_FORK;
-        }
+        *lost = *lost || (frontier[i].held > 0 && !states(hello, &frontier[i].name));
     }
-    return 0;
+    return ERR_OK;
 }
 
-static enum refusal_code check_hello(struct node *node, const struct link *link,
-                                     const struct msg_hello *hello, const struct store_child *child,
-                                     char *text, size_t size)
+static enum err has_ended(struct node *node, const struct link *link, const struct msg_hello *hello,
+                          bool *ended)
+{
+    *ended = false;
+    for (size_t i = 0; i < hello->session_count && !*ended; i++) {
+        TRY(store_ended_find(node->store, link->unit, &hello->sessions[i], ended));
+    }
+    return ERR_OK;
+}
+
+/* What makes a hello one that is turned away; 0: nothing. */
+static enum refusal_code check_peer(struct node *node, const struct link *link,
+                                    const struct msg_hello *hello, char *text, size_t size)
 {
     if (hello->protocol_min > PROTOCOL_MAX || hello->protocol_max < PROTOCOL_MIN) {
         (void)snprintf(text, size,
@@ -83,21 +112,6 @@ static enum refusal_code check_hello(struct node *node, const struct link *link,
     if (!id_equal(&hello->tree, &node->identity.tree)) {
         (void)snprintf(text, size, "the node of unit %s belongs to another tree", link->address);
         return REFUSAL_TREE;
-    }
-    enum refusal_code code = check_escrow(node, link, hello, text, size);
-    if (code != 0) {
-        return code;
-    }
-    const struct id *seen[] = {&child->session, &child->have_session};
-    for (int i = 0; i < 2; i++) {
-        if (!id_is_zero(seen[i]) && !known_session(hello, seen[i])) {
-            (void)snprintf(text, size,
-                           "the node of unit %s does not know a session that this office has had "
-                           "with it: its data was put "
-                           "back to an old state or copied; nothing of it is taken in",
-                           link->address);
-            return REFUSAL_SESSION;
-        }
     }
     return 0;
 }
@@ -125,22 +139,24 @@ static enum err welcome_known(struct node *node, const struct link *link,
     return ERR_OK;
 }
 
+/* What the escrow has of each segment that was stated. */
 static enum err welcome_escrow(struct node *node, const struct link *link,
-                               struct msg_welcome *welcome)
+                               const struct msg_hello *hello, struct msg_welcome *welcome)
 {
-    struct store_segment segments[CONTINUES_MAX];
-    size_t n;
-    TRY(store_segments_frontier(node->store, link->origin, segments, CONTINUES_MAX, &n));
-    struct head *heads = arena_array(&node->arena, n, sizeof *heads);
+    struct head *heads = arena_array(&node->arena, hello->head_count + 1, sizeof *heads);
     if (heads == NULL) {
         return ERR_NO_MEMORY;
     }
-    for (size_t i = 0; i < n; i++) {
-        heads[i] =
-            (struct head){segments[i].name, (uint64_t)segments[i].held, segments[i].held_hash};
+    for (size_t i = 0; i < hello->head_count; i++) {
+        struct store_segment segment;
+        enum err err = store_segment_find(node->store, &hello->heads[i].segment, &segment);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        if (err == ERR_OK && segment.origin == link->origin) {
+            heads[welcome->escrow_count++] =
+                (struct head){segment.name, (uint64_t)segment.held, segment.held_hash};
+        }
     }
     welcome->escrow = heads;
-    welcome->escrow_count = n;
     return ERR_OK;
 }
 
@@ -187,38 +203,34 @@ enum err hello_send_catalogue(struct node *node, struct link *link)
     return ERR_OK;
 }
 
-static enum err welcome_child(struct node *node, struct link *link, const struct msg_hello *hello,
-                              struct store_child *child)
+/* A session that this office has had with the child and that its file does not know has ended: the
+ * file was put back, or is a copy. What the child had sent under it may not be in its feed. */
+static enum err end_sessions(struct node *node, const struct link *link,
+                             const struct msg_hello *hello, struct store_child *child)
 {
-    struct message *message = node_message(node, MESSAGE_WELCOME);
-    const struct unit *unit = &node->view.tree.units[view_unit(&node->view, link->unit)];
-    if (message == NULL) {
-        return ERR_NO_MEMORY;
+    struct id *seen[] = {&child->session, &child->have_session};
+    for (int i = 0; i < 2; i++) {
+        if (!id_is_zero(seen[i]) && !known_session(hello, seen[i])) {
+            TRY(store_ended_add(node->store, link->unit, seen[i], ENDED_KEPT));
+            node_log(node, true,
+                     "link=%" PRIu64 " unit=%s note=\"a session of it has ended: its "
+                     "file was put back, or is a copy\"",
+                     link->id, link->address);
+        }
     }
-    struct msg_welcome *welcome = &message->u.welcome;
-    *welcome = (struct msg_welcome){
-        .protocol = hello->protocol_max < PROTOCOL_MAX ? hello->protocol_max : PROTOCOL_MAX,
-        .software = TALLY_VERSION,
-        .tree = node->identity.tree,
-        .node = node->identity.node,
-        .session = node->session,
-        .unit = node_keep(node, unit->code),
-        .unit_name = node_keep(node, unit->name),
-        .unit_level = node_keep(node, unit->level),
-        .catalogue_version = node->view.catalogue.version,
-        .have = {child->have_session, child->have_revision},
-        .now = node->now.wall,
-    };
-    TRY(welcome_escrow(node, link, welcome));
-    TRY(welcome_known(node, link, welcome));
-    TRY(hello_ancestors(node, &welcome->ancestors, &welcome->ancestor_count));
-    TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
+    if (!id_is_zero(&child->have_session) && !known_session(hello, &child->have_session)) {
+        child->have_session = (struct id){{0}};
+        child->have_revision = 0;
+    }
     child->node = link->node;
     child->session = hello->sessions[hello->session_count - 1];
     child->text = "";
-    TRY(node_write(node));
-    TRY(store_child_put(node->store, child));
-    TRY(store_alarm_delete(node->store, "child-refused", link->address));
+    return ERR_OK;
+}
+
+static enum err go_live(struct node *node, struct link *link, const struct msg_hello *hello,
+                        struct msg_welcome *welcome)
+{
     link->state = SESSION_LIVE;
     link->exact = false;
     link->received = welcome->have;
@@ -235,10 +247,121 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     }
     feed_start(node, &link->out, have);
     link->out.marked = false;
+    return ERR_OK;
+}
+
+static enum err welcome_child(struct node *node, struct link *link, const struct msg_hello *hello,
+                              struct store_child *child, bool lost)
+{
+    struct message *message = node_message(node, MESSAGE_WELCOME);
+    const struct unit *unit = &node->view.tree.units[view_unit(&node->view, link->unit)];
+    if (message == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(node_write(node));
+    TRY(end_sessions(node, link, hello, child));
+    struct msg_welcome *welcome = &message->u.welcome;
+    *welcome = (struct msg_welcome){
+        .protocol = hello->protocol_max < PROTOCOL_MAX ? hello->protocol_max : PROTOCOL_MAX,
+        .software = TALLY_VERSION,
+        .tree = node->identity.tree,
+        .node = node->identity.node,
+        .session = node->session,
+        .unit = node_keep(node, unit->code),
+        .unit_name = node_keep(node, unit->name),
+        .unit_level = node_keep(node, unit->level),
+        .catalogue_version = node->view.catalogue.version,
+        .have = {child->have_session, child->have_revision},
+        .now = node->now.wall,
+    };
+    TRY(welcome_escrow(node, link, hello, welcome));
+    TRY(welcome_known(node, link, welcome));
+    TRY(hello_ancestors(node, &welcome->ancestors, &welcome->ancestor_count));
+    TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
+    TRY(store_child_put(node->store, child));
+    TRY(store_alarm_delete(node->store, "child-refused", link->address));
     link->catalogue_told = hello->catalogue_version;
+    if (lost) {
+        feed_start(node, &link->out, (struct feed_mark){.revision = 0});
+        TRY(giveback_begin(node, link, hello, welcome));
+    } else {
+        TRY(go_live(node, link, hello, welcome));
+    }
     TRY(rows_set_state(node, link, LINK_CATCHING_UP));
     node_send(node, link, message);
     return hello_send_catalogue(node, link);
+}
+
+/* Another machine may be linked in this one's place, and this one's file does not know its session:
+ * one of them is a copy. The linked one is asked; when it answers, the newcomer is. *waits: until
+ * that is known. */
+static enum err contest(struct node *node, struct link *link, const struct msg_hello *hello,
+                        const struct store_child *child, bool *waits, bool *fenced)
+{
+    struct link *older = downlink_live_of_unit(node, link->unit);
+    *waits = false;
+    *fenced = false;
+    if (older == NULL || older == link || id_is_zero(&child->session) ||
+        known_session(hello, &child->session)) {
+        return ERR_OK;
+    }
+    if (older->contest_nonce == 0) {
+        node->env.random(node->env.ctx, &older->contest_nonce, sizeof older->contest_nonce);
+        older->contest_nonce |= 1;
+        older->contested_at = node->now.mono;
+        older->contest_answered = false;
+        node_ping(node, older, false, older->contest_nonce);
+    }
+    *fenced = older->contest_answered;
+    *waits = !*fenced && node->now.mono.ms - older->contested_at.ms < CONTEST_MS;
+    TRY(*fenced ? node_write(node) : ERR_OK);
+    return *fenced ? store_ended_add(node->store, link->unit,
+                                     &hello->sessions[hello->session_count - 1], ENDED_KEPT)
+                   : ERR_OK;
+}
+
+static void fence(struct node *node, struct link *link)
+{
+    char text[TEXT_MAX_BYTES];
+    const struct link *other = downlink_live_of_unit(node, link->unit);
+    (void)snprintf(text, sizeof text,
+                   "two machines have the data of unit %s: this one, at %s, and another%s%s, which "
+                   "this office goes on with; what was recorded on this one stays on it, and is "
+                   "not counted; stop one of them",
+                   link->address, link->peer == NULL ? "?" : link->peer,
+                   other == NULL || other == link || other->peer == NULL ? "" : " at ",
+                   other == NULL || other == link || other->peer == NULL ? "" : other->peer);
+    downlink_refuse_child(node, link, REFUSAL_FORK, text);
+}
+
+/* Whether the hello is that of one line of the child's data, and no other machine has it. */
+static enum err check_line(struct node *node, struct link *link, const struct msg_hello *hello,
+                           const struct store_child *child, bool *turned_away, bool *lost)
+{
+    bool ended;
+    bool forked;
+    bool waits;
+    *turned_away = true;
+    TRY(check_escrow(node, link, hello, lost, &forked));
+    TRY(has_ended(node, link, hello, &ended));
+    if (forked || ended) {
+        fence(node, link);
+        return ERR_OK;
+    }
+    TRY(contest(node, link, hello, child, &waits, &ended));
+    if (ended) {
+        fence(node, link);
+    } else if (waits) {
+        downlink_refuse(node, link, REFUSAL_BUSY,
+                        "another machine is linked in the place of this one, and is being asked");
+    } else if (*lost && !giveback_may_begin(link)) {
+        downlink_refuse_child(node, link, REFUSAL_LOST_TAIL,
+                              "the ledger of this machine stays shorter than the copy kept at this "
+                              "office, however often it is given back");
+    } else {
+        *turned_away = false;
+    }
+    return ERR_OK;
 }
 
 void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello)
@@ -250,16 +373,24 @@ void hello_receive(struct node *node, struct link *link, const struct msg_hello 
         node_fail(node, err, "child");
         return;
     }
-    if (link->state != SESSION_HELLO || hello->session_count == 0) {
+    bool again = link->state == SESSION_HEALING && link->gave_all && !link->out.in_flight;
+    if ((link->state != SESSION_HELLO && !again) || hello->session_count == 0) {
         downlink_break_off(node, link,
-                           link->state != SESSION_HELLO
+                           link->state != SESSION_HELLO && !again
                                ? "a second hello"
                                : "a hello without the name of its session");
         return;
     }
-    enum refusal_code code = check_hello(node, link, hello, &child, text, sizeof text);
+    enum refusal_code code = check_peer(node, link, hello, text, sizeof text);
     if (code != 0) {
         downlink_refuse_child(node, link, code, text);
+        return;
+    }
+    bool turned_away;
+    bool lost = false;
+    err = check_line(node, link, hello, &child, &turned_away, &lost);
+    if (err != ERR_OK || turned_away) {
+        node_check(node, err, "hello");
         return;
     }
     struct link *older;
@@ -268,5 +399,5 @@ void hello_receive(struct node *node, struct link *link, const struct msg_hello 
                  link->address, link->id);
         node_close_link(node, older, "replaced by a newer link of the same node");
     }
-    node_check(node, welcome_child(node, link, hello, &child), "welcome");
+    node_check(node, welcome_child(node, link, hello, &child, lost), "welcome");
 }

@@ -1,8 +1,8 @@
 /* Inside the node: its state, and what its files ask of each other. Files from the bottom up: view
  * (units, catalogue), state (caches, effects, alarms), cells (roll-up), ledger (own entries), rows
- * (rows of the feed), feed (batches out), refuse and receive (batches in), uplink, downlink with
- * hello and mark (sessions), request with record, correct, admin, wait and join (requests), audit,
- * open, node (dispatch). */
+ * (rows of the feed), feed (batches out), refuse and receive (batches in), giveback and heal (what
+ * a child has lost), uplink, downlink with hello and mark (sessions), request with record, correct,
+ * admin, wait and join (requests), audit, open, node (dispatch). */
 #ifndef TALLY_NODE_INTERNAL_H
 #define TALLY_NODE_INTERNAL_H
 
@@ -39,8 +39,12 @@ enum {
  *
  *   HELLO --hello accepted, welcome sent--> LIVE --link down--> (gone)
  *   HELLO --hello refused, refuse sent--> CLOSING --link down--> (gone)
+ *
+ * On both sides, when the child has lost entries (heal.c, giveback.c):
+ *
+ *   HELLO --welcome that says so--> HEALING --all given back, hello again--> HELLO
  */
-enum session_state { SESSION_DOWN, SESSION_HELLO, SESSION_LIVE, SESSION_CLOSING };
+enum session_state { SESSION_DOWN, SESSION_HELLO, SESSION_HEALING, SESSION_LIVE, SESSION_CLOSING };
 
 /* One direction of the feed on a link, seen by the sender. */
 struct sender {
@@ -89,6 +93,17 @@ struct link {
     struct map unequal;      /* origins whose digests differed at the last mark that named them */
     const struct id *ask_again; /* of them, those to be sent again; in the batch arena */
     size_t ask_again_count;
+    /* healing; up: */
+    int64_t heal_left; /* entries still to come */
+    bool hello_due;    /* all has come: hello again */
+    /* healing; down: */
+    struct map stated; /* segments of the escrow that the hello stated -> length there */
+    struct id *beyond; /* allocated: segments stated of which the escrow has less */
+    size_t beyond_count;
+    int64_t give_segment; /* number of the last segment given whole, then the place in the next */
+    int64_t give_seq;
+    bool gave_all;
+    int heals;        /* on this link */
     bool from_start;  /* up: the hello asked for all that the parent has */
     bool unconserved; /* at the last mark the counts did not add up to the ledger */
     bool differs;     /* at the mark of this batch something was not equal */
@@ -98,8 +113,12 @@ struct link {
     int64_t unit; /* symbol */
     struct id node;
     struct hash key;
-    int64_t origin;      /* its own origin's number */
-    const char *address; /* allocated */
+    int64_t origin;         /* its own origin's number */
+    const char *address;    /* allocated; of a child that is known: the code of its unit */
+    const char *peer;       /* allocated, or NULL: where the machine is */
+    uint64_t contest_nonce; /* of the ping that asks whether it is there; 0: not asked */
+    struct mono contested_at;
+    bool contest_answered;
     struct wall exact_as_of;
     bool exact;
     int64_t probe_child; /* child's revision that is at the root once ours is */
@@ -219,6 +238,10 @@ struct node {
     int64_t ledger_length; /* entries in all own segments */
     int64_t signed_length; /* at which the heads were last signed */
     struct wall newest_recording;
+    int64_t healed; /* entries that came back, ever */
+    int64_t
+        heal_floor; /* places up to here were given anew: cells wait until all of them went up */
+    bool merged;    /* lines of it have parted and met again: merge.h says what they come to */
     int64_t parent_offset_ms; /* the parent's clock minus ours */
     bool parent_clock_known;
 
@@ -312,6 +335,7 @@ enum err node_alarm(struct node *node, const char *code, const char *subject, co
 enum err node_savepoint(struct node *node) MUST_CHECK;
 enum err node_savepoint_end(struct node *node, bool undo) MUST_CHECK;
 struct link *node_link(struct node *node, uint64_t id);
+void link_free(struct link *link); /* downlink.c; not its place in the node */
 /* Whether this file gave that place in its feed: it knows the session, and the revision is not
  * beyond the session's end. Revision 0 without a session always is. */
 enum err node_gave(struct node *node, const struct feed_mark *mark, bool *gave) MUST_CHECK;
@@ -452,6 +476,22 @@ void waiters_wake(struct node *node);
 /* After the commit, or when it failed: those that were answered are forgotten, or wait on; those of
  * a batch that failed have had their answer. */
 void waiters_settle(struct node *node, bool committed);
+
+/* ---- heal.c: own entries that were lost come back ---- */
+enum err heal_begin(struct node *node, struct link *link, const struct msg_welcome *welcome)
+    MUST_CHECK;
+/* ERR_PROTOCOL: the link ends, and nothing of the batch is kept. */
+enum err heal_batch(struct node *node, struct link *link, const struct msg_batch *batch) MUST_CHECK;
+/* Gives every own segment its place, in order of number. */
+enum err heal_place(struct node *node) MUST_CHECK;
+/* Counts healed entries whose measure has become known. */
+enum err heal_unsettled(struct node *node) MUST_CHECK;
+
+/* ---- giveback.c: to a child that has lost entries ---- */
+bool giveback_may_begin(const struct link *link);
+enum err giveback_begin(struct node *node, struct link *link, const struct msg_hello *hello,
+                        struct msg_welcome *welcome) MUST_CHECK;
+enum err giveback_pump(struct node *node, struct link *link) MUST_CHECK;
 
 /* ---- hello.c, mark.c: of a child ---- */
 void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello);

@@ -110,6 +110,8 @@ static enum err begin_segment(struct node *node)
     for (size_t i = 0; i < count; i++) {
         struct store_segment before;
         TRY(store_segment_find(node->store, &heads[i].segment, &before));
+        int64_t clock = before.clock + (int64_t)heads[i].length;
+        segment.clock = clock > segment.clock ? clock : segment.clock;
         before.continued = true;
         TRY(store_segment_set(node->store, &before));
     }

@@ -159,7 +159,8 @@ static void tick_link(struct node *node, struct link *link)
         node_close_link(node, link, "nothing was heard for too long");
         return;
     }
-    if (link->state == SESSION_LIVE && now - link->spoke_at.ms >= PING_EVERY_MS) {
+    bool talks = link->state == SESSION_LIVE || link->state == SESSION_HEALING;
+    if (talks && now - link->spoke_at.ms >= PING_EVERY_MS) {
         node_ping(node, link, false, (uint64_t)now);
     }
 }

@@ -24,6 +24,11 @@ enum err open_load_own_segment(struct node *node)
         TRY(err);
     }
     node->segment_dirty = false;
+    int64_t merged;
+    TRY(store_fact_int(node->store, "merged", 0, &merged));
+    node->merged = merged != 0;
+    TRY(store_fact_int(node->store, "healed", 0, &node->healed));
+    TRY(store_fact_int(node->store, "heal_floor", 0, &node->heal_floor));
     return store_fact_int(node->store, "newest_recording", 0, &node->newest_recording.ms);
 }
 
@@ -228,10 +233,7 @@ void node_close(struct node *node)
         return;
     }
     for (size_t i = 0; i < node->link_count; i++) {
-        map_deinit(&node->links[i]->unequal);
-        map_deinit(&node->links[i]->asked);
-        free((char *)node->links[i]->address);
-        free(node->links[i]);
+        link_free(node->links[i]);
     }
     audit_stop(node);
     free(node->links);

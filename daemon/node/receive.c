@@ -435,6 +435,36 @@ static enum err take_head(struct receiver *r, const struct head *head, int64_t o
     return ERR_OK;
 }
 
+static const struct head *stated_head(const struct origin_heads *stated, const struct id *segment)
+{
+    for (size_t i = 0; i < stated->head_count; i++) {
+        if (id_equal(&stated->heads[i].segment, segment)) {
+            return &stated->heads[i];
+        }
+    }
+    return NULL;
+}
+
+/* A segment of which nothing but its opening has been heard is covered by what it continues. */
+static enum err opening_covered(struct node *node, const struct id *name,
+                                const struct origin_heads *stated, bool *covered)
+{
+    struct store_segment segment;
+    struct bytes continues;
+    struct head *heads;
+    size_t n;
+    TRY(store_segment_find(node->store, name, &segment));
+    TRY(store_segment_continues(node->store, segment.id, &node->arena, &continues));
+    TRY(heads_decode(continues, &node->arena, &heads, &n));
+    *covered = true;
+    for (size_t i = 0; i < n; i++) {
+        const struct head *there = stated_head(stated, &heads[i].segment);
+        *covered = *covered &&
+                   (heads[i].length == 0 || (there != NULL && there->length >= heads[i].length));
+    }
+    return ERR_OK;
+}
+
 /* The known frontier must be among the stated heads or continued by them. */
 static enum err frontier_covered(struct node *node, int64_t origin,
                                  const struct origin_heads *stated, bool *covered)
@@ -444,9 +474,9 @@ static enum err frontier_covered(struct node *node, int64_t origin,
     TRY(ledger_frontier(node, origin, &known, &n));
     *covered = true;
     for (size_t i = 0; i < n; i++) {
-        bool found = known[i].length == 0;
-        for (size_t j = 0; j < stated->head_count && !found; j++) {
-            found = id_equal(&known[i].segment, &stated->heads[j].segment);
+        bool found = stated_head(stated, &known[i].segment) != NULL;
+        if (!found && known[i].length == 0) {
+            TRY(opening_covered(node, &known[i].segment, stated, &found));
         }
         *covered = *covered && found;
     }

@@ -134,6 +134,18 @@ static enum err judge(struct node *node, const struct record_row *row, struct ju
 
 /* ---- keys ---- */
 
+static enum err is_same(struct node *node, const struct record_row *row,
+                        const struct judged *judged, const struct store_entry *entry, bool *same)
+{
+    const char *category;
+    TRY(node_text(node, entry->category, &category));
+    *same = entry->kind == ENTRY_RECORD && entry->unit == node->view.tree.units[judged->unit].id &&
+            entry->measure == judged->measure_id && strcmp(category, judged->category) == 0 &&
+            entry->value == judged->value && strcmp(entry->note, row->note) == 0 &&
+            (row->day == DAY_NONE || entry->day == judged->day);
+    return ERR_OK;
+}
+
 /* Looks for an entry with this key. ERR_NOT_FOUND: new. ERR_OK: the same fact was recorded.
  * ERR_REFUSED: another was. */
 static enum err find_key(struct node *node, const struct record_row *row,
@@ -146,16 +158,19 @@ static enum err find_key(struct node *node, const struct record_row *row,
         return err_fail(msg, ERR_REFUSED,
                         "whether key %s was used before cannot be told: " NODE_UNSOUND, row->key);
     }
-    TRY(store_entry_by_key(node->store, row->key, &node->arena, found));
-    const char *category;
-    TRY(node_text(node, found->category, &category));
-    bool same = found->kind == ENTRY_RECORD &&
-                found->unit == node->view.tree.units[judged->unit].id &&
-                found->measure == judged->measure_id && strcmp(category, judged->category) == 0 &&
-                found->value == judged->value && strcmp(found->note, row->note) == 0 &&
-                (row->day == DAY_NONE || found->day == judged->day);
-    if (same) {
-        return ERR_OK;
+    for (int64_t rank = 0;; rank++) { /* several: of lines that have met again */
+        struct store_placed other;
+        bool same;
+        enum err err = store_entry_by_key(node->store, row->key, rank, &node->arena, &other);
+        if (err == ERR_NOT_FOUND && rank > 0) {
+            break;
+        }
+        TRY(err);
+        TRY(is_same(node, row, judged, &other.entry, &same));
+        if (same) {
+            *found = other.entry;
+            return ERR_OK;
+        }
     }
     return err_fail(msg, ERR_REFUSED,
                     "key %s was used before for another entry; keys name one entry for ever",

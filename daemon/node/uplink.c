@@ -146,34 +146,63 @@ static void give_up(struct node *node, struct link *link, enum refusal_code code
     node_close_link(node, link, "refused");
 }
 
-/* Finds the place in the own ledger up to which the escrow goes, and checks that it is this ledger.
- */
+/* Holds what the escrow has of one segment against the own one: *ours is false for another history,
+ * or more of it than is here. */
+static enum err check_escrow_head(struct node *node, const struct head *head, bool *ours)
+{
+    struct store_segment segment;
+    struct store_entry entry;
+    if (head->length == 0) {
+        return ERR_OK;
+    }
+    enum err err = store_segment_find(node->store, &head->segment, &segment);
+    err = err == ERR_OK ? store_entry_get(node->store, segment.id, (int64_t)head->length,
+                                          &node->arena, &entry)
+                        : err;
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    *ours = *ours && err == ERR_OK && hash_equal(&entry.hash, &head->hash);
+    return ERR_OK;
+}
+
+/* Finds the place in the own ledger up to which the escrow has everything. Segments that the hello
+ * had no room for are the oldest, and were there long ago. */
 static enum err place_of_escrow(struct node *node, const struct msg_welcome *welcome,
                                 int64_t *place, bool *ours)
 {
+    enum { SEGMENTS = 64 };
+    struct store_segment page[SEGMENTS];
+    struct map held;
+    size_t n = SEGMENTS;
+    size_t count;
+    bool whole = true;
+    enum err err = ERR_OK;
     *place = 0;
     *ours = true;
-    for (size_t i = 0; i < welcome->escrow_count; i++) {
-        const struct head *head = &welcome->escrow[i];
-        struct store_segment segment;
-        struct store_entry entry;
-        if (head->length == 0) {
-            continue;
-        }
-        enum err err = store_segment_find(node->store, &head->segment, &segment);
+    TRY(store_segments_count(node->store, node->own_origin, &count));
+    size_t unsaid = count > HEADS_MAX ? count - HEADS_MAX : 0;
+    map_init(&held, ID_BYTES, sizeof(int64_t));
+    for (size_t i = 0; i < welcome->escrow_count && err == ERR_OK; i++) {
+        int64_t *length = map_put(&held, &welcome->escrow[i].segment, NULL);
+        err = length == NULL ? ERR_NO_MEMORY : check_escrow_head(node, &welcome->escrow[i], ours);
         if (err == ERR_OK) {
-            err = store_entry_get(node->store, segment.id, (int64_t)head->length, &node->arena,
-                                  &entry);
+            *length = (int64_t)welcome->escrow[i].length;
         }
-        if (err == ERR_NOT_FOUND || (err == ERR_OK && !hash_equal(&entry.hash, &head->hash))) {
-            *ours = false;
-            return ERR_OK;
-        }
-        TRY(err);
-        int64_t end = segment.base + (int64_t)head->length;
-        *place = end > *place ? end : *place;
     }
-    return ERR_OK;
+    for (int64_t after = 0; err == ERR_OK && whole && n == SEGMENTS; after = page[n - 1].number) {
+        err = store_segments(node->store, node->own_origin, after, page, SEGMENTS, &n);
+        for (size_t i = 0; err == ERR_OK && i < n && whole; i++) {
+            const int64_t *length = map_get(&held, &page[i].name);
+            int64_t there = unsaid > 0 ? page[i].length : length == NULL ? 0 : *length;
+            unsaid -= unsaid > 0 ? 1 : 0;
+            whole = there >= page[i].length;
+            *place = page[i].base + (whole ? page[i].length : there);
+        }
+        if (n == 0) {
+            break;
+        }
+    }
+    map_deinit(&held);
+    return err;
 }
 
 static enum err adopt_addresses(struct node *node, const struct msg_welcome *welcome)
@@ -242,6 +271,14 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
         give_up(node, link, REFUSAL_TREE, "the parent belongs to another tree");
         return ERR_OK;
     }
+    TRY(ledger_flush(node));
+    if (welcome->heal) {
+        return heal_begin(node, link, welcome);
+    }
+    int64_t open;
+    TRY(store_fact_int(node->store, "heal_open", 0, &open));
+    TRY(open != 0 ? node_write(node) : ERR_OK);
+    TRY(open != 0 ? heal_place(node) : ERR_OK); /* all had come, but for the word that it had */
     TRY(place_of_escrow(node, welcome, &place, &ours));
     if (!ours) {
         give_up(node, link, REFUSAL_FORK,
@@ -252,12 +289,10 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
         return ERR_OK;
     }
     TRY(node_gave(node, &welcome->have, &known));
-    if (!known) {
-        give_up(node, link, REFUSAL_SESSION,
-                "the parent has had changes of this node that this file does not know: its data "
-                "was put back to an old "
-                "state; what is here is kept, nothing is sent; ask the office above");
-        return ERR_OK;
+    if (!known) { /* of a file that is gone: all goes up again, which changes nothing above */
+        struct msg_welcome from_start = *welcome;
+        from_start.have = (struct feed_mark){.revision = 0};
+        return go_live(node, link, &from_start, place);
     }
     return go_live(node, link, welcome, place);
 }
@@ -395,7 +430,8 @@ static void on_refuse(struct node *node, struct link *link, const struct msg_ref
             arena_printf(&node->arena, "%s (protocol here %u to %u, there %u to %u)", refuse->text,
                          PROTOCOL_MIN, PROTOCOL_MAX, refuse->protocol_min, refuse->protocol_max);
         text = refuse->code == REFUSAL_PROTOCOL && text != NULL ? text : refuse->text;
-        uplink_refused_state(node, UPLINK_REFUSED, text);
+        uplink_refused_state(node, refuse->code == REFUSAL_FORK ? UPLINK_FENCED : UPLINK_REFUSED,
+                             text);
         node_check(node, node_alarm(node, "uplink-refused", "parent", "%s", text), "alarm");
     }
     node_close_link(node, link, "refused by the parent");
@@ -413,11 +449,15 @@ void uplink_message(struct node *node, struct link *link, const struct message *
         err = on_welcome(node, link, &message->u.welcome);
     } else if (link->state == SESSION_LIVE && message->type == MESSAGE_ACK) {
         err = on_ack(node, link, &message->u.ack);
-    } else if (link->state == SESSION_LIVE && message->type == MESSAGE_CATALOGUE) {
+    } else if (link->state == SESSION_HEALING && message->type == MESSAGE_BATCH) {
+        err = heal_batch(node, link, &message->u.batch);
+    } else if ((link->state == SESSION_LIVE || link->state == SESSION_HEALING) &&
+               message->type == MESSAGE_CATALOGUE) {
         err = on_catalogue(node, &message->u.catalogue);
     } else if (link->state == SESSION_LIVE && message->type == MESSAGE_BATCH) {
         err = on_batch(node, link, &message->u.batch);
-    } else if (link->state == SESSION_LIVE && message->type == MESSAGE_PING) {
+    } else if ((link->state == SESSION_LIVE || link->state == SESSION_HEALING) &&
+               message->type == MESSAGE_PING) {
         err = on_ping(node, link, &message->u.ping);
     }
     if (err == ERR_PROTOCOL) {
@@ -427,18 +467,27 @@ void uplink_message(struct node *node, struct link *link, const struct message *
     }
 }
 
+static enum err acknowledge(struct node *node, struct link *link)
+{
+    struct message *message = node_message(node, MESSAGE_ACK);
+    if (message == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    message->u.ack = (struct msg_ack){.number = link->received_number, .upto = link->received};
+    node_send(node, link, message);
+    return ERR_OK;
+}
+
 enum err uplink_settle(struct node *node, struct link *link)
 {
-    if (link->state != SESSION_LIVE) {
-        return ERR_OK;
+    bool talks = link->state == SESSION_LIVE || link->state == SESSION_HEALING;
+    if (talks && link->ack_due) {
+        TRY(acknowledge(node, link));
     }
-    if (link->ack_due) {
-        struct message *message = node_message(node, MESSAGE_ACK);
-        if (message == NULL) {
-            return ERR_NO_MEMORY;
-        }
-        message->u.ack = (struct msg_ack){.number = link->received_number, .upto = link->received};
-        node_send(node, link, message);
+    if (link->state == SESSION_HEALING && link->hello_due) {
+        link->hello_due = false;
+        link->state = SESSION_HELLO;
+        return say_hello(node, link);
     }
-    return feed_pump(node, link);
+    return link->state == SESSION_LIVE ? feed_pump(node, link) : ERR_OK;
 }

@@ -161,6 +161,23 @@ enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                           out);
 }
 
+enum err store_ended_add(struct store *store, int64_t unit, const struct id *name, size_t keep)
+{
+    TRY(store_run(store, store_bind(store, STMT_ENDED_ADD, "ib", unit, name->b, sizeof name->b)));
+    return store_run(store, store_bind(store, STMT_ENDED_TRIM, "ii", unit, (int64_t)keep));
+}
+
+enum err store_ended_find(struct store *store, int64_t unit, const struct id *name, bool *ended)
+{
+    int64_t id;
+    enum err err = store_read_one(
+        store, store_bind(store, STMT_ENDED_FIND, "ib", unit, name->b, sizeof name->b), read_id,
+        NULL, &id);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    *ended = err == ERR_OK;
+    return ERR_OK;
+}
+
 enum err store_child_forget(struct store *store, int64_t unit)
 {
     return store_run(store, store_bind(store, STMT_CHILD_FORGET, "i", unit));

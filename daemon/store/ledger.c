@@ -93,18 +93,19 @@ static enum err read_segment(sqlite3_stmt *stmt, struct arena *arena, void *elem
     segment->base = sqlite3_column_int64(stmt, 8);
     segment->continued = sqlite3_column_int64(stmt, 9) != 0;
     segment->rev = sqlite3_column_int64(stmt, 10);
+    segment->clock = sqlite3_column_int64(stmt, 11);
     return ERR_OK;
 }
 
 enum err store_segment_add(struct store *store, struct store_segment *segment,
                            struct bytes continues)
 {
-    TRY(store_run(store, store_bind(store, STMT_SEGMENT_ADD, "biibibibii", segment->name.b,
+    TRY(store_run(store, store_bind(store, STMT_SEGMENT_ADD, "biibibibiii", segment->name.b,
                                     sizeof segment->name.b, segment->origin, segment->length,
                                     segment->hash.b, sizeof segment->hash.b, segment->held,
                                     segment->held_hash.b, sizeof segment->held_hash.b,
                                     segment->base, continues.data, continues.len,
-                                    (int64_t)segment->continued, segment->rev)));
+                                    (int64_t)segment->continued, segment->rev, segment->clock)));
     return store_segment_get(store, sqlite3_last_insert_rowid(store->db), segment);
 }
 
@@ -115,6 +116,16 @@ enum err store_segment_set(struct store *store, const struct store_segment *segm
                                 segment->hash.b, sizeof segment->hash.b, segment->held,
                                 segment->held_hash.b, sizeof segment->held_hash.b, segment->base,
                                 (int64_t)segment->continued, segment->rev));
+}
+
+enum err store_segment_base_set(struct store *store, int64_t id, int64_t base)
+{
+    return store_run(store, store_bind(store, STMT_SEGMENT_BASE_SET, "ii", id, base));
+}
+
+enum err store_segment_move_last(struct store *store, int64_t id)
+{
+    return store_run(store, store_bind(store, STMT_SEGMENT_MOVE_LAST, "i", id));
 }
 
 enum err store_segment_find(struct store *store, const struct id *name, struct store_segment *out)
@@ -182,6 +193,15 @@ static enum err read_int(sqlite3_stmt *stmt, struct arena *arena, void *element)
     return ERR_OK;
 }
 
+enum err store_segments_count(struct store *store, int64_t origin, size_t *count)
+{
+    int64_t n;
+    TRY(store_read_one(store, store_bind(store, STMT_SEGMENTS_COUNT, "i", origin), read_int, NULL,
+                       &n));
+    *count = (size_t)n;
+    return ERR_OK;
+}
+
 enum err store_ledger_facts(struct store *store, int64_t origin, int64_t *facts)
 {
     return store_read_one(store, store_bind(store, STMT_LEDGER_FACTS, "i", origin), read_int, NULL,
@@ -217,6 +237,7 @@ enum err store_entry_add(struct store *store, const struct store_entry *entry)
     code |= sqlite3_bind_int64(stmt, 18, entry->own);
     code |= sqlite3_bind_int64(stmt, 19, entry->live);
     code |= sqlite3_bind_int64(stmt, 20, entry->now_value);
+    code |= sqlite3_bind_int64(stmt, 21, entry->healed_at.ms);
     return code == SQLITE_OK ? store_run(store, stmt) : store_sql_error(store, SQLITE_NOMEM);
 }
 
@@ -241,6 +262,7 @@ static enum err read_entry(sqlite3_stmt *stmt, struct arena *arena, void *elemen
         .own = sqlite3_column_int64(stmt, 17) != 0,
         .live = sqlite3_column_int64(stmt, 18) != 0,
         .now_value = sqlite3_column_int64(stmt, 19),
+        .healed_at = {sqlite3_column_int64(stmt, 20)},
     };
     store_column_fixed(stmt, 9, entry->refers_segment.b, sizeof entry->refers_segment.b);
     store_column_fixed(stmt, 16, entry->hash.b, sizeof entry->hash.b);
@@ -261,11 +283,20 @@ enum err store_entry_get(struct store *store, int64_t segment, int64_t seq, stru
                           arena, out);
 }
 
-enum err store_entry_by_key(struct store *store, const char *key, struct arena *arena,
-                            struct store_entry *out)
+/* With its place in the order of the ledger. */
+static enum err read_placed(sqlite3_stmt *stmt, struct arena *arena, void *element)
 {
-    return store_read_one(store, store_bind(store, STMT_ENTRY_BY_KEY, "t", key), read_entry, arena,
-                          out);
+    struct store_placed *placed = element;
+    placed->clock = sqlite3_column_int64(stmt, 21);
+    store_column_fixed(stmt, 22, placed->segment.b, sizeof placed->segment.b);
+    return read_entry(stmt, arena, &placed->entry);
+}
+
+enum err store_entry_by_key(struct store *store, const char *key, int64_t rank, struct arena *arena,
+                            struct store_placed *out)
+{
+    return store_read_one(store, store_bind(store, STMT_ENTRY_BY_KEY, "ti", key, rank), read_placed,
+                          arena, out);
 }
 
 enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena,
@@ -282,19 +313,46 @@ enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq
                                        (int64_t)live, now_value));
 }
 
+enum err store_unsettled_add(struct store *store, int64_t segment, int64_t seq)
+{
+    return store_run(store, store_bind(store, STMT_UNSETTLED_ADD, "ii", segment, seq));
+}
+
+enum err store_unsettled_delete(struct store *store, int64_t segment, int64_t seq)
+{
+    return store_run(store, store_bind(store, STMT_UNSETTLED_DELETE, "ii", segment, seq));
+}
+
+static enum err read_unsettled(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    (void)arena;
+    *(struct store_unsettled *)element = (struct store_unsettled){
+        .segment = sqlite3_column_int64(stmt, 0), .seq = sqlite3_column_int64(stmt, 1)};
+    return ERR_OK;
+}
+
+enum err store_unsettled(struct store *store, const struct store_unsettled *after,
+                         struct store_unsettled *out, size_t cap, size_t *count)
+{
+    sqlite3_stmt *stmt =
+        store_bind(store, STMT_UNSETTLED_AFTER, "iii", after->segment, after->seq, (int64_t)cap);
+    return store_list(store, stmt, read_unsettled, NULL, out, sizeof *out, cap, count);
+}
+
 enum err store_entry_correction(struct store *store, const struct id *segment, int64_t seq,
-                                struct arena *arena, struct store_entry *out)
+                                int64_t rank, struct arena *arena, struct store_placed *out)
 {
     return store_read_one(
-        store, store_bind(store, STMT_ENTRY_CORRECTION, "bi", segment->b, sizeof segment->b, seq),
-        read_entry, arena, out);
+        store,
+        store_bind(store, STMT_ENTRY_CORRECTION, "bii", segment->b, sizeof segment->b, seq, rank),
+        read_placed, arena, out);
 }
 
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
-                            struct store_entry *out)
+                            struct store_placed *out)
 {
     sqlite3_stmt *stmt =
         store_bind(store, STMT_ENTRY_RANKED, "iiiiii", span->unit, span->measure, span->category,
                    (int64_t)span->first_day, (int64_t)span->last_day, rank);
-    return store_read_one(store, stmt, read_entry, NULL, out);
+    return store_read_one(store, stmt, read_placed, NULL, out);
 }

@@ -98,6 +98,14 @@ static const char *const MIGRATIONS[] = {
     "CREATE INDEX entry_by_reference ON entry(refers_segment, refers_seq) WHERE own = 1 AND kind "
     "IN "
     "(2, 3);",
+    /* 5: the order of a ledger whose lines have parted and met again; what was healed, and when */
+    ("ALTER TABLE segment ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE segment SET clock=base;"
+     "ALTER TABLE entry ADD COLUMN healed_at INTEGER NOT NULL DEFAULT 0;"
+     "CREATE TABLE ended(id INTEGER PRIMARY KEY, unit INTEGER NOT NULL, name BLOB NOT NULL "
+     "CHECK(length(name)=16), UNIQUE(unit, name)) STRICT;"
+     "CREATE TABLE unsettled(segment INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(segment, "
+     "seq)) STRICT, WITHOUT ROWID;"),
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,

@@ -60,31 +60,38 @@
       "ORDER BY rev LIMIT ?2") \
     X(SEGMENT_ADD, \
       "INSERT INTO " \
-      "segment(name,origin,number,length,hash,held,held_hash,base,continues,continued,rev) " \
+      "segment(name,origin,number,length,hash,held,held_hash,base,continues,continued,rev,clock) " \
       "VALUES(?1,?2,(SELECT coalesce(max(number),0)+1 FROM segment WHERE " \
-      "origin=?2),?3,?4,?5,?6,?7,?8,?9,?10)") \
+      "origin=?2),?3,?4,?5,?6,?7,?8,?9,?10,?11)") \
     X(SEGMENT_SET, \
       "UPDATE segment SET length=?2,hash=?3,held=?4,held_hash=?5,base=?6,continued=?7,rev=?8 " \
       "WHERE id=?1") \
+    X(SEGMENTS_COUNT, \
+      "SELECT count(*) FROM segment WHERE origin=?1") \
+    X(SEGMENT_BASE_SET, \
+      "UPDATE segment SET base=?2 WHERE id=?1") \
+    X(SEGMENT_MOVE_LAST, \
+      "UPDATE segment SET number=(SELECT max(s.number)+1 FROM segment s WHERE " \
+      "s.origin=segment.origin) WHERE id=?1") \
     X(SEGMENT_FIND, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
       "WHERE name=?1") \
     X(SEGMENT_GET, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
       "WHERE id=?1") \
     X(SEGMENTS, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
       "WHERE origin=?1 AND number>?2 ORDER BY number LIMIT ?3") \
     X(SEGMENTS_BETWEEN, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
       "WHERE name BETWEEN ?1 AND ?2 ORDER BY name LIMIT ?3") \
     X(SEGMENTS_FRONTIER, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
       "WHERE origin=?1 AND continued=0 ORDER BY number LIMIT ?2") \
     X(SEGMENT_CONTINUES, \
       "SELECT continues FROM segment WHERE id=?1") \
     X(FEED_SEGMENTS, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
       "WHERE rev>?1 ORDER BY rev LIMIT ?2") \
     X(LEDGER_LENGTH, \
       "SELECT coalesce(sum(length),0),coalesce(sum(held),0) FROM segment WHERE origin=?1") \
@@ -93,33 +100,36 @@
       "e.kind<>4") \
     X(ENTRY_ADD, \
       "INSERT INTO " \
-      "entry(segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value)" \
-      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)") \
+      "entry(segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value,healed_at)" \
+      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)") \
     X(ENTRY_GET, \
       "SELECT " \
-      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value" \
+      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value,healed_at" \
       " FROM entry WHERE segment=?1 AND seq=?2") \
     X(ENTRY_BY_KEY, \
       "SELECT " \
-      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value" \
-      " FROM entry WHERE own=1 AND key=?1 LIMIT 1") \
+      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value,e.healed_at,s.clock+e.seq,s.name" \
+      " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.key=?1 " \
+      "ORDER BY s.clock+e.seq,s.name LIMIT 1 OFFSET ?2") \
     X(ENTRIES, \
       "SELECT " \
-      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value" \
+      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value,healed_at" \
       " FROM entry WHERE segment=?1 AND seq>?2 ORDER BY seq LIMIT ?3") \
     X(ENTRY_STATE_SET, \
       "UPDATE entry SET live=?3,now_value=?4 WHERE segment=?1 AND seq=?2") \
     X(ENTRY_CORRECTION, \
       "SELECT " \
-      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value" \
+      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value,e.healed_at,s.clock+e.seq,s.name" \
       " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.kind IN (2,3) AND " \
-      "e.refers_segment=?1 AND e.refers_seq=?2 ORDER BY s.base DESC,e.seq DESC LIMIT 1") \
+      "e.refers_segment=?1 AND e.refers_seq=?2 ORDER BY s.clock+e.seq DESC,s.name DESC LIMIT 1 " \
+      "OFFSET ?3") \
     X(ENTRY_RANKED, \
       "SELECT " \
-      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value" \
+      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value,e.healed_at,s.clock+e.seq,s.name" \
       " FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND e.hosting>0 AND " \
       "e.kind=1 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN" \
-      " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.base DESC,e.seq DESC LIMIT 1 OFFSET ?6") \
+      " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.clock+e.seq DESC,s.name DESC LIMIT 1 " \
+      "OFFSET ?6") \
     X(CELL_GET, \
       "SELECT " \
       "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
@@ -242,6 +252,20 @@
       "node=excluded.node,session=excluded.session,have_session=excluded.have_session,have_revision=excluded.have_revision,text=excluded.text") \
     X(CHILD_GET, \
       "SELECT unit,node,session,have_session,have_revision,text FROM child WHERE unit=?1") \
+    X(ENDED_ADD, \
+      "INSERT INTO ended(unit,name) VALUES(?1,?2) ON CONFLICT(unit,name) DO NOTHING") \
+    X(ENDED_TRIM, \
+      "DELETE FROM ended WHERE unit=?1 AND id<=(SELECT id FROM ended WHERE unit=?1 ORDER BY id " \
+      "DESC LIMIT 1 OFFSET ?2)") \
+    X(ENDED_FIND, \
+      "SELECT id FROM ended WHERE unit=?1 AND name=?2") \
+    X(UNSETTLED_ADD, \
+      "INSERT INTO unsettled(segment,seq) VALUES(?1,?2)") \
+    X(UNSETTLED_DELETE, \
+      "DELETE FROM unsettled WHERE segment=?1 AND seq=?2") \
+    X(UNSETTLED_AFTER, \
+      "SELECT segment,seq FROM unsettled WHERE (segment,seq)>(?1,?2) ORDER BY segment,seq LIMIT " \
+      "?3") \
     X(CHILD_FORGET, "UPDATE child SET have_revision=0 WHERE ?1=0 OR unit=?1") \
     X(INVITE_PUT, \
       "INSERT INTO invite(name,unit,secret,expires,used,replace,key) " \

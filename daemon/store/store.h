@@ -20,7 +20,7 @@ struct store;
 
 enum store_mode { STORE_CREATE, STORE_WRITE, STORE_READ };
 
-enum { STORE_SCHEMA_VERSION = 4 };
+enum { STORE_SCHEMA_VERSION = 5 };
 
 /* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest
  * schema in one transaction, then makes a full checkpoint, so that what is answered from here on is
@@ -114,18 +114,24 @@ struct store_segment {
     int64_t base;   /* own ledger: entries in the segments before */
     bool continued; /* another segment continues it */
     int64_t rev;
+    int64_t clock; /* own ledger: see struct store_placed; set when it is added */
 };
 
 /* `continues` is the canonical bytes of the heads that it continues. */
 enum err store_segment_add(struct store *store, struct store_segment *segment,
                            struct bytes continues) MUST_CHECK;
 enum err store_segment_set(struct store *store, const struct store_segment *segment) MUST_CHECK;
+/* Its place in the own ledger alone. */
+enum err store_segment_base_set(struct store *store, int64_t id, int64_t base) MUST_CHECK;
+/* It becomes the last of its origin in order of number. */
+enum err store_segment_move_last(struct store *store, int64_t id) MUST_CHECK;
 enum err store_segment_find(struct store *store, const struct id *name, struct store_segment *out)
     MUST_CHECK;
 enum err store_segment_get(struct store *store, int64_t id, struct store_segment *out) MUST_CHECK;
 /* Of one origin in order of number, those after `after`. */
 enum err store_segments(struct store *store, int64_t origin, int64_t after,
                         struct store_segment *out, size_t cap, size_t *count) MUST_CHECK;
+enum err store_segments_count(struct store *store, int64_t origin, size_t *count) MUST_CHECK;
 /* Of all, by name range, for identities typed by people: names from `low` to `high`. */
 enum err store_segments_between(struct store *store, const struct id *low, const struct id *high,
                                 struct store_segment *out, size_t cap, size_t *count) MUST_CHECK;
@@ -159,17 +165,30 @@ struct store_entry {
     struct bytes act;
     struct hash hash;
     bool own;
-    bool live;         /* own records: neither voided nor a duplicate */
-    int64_t now_value; /* own records: after amends */
+    bool live;             /* own records: neither voided nor a duplicate */
+    int64_t now_value;     /* own records: after amends */
+    struct wall healed_at; /* own: when it was had back from the parent; 0: it was recorded here */
+};
+
+/* An own entry with its place in the order of the ledger: by `clock`, then by the name of its
+ * segment. The clock of an entry is that of its segment and its number in it; a segment's is that
+ * of the last entry that it continues (L. Lamport, Time, Clocks, and the Ordering of Events in a
+ * Distributed System, 1978). So what knew of another comes after it, and the rest is put in one
+ * order for good. */
+struct store_placed {
+    struct store_entry entry;
+    int64_t clock;
+    struct id segment;
 };
 
 enum err store_entry_add(struct store *store, const struct store_entry *entry) MUST_CHECK;
 /* Strings and blobs go into the arena. ERR_NOT_FOUND. */
 enum err store_entry_get(struct store *store, int64_t segment, int64_t seq, struct arena *arena,
                          struct store_entry *out) MUST_CHECK;
-/* The own entry with this key. ERR_NOT_FOUND. */
-enum err store_entry_by_key(struct store *store, const char *key, struct arena *arena,
-                            struct store_entry *out) MUST_CHECK;
+/* Of the own entries with this key, the one of that rank in the order of the ledger, 0 the first.
+ * ERR_NOT_FOUND. */
+enum err store_entry_by_key(struct store *store, const char *key, int64_t rank, struct arena *arena,
+                            struct store_placed *out) MUST_CHECK;
 /* Of one segment, those after `after`, in order. */
 enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena,
                        struct store_entry *out, size_t cap, size_t *count) MUST_CHECK;
@@ -183,12 +202,25 @@ struct store_stock_span {
     int32_t first_day;
     int32_t last_day;
 };
-/* The last own correction of that entry, with its texts. */
+/* Of the own corrections of that entry, the one of that rank in the order of the ledger, 0 the
+ * last, with its texts. ERR_NOT_FOUND. */
 enum err store_entry_correction(struct store *store, const struct id *segment, int64_t seq,
-                                struct arena *arena, struct store_entry *out) MUST_CHECK;
+                                int64_t rank, struct arena *arena, struct store_placed *out)
+    MUST_CHECK;
 /* Of all, live or not, the one of that rank (highest hosting, day, ledger order), 0 the highest. */
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
-                            struct store_entry *out) MUST_CHECK;
+                            struct store_placed *out) MUST_CHECK;
+
+/* Healed entries that are not in any cell yet, because their measure is not known. */
+struct store_unsettled {
+    int64_t segment;
+    int64_t seq;
+};
+enum err store_unsettled_add(struct store *store, int64_t segment, int64_t seq) MUST_CHECK;
+enum err store_unsettled_delete(struct store *store, int64_t segment, int64_t seq) MUST_CHECK;
+/* In order, those after `after`. */
+enum err store_unsettled(struct store *store, const struct store_unsettled *after,
+                         struct store_unsettled *out, size_t cap, size_t *count) MUST_CHECK;
 
 /* ---- cells, totals ---- */
 struct store_cell_key {
@@ -366,6 +398,13 @@ struct store_child {
 enum err store_child_put(struct store *store, const struct store_child *child) MUST_CHECK;
 enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                          struct store_child *out) MUST_CHECK;
+
+/* A session name of that child that has ended: who comes with it is a copy of a line of that
+ * machine that goes on without it. The newest `keep` are kept. */
+enum err store_ended_add(struct store *store, int64_t unit, const struct id *name, size_t keep)
+    MUST_CHECK;
+enum err store_ended_find(struct store *store, int64_t unit, const struct id *name, bool *ended)
+    MUST_CHECK;
 
 /* What this file has of the child's feed (unit 0: of all children's): nothing. */
 enum err store_child_forget(struct store *store, int64_t unit) MUST_CHECK;

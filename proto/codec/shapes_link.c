@@ -139,7 +139,9 @@ static const struct field shape_welcome_fields[] = {
     AS_ARRAY(FIELD_MANY, P, W, ancestors, ancestor_count, ancestors, ANCESTORS_MAX,
              &shape_ancestor),
     AS_WALL(P, W, now),
-    AS_I64(P, W, root_revision)};
+    AS_I64(P, W, root_revision),
+    AS_BOOL(P, W, heal),
+    AS_I64(P, W, heal_entries)};
 SHAPE(shape_welcome, msg_welcome, tally__welcome__descriptor);
 #undef P
 #undef W

@@ -95,9 +95,9 @@ LIES = [
     ("hello_other_tree", "refuse 2", "child-refused", 0),
     ("hello_no_version", "refuse 1", "child-refused", 0),
     ("hello_no_session", "refuse 9", "child-refused", 0),
-    ("hello_forgetful", "refuse 5", "child-refused", 0),
+    ("hello_forgetful", "welcome", "", 0),
     ("hello_forked", "refuse 6", "child-refused", 0),
-    ("hello_new_session", "refuse 7", "child-refused", 0),
+    ("hello_new_session", "welcome", "", 0),
     ("upto_backwards", "ack; ack; ack", "", 0),
     ("upto_largest", "ack", "", 0),
     ("ack_unasked", "ack", "", 0),
@@ -402,18 +402,15 @@ class Lies(unittest.TestCase):
     # ---- the true child ----
 
     def test_true_child(self):
-        """The child itself may come when the liar told nothing; else it is refused, with a reason and a remedy."""
+        """The child itself may come; what was recorded in its name by whoever had its key comes to it."""
         harmless = self.check_lie("garbage_first", "closed", "", 0)[0]
         harmless.node.run()
         harness.wait_for(lambda: harmless.node.status()["parent"]["state"] == "linked", "the true child is linked")
         harmless.node.stop()
         robbed = self.check_lie("lower_count", "ack", "", 0)[0]
         robbed.node.run()
-        harness.wait_for(lambda: robbed.node.status()["parent"]["state"] == "refused", "the true child is refused")
-        self.assertIn("shorter than the copy kept here", robbed.node.status()["parent"]["reason"])
-        child = next(child for child in tree.nodes[DISTRICT].status()["children"] if child["unit"] == robbed.unit)
-        self.assertEqual(child["state"], "refused")
-        self.assertIn("shorter than the copy kept here", child["reason"])
+        harness.wait_for(lambda: robbed.node.status()["parent"]["state"] == "linked",
+                         "the true child has what was recorded in its name, and is linked")
         robbed.node.stop()
 
     def test_z_restart(self):

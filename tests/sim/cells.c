@@ -41,7 +41,7 @@ int64_t cells_seen(void *cells, const struct model_cell_key *key)
 }
 
 bool cells_all_above(const struct cells *below, int64_t upto, const struct cells *above,
-                     struct cells_lack *lack)
+                     bool or_newer, struct cells_lack *lack)
 {
     size_t at = 0;
     const void *key;
@@ -49,7 +49,9 @@ bool cells_all_above(const struct cells *below, int64_t upto, const struct cells
     while (map_next(&below->seen, &at, &key, &value)) {
         const struct seen *seen = value;
         const struct seen *there = map_get(&above->seen, key);
-        if (seen->goes_up && seen->rev <= upto && (there == NULL || there->count != seen->count)) {
+        int64_t above_count = there == NULL ? 0 : there->count;
+        bool good = or_newer ? above_count >= seen->count : above_count == seen->count;
+        if (seen->goes_up && seen->rev <= upto && !good) {
             const struct seen_key *cell = key;
             *lack = (struct cells_lack){(int)cell->unit, (int32_t)cell->period, seen->count,
                                         there == NULL ? 0 : there->count};
@@ -85,6 +87,25 @@ static bool check_forward(struct world *world, struct host *host, const struct s
     }
     *highest = row->count;
     return true;
+}
+
+static bool is_state(const struct world *world, const struct store_cell *row,
+                     const struct model_cell_key *key)
+{
+    struct model_cell want;
+    return model_cell_at(world->model, key, row->count, &want) && want.value == row->value &&
+           want.live == row->live && want.day == row->day;
+}
+
+/* Of which time of its author the row is: as it is now, else as it was last. */
+static void find_time(const struct world *world, const struct host *author,
+                      const struct store_cell *row, struct model_cell_key *key)
+{
+    int now = key->origin;
+    for (size_t i = author->was_count; i > 0 && !is_state(world, row, key); i--) {
+        key->origin = author->was[i - 1];
+    }
+    key->origin = is_state(world, row, key) ? key->origin : now;
 }
 
 static bool check_state(struct world *world, struct host *host, const struct store_cell *row,
@@ -135,6 +156,9 @@ static bool name_row(struct world *world, struct host *host, const struct store_
         return false;
     }
     key->origin = author == host ? host->own : author->shown;
+    if (author != host) {
+        find_time(world, author, row, key);
+    }
     return true;
 }
 

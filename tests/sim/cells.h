@@ -23,8 +23,8 @@ struct cells_lack {
     int64_t above;
 };
 /* Whether all that goes up from `below` and has not changed since its revision `upto` is, held or
- * not, in the same state in `above`; else *lack is the first that is not. */
+ * not, in the same state in `above`, or in a newer one; else *lack is the first that is not. */
 bool cells_all_above(const struct cells *below, int64_t upto, const struct cells *above,
-                     struct cells_lack *lack);
+                     bool or_newer, struct cells_lack *lack);
 
 #endif

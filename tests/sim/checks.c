@@ -365,7 +365,8 @@ void checks_mark(struct world *world, struct host *host, struct host *child, int
     }
     struct cells *above = cells_read(world, host);
     struct cells *below = above == NULL ? NULL : cells_read(world, child);
-    if (below != NULL && !cells_all_above(below, upto, above, &lack)) {
+    /* One that was put back may lack what its own children have not sent it again. */
+    if (below != NULL && !cells_all_above(below, upto, above, child->may_lose, &lack)) {
         world_violate(world, "mark",
                       "%s calls %s exact, and has %lld of its %lld entries about unit %s, period "
                       "%d",
@@ -420,6 +421,21 @@ void checks_host(struct world *world, struct host *host)
 
 /* ---- what goes out, and what is there after a start ---- */
 
+static void show(struct host *host)
+{
+    if (host->shown == host->own || host->shown < 0) {
+        host->shown = host->own;
+        return;
+    }
+    int *was = realloc(host->was, (host->was_count + 1) * sizeof *was);
+    if (was == NULL) {
+        abort();
+    }
+    was[host->was_count++] = host->shown;
+    host->was = was;
+    host->shown = host->own;
+}
+
 void checks_sent(struct world *world, struct host *host, const struct line *line,
                  const struct message *message)
 {
@@ -429,6 +445,10 @@ void checks_sent(struct world *world, struct host *host, const struct line *line
     int64_t held;
     if (world->light) {
         return;
+    }
+    if (child == host && host->healing &&
+        (message->type == MESSAGE_ACK || message->type == MESSAGE_HELLO)) {
+        offers_rebuild(world, host); /* each batch that came is whole */
     }
     if (child == host) {
         bool batch = message->type == MESSAGE_BATCH && message->u.batch.mark;
@@ -440,7 +460,10 @@ void checks_sent(struct world *world, struct host *host, const struct line *line
         return;
     }
     if (message->type == MESSAGE_WELCOME) {
-        child->shown = child->own; /* whatever it lost, its parent takes it as it is */
+        child->healing = message->u.welcome.heal;
+        if (!child->healing) {
+            show(child); /* what it could not have back is gone, and its parent takes it as it is */
+        }
     }
     if (message->type != MESSAGE_ACK) {
         return;

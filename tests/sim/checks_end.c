@@ -438,6 +438,13 @@ void checks_end(struct world *world)
     world->ending = true;
     for (size_t i = 0; i < world->host_count && !world->violated; i++) {
         struct host *host = world->hosts[i];
+        if (host->healed && host->state == HOST_UP && !host->lost && host_near_damage(host)) {
+            world->current = host; /* what it has is known before others are asked */
+            offers_compare_ledger(world, host);
+        }
+    }
+    for (size_t i = 0; i < world->host_count && !world->violated; i++) {
+        struct host *host = world->hosts[i];
         world->current = host;
         if (checks_apart(host)) {
             check_named(world, host);

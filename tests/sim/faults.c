@@ -103,11 +103,24 @@ static void slow_line(struct harm *harm)
         chance_percent(&harm->chance, 50) ? chance_between(&harm->chance, 1000, 20000) : 0;
 }
 
+/* What two nodes in a line have both lost, the one above may know and nobody have. */
+static bool loses_in_line(const struct host *host)
+{
+    for (size_t i = 0; i < host->world->host_count; i++) {
+        const struct host *other = host->world->hosts[i];
+        if (other != host && other->may_lose &&
+            (host_within(host, other) || host_within(other, host))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The file is copied the first time, while nobody uses it; later the copy is put in its place. */
 static void copy(struct harm *harm)
 {
     struct host *host = harm->host;
-    harm->nothing = host->state != HOST_UP;
+    harm->nothing = host->state != HOST_UP || loses_in_line(host);
     if (harm->nothing) {
         return;
     }
@@ -136,7 +149,7 @@ static void copy(struct harm *harm)
 static void lie(struct harm *harm)
 {
     struct host *host = harm->host;
-    harm->nothing = host->state != HOST_UP;
+    harm->nothing = host->state != HOST_UP || loses_in_line(host);
     if (harm->nothing) {
         return;
     }

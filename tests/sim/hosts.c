@@ -165,6 +165,7 @@ void host_free(struct host *host)
     map_deinit(&host->walls);
     map_deinit(&host->marks);
     book_free(host);
+    free(host->was);
     free(host);
 }
 

@@ -3,11 +3,15 @@
 #include <stdlib.h>
 
 #include "offers.h"
+#include "store/internal.h"
 
 struct book {
     struct fact *facts;
     size_t count;
     size_t cap;
+    struct fact *away; /* lost, and perhaps to come back; their references mean nothing */
+    size_t away_count;
+    size_t away_cap;
 };
 
 size_t offers_fact_count(const struct host *host)
@@ -20,6 +24,24 @@ struct fact *offers_fact(const struct host *host, size_t place)
     return place < offers_fact_count(host) ? &host->book->facts[place] : NULL;
 }
 
+static void add_fact(struct fact **facts, size_t *count, size_t *cap, const struct fact *fact)
+{
+    if (*count == *cap) {
+        *cap = *cap == 0 ? 32 : *cap * 2;
+        *facts = realloc(*facts, *cap * sizeof **facts);
+        if (*facts == NULL) {
+            abort();
+        }
+    }
+    (*facts)[(*count)++] = *fact;
+}
+
+/* The place of the record that tells the fact which the one at `place` belongs to. */
+static size_t told_at(const struct book *book, size_t place)
+{
+    return book->facts[place].again ? book->facts[place].means : place;
+}
+
 struct fact *book_add(struct host *host, const struct fact *fact)
 {
     if (host->book == NULL) {
@@ -29,48 +51,32 @@ struct fact *book_add(struct host *host, const struct fact *fact)
     if (book == NULL) {
         abort();
     }
-    if (book->count == book->cap) {
-        book->cap = book->cap == 0 ? 32 : book->cap * 2;
-        book->facts = realloc(book->facts, book->cap * sizeof *book->facts);
-        if (book->facts == NULL) {
-            abort();
-        }
-    }
-    book->facts[book->count] = *fact;
+    add_fact(&book->facts, &book->count, &book->cap, fact);
+    bool corrects = fact->kind != MODEL_RECORD;
     if (fact->kind == MODEL_VOID) {
-        book->facts[fact->refers].live = false;
+        book->facts[told_at(book, fact->refers)].live = false;
     }
-    struct model_entry entry = {.kind = fact->kind,
+    struct model_entry entry = {.kind = fact->again ? MODEL_AGAIN : fact->kind,
                                 .origin = host->own,
                                 .unit = model_unit(host->world->model, fact->unit),
                                 .measure = fact->measure,
                                 .category = fact->category,
                                 .day = fact->day,
                                 .value = fact->number,
-                                .refers = fact->refers};
+                                .refers = fact->again ? fact->means
+                                          : corrects  ? told_at(book, fact->refers)
+                                                      : 0};
     if (!host->world->light) {
         (void)model_entry_add(host->world->model, &entry);
     }
-    return &book->facts[book->count++];
-}
-
-void book_cut(struct host *host, size_t length)
-{
-    struct book *book = host->book;
-    for (size_t i = length; book != NULL && i < book->count; i++) {
-        if (book->facts[i].kind == MODEL_VOID && book->facts[i].refers < length) {
-            book->facts[book->facts[i].refers].live = true;
-        }
-    }
-    if (book != NULL && book->count > length) {
-        book->count = length;
-    }
+    return &book->facts[book->count - 1];
 }
 
 void book_free(struct host *host)
 {
     if (host->book != NULL) {
         free(host->book->facts);
+        free(host->book->away);
         free(host->book);
     }
 }
@@ -178,18 +184,6 @@ static size_t compare_known(struct world *world, struct host *host, const struct
     return log->count < facts ? log->count : facts;
 }
 
-static void lost_tail(struct world *world, struct host *host, size_t left)
-{
-    if (!host->loses && !(host->doubtful && host->may_lose)) {
-        world_violate(world, "durable", "%s has %zu of %zu confirmed entries after a start",
-                      host->code, left, offers_fact_count(host));
-        return;
-    }
-    world_trace(world, "%s has %zu of %zu entries", host->code, left, offers_fact_count(host));
-    book_cut(host, left);
-    host->own = model_origin_branch(world->model, host->own, left);
-}
-
 /* The fact that an unsure offer would have made of its row. */
 static struct fact fact_of(const struct offer *offer, size_t row_at, const struct log_line *line)
 {
@@ -276,11 +270,256 @@ static void compare_live(struct world *world, struct host *host, const struct lo
     }
 }
 
+/* ---- lines that have parted, and met again ---- */
+
+/* What was lost of the end of a linear ledger. */
+static void lose_beyond(struct host *host, size_t length)
+{
+    struct book *book = host->book;
+    host->own = model_origin_branch(host->world->model, host->own, length);
+    for (size_t i = length; i < book->count; i++) {
+        struct fact *fact = &book->facts[i];
+        if (fact->kind == MODEL_VOID && fact->refers < length) {
+            book->facts[fact->refers].live = true;
+        }
+        add_fact(&book->away, &book->away_count, &book->away_cap, fact);
+    }
+    book->count = length;
+}
+
+/* The log in the order of the ledger, which the file says: by clock, then by name. */
+static void put_in_order(struct host *host, struct log_lines *log)
+{
+    static const char ORDER[] =
+        "SELECT s.name,e.seq FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND "
+        "e.kind<4 ORDER BY s.clock+e.seq,s.name";
+    sqlite3_stmt *stmt = NULL;
+    size_t at = 0;
+    disk_pause(host->disk, true);
+    bool good = sqlite3_prepare_v2(host->store->db, ORDER, -1, &stmt, NULL) == SQLITE_OK;
+    while (good && at < log->count && sqlite3_step(stmt) == SQLITE_ROW) {
+        char entry[ENTRY_ID_MAX_BYTES];
+        struct id name;
+        memcpy(name.b, sqlite3_column_blob(stmt, 0), ID_BYTES);
+        entry_id_format(&name, (uint64_t)sqlite3_column_int64(stmt, 1), entry);
+        size_t i = at;
+        while (i < log->count && strcmp(log->lines[i].entry, entry) != 0) {
+            i++;
+        }
+        if (i < log->count) {
+            struct log_line line = log->lines[i];
+            memmove(&log->lines[at + 1], &log->lines[at], (i - at) * sizeof line);
+            log->lines[at++] = line;
+        }
+    }
+    (void)sqlite3_finalize(stmt);
+    disk_pause(host->disk, false);
+}
+
+static bool same_content(const struct log_line *line, const struct fact *fact)
+{
+    return model_kind_of(line->kind) == fact->kind && line->day == fact->day &&
+           line->value == fact->number && strcmp(line->unit, fact->unit) == 0 &&
+           strcmp(line->measure, fact->measure) == 0 &&
+           strcmp(line->category, fact->category) == 0 && strcmp(line->note, fact->note) == 0 &&
+           strcmp(line->key, fact->key) == 0;
+}
+
+/* The fact among `facts` that the line is, and was no other line; -1 for none. */
+static long find_fact(const struct fact *facts, const bool *taken, size_t count,
+                      const struct log_line *line)
+{
+    for (int by_name = 1; by_name >= 0; by_name--) {
+        for (size_t i = 0; i < count; i++) {
+            bool named = facts[i].entry[0] != '\0';
+            bool is = by_name ? named && strcmp(facts[i].entry, line->entry) == 0 : !named;
+            if (!taken[i] && is && same_content(line, &facts[i])) {
+                return (long)i;
+            }
+        }
+    }
+    return -1;
+}
+
+/* The place in the book of the entry with that identity; SIZE_MAX for none. */
+static size_t place_of(const struct host *host, const char *entry)
+{
+    for (size_t i = 0; i < offers_fact_count(host); i++) {
+        if (strcmp(offers_fact(host, i)->entry, entry) == 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Whether it says only what one before it says; then of which fact. */
+static void look_for_same(const struct host *host, struct fact *fact)
+{
+    const struct book *book = host->book;
+    for (size_t i = 0; book != NULL && fact->key[0] != '\0' && i < book->count; i++) {
+        const struct fact *other = &book->facts[i];
+        bool content =
+            other->kind == fact->kind && other->day == fact->day && other->number == fact->number &&
+            strcmp(other->key, fact->key) == 0 && strcmp(other->unit, fact->unit) == 0 &&
+            strcmp(other->measure, fact->measure) == 0 &&
+            strcmp(other->category, fact->category) == 0 && strcmp(other->note, fact->note) == 0;
+        bool record = fact->kind == MODEL_RECORD;
+        if (content && (record || told_at(book, other->refers) == told_at(book, fact->refers))) {
+            fact->again = true;
+            fact->live = false;
+            fact->means = record ? told_at(book, i) : told_at(book, fact->refers);
+            return;
+        }
+    }
+}
+
+/* An offer whose fate nobody knows has that row: it was taken. */
+static bool from_unsure(struct world *world, struct host *host, const struct log_line *line,
+                        struct fact *out)
+{
+    size_t at = 0;
+    for (struct offer *offer = offers_unsure(world, host, &at); offer != NULL;
+         offer = offers_unsure(world, host, &at)) {
+        for (size_t i = 0; i < offer->row_count; i++) {
+            struct fact fact = fact_of(offer, i, line);
+            if (same_content(line, &fact)) {
+                offer->taken = true;
+                *out = fact;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void settle_unsure(struct world *world, struct host *host)
+{
+    size_t at = 0;
+    for (struct offer *offer = offers_unsure(world, host, &at); offer != NULL;
+         offer = offers_unsure(world, host, &at)) {
+        offer->state = offer->taken ? OFFER_YES : offer->state;
+    }
+}
+
+/* One line of the log becomes a fact of the new book. */
+static void take_line(struct world *world, struct host *host, const struct log_line *line,
+                      struct fact fact)
+{
+    (void)snprintf(fact.entry, sizeof fact.entry, "%s", line->entry);
+    fact.again = false;
+    fact.live = fact.kind == MODEL_RECORD;
+    if (fact.kind != MODEL_RECORD) {
+        fact.refers = place_of(host, line->refers);
+        if (fact.refers == SIZE_MAX) {
+            world_violate(world, "durable", "entry %s of %s corrects %s, which is not there",
+                          line->entry, host->code, line->refers);
+            return;
+        }
+    }
+    look_for_same(host, &fact);
+    (void)book_add(host, &fact);
+}
+
+static void rebuild(struct world *world, struct host *host, const struct log_lines *log)
+{
+    struct book old = host->book == NULL ? (struct book){.count = 0} : *host->book;
+    bool *here = calloc(old.count + 1, sizeof *here);
+    bool *back = calloc(old.away_count + 1, sizeof *back);
+    size_t *moved = calloc(old.count + 1, sizeof *moved);
+    size_t returned = 0;
+    if (here == NULL || back == NULL || moved == NULL) {
+        abort();
+    }
+    if (host->book != NULL) {
+        *host->book = (struct book){.count = 0};
+    }
+    host->own = model_origin_add(world->model, host->rank);
+    for (size_t i = 0; i < log->count && !world->violated; i++) {
+        const struct log_line *line = &log->lines[i];
+        struct fact fact;
+        long place = find_fact(old.facts, here, old.count, line);
+        long away = place >= 0 ? -1 : find_fact(old.away, back, old.away_count, line);
+        if (place >= 0) {
+            here[place] = true;
+            moved[place] = i;
+            take_line(world, host, line, old.facts[place]);
+        } else if (away >= 0) {
+            back[away] = true;
+            returned++;
+            take_line(world, host, line, old.away[away]);
+        } else if (from_unsure(world, host, line, &fact)) {
+            take_line(world, host, line, fact);
+        } else {
+            world_violate(world, "durable", "%s has an entry %s (%s %lld) that nobody offered",
+                          host->code, line->entry, line->measure, (long long)line->value);
+        }
+    }
+    host->shown = host_near_damage(host) ? host->own : host->shown;
+    settle_unsure(world, host);
+    size_t missing = 0;
+    for (size_t i = 0; i < old.count && !world->violated; i++) {
+        if (!here[i]) {
+            missing++;
+            moved[i] = SIZE_MAX;
+            if (host->book == NULL) {
+                host->book = calloc(1, sizeof *host->book);
+            }
+            add_fact(&host->book->away, &host->book->away_count, &host->book->away_cap,
+                     &old.facts[i]);
+        }
+    }
+    for (size_t i = 0; i < old.away_count && !world->violated; i++) {
+        if (!back[i] && host->book != NULL) {
+            add_fact(&host->book->away, &host->book->away_count, &host->book->away_cap,
+                     &old.away[i]);
+        }
+    }
+    if (missing > 0 && !host->loses && !world->violated) {
+        world_violate(world, "durable", "%s has lost %zu of %zu confirmed entries", host->code,
+                      missing, old.count);
+    }
+    world_trace(world, "%s has %zu of %zu entries, and %zu that it had lost", host->code,
+                old.count - missing, old.count, returned);
+    offers_places_moved(world, host, moved, old.count);
+    if (!world->violated) {
+        compare_live(world, host, log);
+    }
+    free(here);
+    free(back);
+    free(moved);
+    free(old.facts);
+    free(old.away);
+}
+
+/* Whether the log says the book, from the first fact to the last, and nothing was lost that may
+ * have come back. */
+static bool says_the_book(const struct host *host, const struct log_lines *log)
+{
+    size_t facts = offers_fact_count(host);
+    for (size_t i = 0; i < facts && i < log->count; i++) {
+        if (!same(host, &log->lines[i], offers_fact(host, i))) {
+            return false;
+        }
+    }
+    return log->count >= facts && (host->book == NULL || host->book->away_count == 0);
+}
+
 static void compare_ledger(struct world *world, struct host *host, const struct log_lines *log)
 {
+    if (host->may_lose && (!host->doubtful || host->healed) && !says_the_book(host, log)) {
+        rebuild(world, host, log);
+        return;
+    }
     size_t left = compare_known(world, host, log);
-    if (!world->violated && left < offers_fact_count(host)) {
-        lost_tail(world, host, left);
+    size_t facts = offers_fact_count(host);
+    if (!world->violated && left < facts) {
+        if (!host->loses && !(host->doubtful && host->may_lose)) {
+            world_violate(world, "durable", "%s has %zu of %zu confirmed entries after a start",
+                          host->code, left, facts);
+            return;
+        }
+        world_trace(world, "%s has %zu of %zu entries", host->code, left, facts);
+        lose_beyond(host, left);
     }
     if (!world->violated) {
         take_unsure(world, host, log, left);
@@ -290,15 +529,24 @@ static void compare_ledger(struct world *world, struct host *host, const struct 
     }
 }
 
+static enum err read_log(struct world *world, struct host *host, struct log_lines *log)
+{
+    struct msg_request request = {.type = REQUEST_LOG, .u.log = {.unit = "", .key = ""}};
+    enum err err = host_query(world, host, &request, see_log, log);
+    if (err == ERR_OK && log->error[0] == '\0' && host->may_lose) {
+        put_in_order(host, log);
+    }
+    return err;
+}
+
 void offers_compare_ledger(struct world *world, struct host *host)
 {
     struct log_lines log = {.count = 0};
-    struct msg_request request = {.type = REQUEST_LOG, .u.log = {.unit = "", .key = ""}};
     struct doubt doubt = world->doubt;
     /* Bits were flipped: what is wrong must be known in the end. */
     bool later =
         !host->may_lose && (host->spoiled ? !world->ending : host->doubtful && !world->healing);
-    enum err err = host_query(world, host, &request, see_log, &log);
+    enum err err = read_log(world, host, &log);
     if (err != ERR_OK || log.error[0] != '\0') {
         if (!host->doubtful && !host->may_lose) {
             world_violate(world, "opens", "the ledger of %s cannot be read: %s %s", host->code,
@@ -311,6 +559,19 @@ void offers_compare_ledger(struct world *world, struct host *host)
         world->violated = false;
         world->doubt = doubt;
         world_trace(world, "which is left for later");
+    }
+    free(log.lines);
+}
+
+void offers_rebuild(struct world *world, struct host *host)
+{
+    struct log_lines log = {.count = 0};
+    host->healed = true;
+    if (host_near_damage(host)) {
+        return; /* what it says is looked at in the end */
+    }
+    if (read_log(world, host, &log) == ERR_OK && log.error[0] == '\0') {
+        rebuild(world, host, &log);
     }
     free(log.lines);
 }

@@ -359,6 +359,7 @@ static void push_state(const struct model *model, const struct origin_data *orig
         standing = standing == MODEL_NOWHERE || record->day >= state->day ? place : standing;
         break;
     case MODEL_AMEND:
+    case MODEL_AGAIN:
         break;
     case MODEL_VOID:
         standing = standing_record(origin, cell);
@@ -393,7 +394,7 @@ size_t model_entry_add(struct model *model, const struct model_entry *entry)
     made->value = entry->value;
     if (entry->kind == MODEL_AMEND) {
         record->amended = entry->value;
-    } else {
+    } else if (entry->kind == MODEL_VOID) {
         record->live = false;
     }
     origin->count++;

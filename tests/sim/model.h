@@ -40,7 +40,9 @@ int model_origin_add(struct model *model, int64_t rank);
  * itself: what a machine that was put back to an old state records from there. */
 int model_origin_branch(struct model *model, int origin, size_t entries);
 
-enum model_kind { MODEL_RECORD, MODEL_AMEND, MODEL_VOID };
+/* Again: an entry that only says what one before it had said, of the record at `refers`: counted,
+ * and nothing else. */
+enum model_kind { MODEL_RECORD, MODEL_AMEND, MODEL_VOID, MODEL_AGAIN };
 struct model_entry {
     enum model_kind kind;
     int origin;

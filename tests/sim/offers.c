@@ -664,6 +664,18 @@ static void settle_acts(struct world *world, struct host *host)
     }
 }
 
+void offers_places_moved(struct world *world, const struct host *host, const size_t *at, size_t n)
+{
+    for (size_t i = 0; i < world->offers->open_count; i++) {
+        struct offer *offer = world->offers->open[i];
+        if (offer->host != host || offer->kind != OFFER_CORRECT) {
+            continue;
+        }
+        offer->gone = offer->gone || offer->refers >= n || at[offer->refers] == SIZE_MAX;
+        offer->refers = offer->gone ? offer->refers : at[offer->refers];
+    }
+}
+
 void offers_host_started(struct world *world, struct host *host)
 {
     settle_acts(world, host);

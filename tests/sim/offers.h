@@ -51,12 +51,14 @@ struct offer {
     bool sound;    /* and no disk fails any more */
     bool known;    /* it was recorded before under the same key */
     bool spoiled;  /* has a row that must make all of it refused */
+    bool taken;    /* its fate was not known, and its rows are there */
     /* records */
     struct offer_row *rows;
     size_t row_count;
     bool partial;
     /* corrections: of the fact at that place of the host's ledger */
     size_t refers;
+    bool gone; /* and that was lost */
     bool is_void;
     /* a catalogue, a unit, an invitation */
     int version;
@@ -84,7 +86,9 @@ struct fact {
     int64_t number;
     enum model_kind kind;
     size_t refers;
-    bool live;     /* a record that was not voided */
+    bool live;  /* a record that was not voided */
+    bool again; /* says only what one before it says, of the fact at `means` */
+    size_t means;
     int64_t at_us; /* confirmed */
 };
 
@@ -104,6 +108,8 @@ void offers_join_again(struct world *world);
 /* Facts of a host's ledger. */
 size_t offers_fact_count(const struct host *host);
 struct fact *offers_fact(const struct host *host, size_t place);
+/* Offers of the host that are under way and name facts by their place: at[place] is the new one. */
+void offers_places_moved(struct world *world, const struct host *host, const size_t *at, size_t n);
 bool offers_has_key(const struct host *host, const char *key);
 /* An offer that nobody knows the fate of, or that failed, of a record with a key; NULL for none. */
 struct offer *offers_any_unsettled(const struct world *world, struct chance *chance);
@@ -139,7 +145,10 @@ void offers_not_joined(struct world *world, uint64_t line, const char *text);
 
 /* ---- ledger.c: the book's side of a ledger ---- */
 struct fact *book_add(struct host *host, const struct fact *fact);
-void book_cut(struct host *host, size_t length);
+/* The facts of a host's ledger are what its log says, all of which must have been known: what was
+ * lost comes back, in its place. What is missing is kept in mind for that; it must not be missing
+ * unless the host may lose. */
+void offers_rebuild(struct world *world, struct host *host);
 void book_free(struct host *host);
 
 #endif

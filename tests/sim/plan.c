@@ -120,9 +120,8 @@ static const enum step_kind RARE[] = {STEP_COPY_ROOT, STEP_COPY_CHILD, STEP_LIE,
                                       STEP_SPOIL,     STEP_SPOIL,      STEP_LOSE_FILE};
 
 /* Swarm testing (Groce et al., 2012): every seed switches whole classes of faults on or off, and
- * gives those that are on their own weights. What cannot be told apart from a real loss is rare,
- * and never together: of a root put back, another node put back, a lying disk, flipped bits and
- * changed rows one at most. */
+ * gives those that are on their own weights. What does not heal by itself is rare, and never
+ * together: of a root put back, a lost file, flipped bits and changed rows one at most. */
 static void choose_classes(struct chance *chance, unsigned weights[STEP_KIND_COUNT])
 {
     unsigned on = 0;
@@ -156,6 +155,21 @@ static void add_rare(struct plan *plan, struct chance *chance)
         add(plan, (struct step){.kind = STEP_CATALOGUE,
                                 .at_ms = chance_between(chance, 0, PLAN_LENGTH_MS),
                                 .draw = chance_next(chance)});
+    }
+}
+
+/* What heals: copies of some nodes are put back, disks of others lie. */
+static void add_losses(struct plan *plan, struct chance *chance)
+{
+    for (uint64_t hosts = 1 + chance_below(chance, 4); hosts > 0; hosts--) {
+        uint32_t host = (uint32_t)chance_below(chance, 1 << 20);
+        enum step_kind kind = chance_percent(chance, 70) ? STEP_COPY_CHILD : STEP_LIE;
+        for (uint64_t n = 2 + chance_below(chance, 3); n > 0; n--) {
+            add(plan, (struct step){.kind = kind,
+                                    .host = host,
+                                    .at_ms = chance_between(chance, 0, PLAN_LENGTH_MS),
+                                    .draw = chance_next(chance)});
+        }
     }
 }
 
@@ -207,6 +221,8 @@ void plan_make(struct plan *plan, uint64_t seed)
     add_steps(plan, &chance, faults, PLAN_FAULTS_MIN + chance_below(&chance, FAULTS_MORE));
     if (chance_percent(&chance, 40)) {
         add_rare(plan, &chance);
+    } else if (chance_percent(&chance, 60)) {
+        add_losses(plan, &chance);
     }
 }
 

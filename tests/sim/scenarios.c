@@ -117,7 +117,9 @@ static void old_schema(struct world *world)
     host_stop(world, host, true);
     if (sqlite3_open(disk_path(host->disk, HOST_DATABASE, path), &db) != SQLITE_OK ||
         sqlite3_exec(db,
-                     "DROP INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER "
+                     "DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP COLUMN "
+                     "clock; ALTER TABLE entry DROP COLUMN healed_at; DROP "
+                     "INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER "
                      "TABLE unit DROP COLUMN hash; "
                      "ALTER TABLE hosting DROP COLUMN hash; PRAGMA user_version=1",
                      NULL, NULL, NULL) != SQLITE_OK) {

@@ -50,6 +50,9 @@ static void say_welcome(struct words *w, const struct msg_welcome *m)
         (unsigned long long)m->catalogue_version, (long long)m->have.revision);
     say_heads(w, "escrow", m->escrow, m->escrow_count);
     say(w, " known=%zu at-root=%lld", m->known_count, (long long)m->root_revision);
+    if (m->heal) {
+        say(w, " heal=%lld", (long long)m->heal_entries);
+    }
 }
 
 static void say_places(struct words *w, const struct msg_batch *m)

@@ -75,7 +75,9 @@ static inline struct message sample_welcome(void)
                                        .ancestors = sample_ancestors,
                                        .ancestor_count = 1,
                                        .now = {INT64_C(253402300799999)},
-                                       .root_revision = INT64_MIN};
+                                       .root_revision = INT64_MIN,
+                                       .heal = true,
+                                       .heal_entries = INT64_MAX};
     return m;
 }
 

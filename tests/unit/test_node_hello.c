@@ -46,14 +46,14 @@ static void keep_copy(struct world_node *n, char copy[WORLD_PATH_BYTES + 8])
 }
 
 /* The office was turned away: both ends say why, nothing of it is taken, the others go on. */
-static void check_refused(const char *why)
+static void check_turned_away(const char *why, enum link_state above_says, enum uplink_state says)
 {
     struct state_status above = state_status(root, "42");
     struct state_status below = state_status(office, "");
     int64_t messages = state_counts(root, office).facts;
-    assert_int_equal(above.of_child.state, LINK_REFUSED);
+    assert_int_equal(above.of_child.state, above_says);
     assert_non_null(strstr(above.of_child.text, why));
-    assert_int_equal(below.uplink, UPLINK_REFUSED);
+    assert_int_equal(below.uplink, says);
     assert_non_null(strstr(below.uplink_text, why));
     assert_true(state_alarm(root, "child-refused").there);
     assert_true(state_alarm(office, "uplink-refused").there);
@@ -64,6 +64,11 @@ static void check_refused(const char *why)
     world_settle();
     assert_int_equal(tree_total(root, "43", "raised", "2025").value, 7);
     assert_int_equal(state_of_child(root, "43"), LINK_EXACT);
+}
+
+static void check_refused(const char *why)
+{
+    check_turned_away(why, LINK_REFUSED, UPLINK_REFUSED);
 }
 
 /* ---- taps ---- */
@@ -229,14 +234,39 @@ static void test_child_of_a_lost_time(void **state)
     world_settle();
     (void)world_connect(other);
     world_settle();
-    struct state_status above = state_status(root, "43");
-    assert_int_equal(state_status(other, "").uplink, UPLINK_REFUSED);
-    assert_non_null(strstr(state_status(other, "").uplink_text, "this file does not know"));
-    assert_int_not_equal(above.of_child.state, LINK_EXACT);
+    tree_relink();
+    assert_int_equal(state_status(other, "").uplink, UPLINK_LINKED);
+    assert_int_equal(state_of_child(root, "43"), LINK_EXACT);
+    assert_int_equal(tree_total(root, "4", "visits", "2024").value, 40);
+    assert_true(state_verify(root).ok);
 }
 
 /* ---- refusals ---- */
 
+static void check_whole(int64_t value, int64_t entries)
+{
+    static const char *const UNITS[] = {"4", "42"};
+    for (size_t i = 0; i < 2; i++) {
+        struct tree_total total = tree_total(root, UNITS[i], "raised", "2025");
+        assert_int_equal(total.value, value);
+        assert_int_equal(total.entries, entries);
+    }
+    assert_int_equal(tree_total(office, "42", "raised", "2025").value, value);
+    assert_int_equal(tree_total(office, "42", "raised", "2025").entries, entries);
+    assert_int_equal(state_of_child(root, "42"), LINK_EXACT);
+    assert_int_equal(state_status(office, "").uplink, UPLINK_LINKED);
+    assert_int_equal(state_status(office, "").unescrowed, 0);
+    for (int i = 0; i < 2; i++) {
+        struct world_node *n = i == 0 ? root : office;
+        state_audit(n);
+        assert_false(state_alarm(n, "").there);
+        struct state_verify verify = state_verify(n);
+        assert_string_equal(verify.first, "");
+        assert_true(verify.ok);
+    }
+}
+
+/* What the office had sent before it was put back comes back to it; nothing is recorded twice. */
 static void test_lost_tail(void **state)
 {
     (void)state;
@@ -245,13 +275,47 @@ static void test_lost_tail(void **state)
     tree_connect_all();
     assert_int_equal(world_record(office, "42", "raised", "10", "2025-02-03")->err, ERR_OK);
     world_settle();
+    tree_restart(office);
+    tree_relink();
+    assert_int_equal(world_record(office, "42", "raised", "3", "2025-02-03")->err, ERR_OK);
+    world_settle();
     put_back(office, copy);
     tree_relink();
-    check_refused("shorter than the copy kept here");
-    assert_int_equal(tree_total(root, "42", "raised", "2025").value, 15);
+    check_whole(18, 3);
 }
 
-/* Put back without a lost entry of its own: the session gives it away. */
+/* People typed on before the link came, some of it what they had typed before; put back again and
+ * again, from the same copy. */
+static void test_lost_tail_and_typed_since(void **state)
+{
+    (void)state;
+    char copy[WORLD_PATH_BYTES + 8];
+    keep_copy(office, copy);
+    tree_connect_all();
+    assert_int_equal(world_record_key(office, "42", "raised", "10", "2025-02-03", "k1")->err,
+                     ERR_OK);
+    world_settle();
+    int64_t value = 15;
+    int64_t entries = 2;
+    for (int i = 0; i < 3; i++) {
+        char text[16];
+        put_back(office, copy);
+        (void)snprintf(text, sizeof text, "%d", 100 * (i + 1));
+        assert_int_equal(world_record(office, "42", "raised", text, "2025-02-03")->err, ERR_OK);
+        assert_int_equal(world_record_key(office, "42", "raised", "10", "2025-02-03", "k1")->err,
+                         ERR_OK);
+        tree_relink();
+        value += 100 * (i + 1);
+        entries += 2;
+        check_whole(value, entries);
+        assert_int_equal(world_record(office, "42", "raised", "1", "2025-02-03")->err, ERR_OK);
+        world_settle();
+        check_whole(++value, ++entries);
+        assert_true(world_record_key(office, "42", "raised", "10", "2025-02-03", "k1")->row.known);
+    }
+}
+
+/* Put back without a lost entry of its own: the session gives it away, and its feed starts anew. */
 static void test_unknown_session(void **state)
 {
     (void)state;
@@ -262,10 +326,32 @@ static void test_unknown_session(void **state)
     tree_relink();
     put_back(other, copy);
     tree_relink();
-    struct state_status above = state_status(root, "43");
-    assert_int_equal(above.of_child.state, LINK_REFUSED);
-    assert_non_null(strstr(above.of_child.text, "does not know a session"));
+    assert_int_equal(state_of_child(root, "43"), LINK_EXACT);
     assert_int_equal(state_of_child(root, "42"), LINK_EXACT);
+    assert_false(state_alarm(root, "").there);
+}
+
+/* The machine comes back whose session has ended: it is the copy now. */
+static void test_ended_session(void **state)
+{
+    (void)state;
+    char early[WORLD_PATH_BYTES + 8];
+    char late[WORLD_PATH_BYTES + 8];
+    (void)snprintf(late, sizeof late, "%s.late", office->path);
+    keep_copy(office, early);
+    tree_connect_all();
+    assert_int_equal(world_record(office, "42", "raised", "10", "2025-02-03")->err, ERR_OK);
+    world_settle();
+    tree_close(office);
+    tree_copy_file(office->path, late);
+    tree_copy_file(early, office->path);
+    tree_open(office);
+    tree_relink();
+    check_whole(15, 2);
+    put_back(office, late);
+    tree_relink();
+    check_turned_away("two machines have the data", LINK_FENCED, UPLINK_FENCED);
+    assert_int_equal(tree_total(root, "42", "raised", "2025").value, 15);
 }
 
 static void test_fork(void **state)
@@ -273,7 +359,7 @@ static void test_fork(void **state)
     (void)state;
     world.tap = other_hash;
     reconnect();
-    check_refused("differs from the copy kept here at the same length");
+    check_turned_away("two machines have the data", LINK_FENCED, UPLINK_FENCED);
 }
 
 static void test_no_common_version(void **state)
@@ -386,7 +472,9 @@ int main(void)
                                        CASE(test_place_of_a_lost_time),
                                        CASE(test_child_of_a_lost_time),
                                        CASE(test_lost_tail),
+                                       CASE(test_lost_tail_and_typed_since),
                                        CASE(test_unknown_session),
+                                       CASE(test_ended_session),
                                        CASE(test_fork),
                                        CASE(test_no_common_version),
                                        CASE(test_no_common_version_at_first),

@@ -494,4 +494,15 @@ static inline const struct world_reply *world_record(struct world_node *n, const
     return world_ask(n, &request);
 }
 
+static inline const struct world_reply *world_record_key(struct world_node *n, const char *unit,
+                                                         const char *measure, const char *value,
+                                                         const char *day, const char *key)
+{
+    struct record_row row = world_row(unit, measure, value, day);
+    row.key = key;
+    struct msg_request request = {.type = REQUEST_RECORD,
+                                  .u.record = {.rows = &row, .row_count = 1}};
+    return world_ask(n, &request);
+}
+
 #endif

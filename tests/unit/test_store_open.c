@@ -190,7 +190,9 @@ static void test_migration_from_1(void **state)
 {
     (void)state;
     static const char BACK[] =
-        "DROP INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER TABLE unit "
+        "DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP COLUMN clock; ALTER "
+        "TABLE entry DROP COLUMN healed_at; DROP "
+        "INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER TABLE unit "
         "DROP COLUMN hash;"
         "ALTER TABLE hosting DROP COLUMN hash; PRAGMA user_version=1;"
         "INSERT INTO session(name) VALUES(x'01010101010101010101010101010101')";

@@ -157,10 +157,18 @@ static void test_origins(void **state)
     assert_int_equal(n, 1);
 }
 
+static void add_segment_at(struct store_segment *row, int name, int64_t origin, int64_t rev,
+                           int64_t clock)
+{
+    *row =
+        (struct store_segment){.name = id_of(name), .origin = origin, .rev = rev, .clock = clock};
+    OK(store_segment_add(store, row, (struct bytes){(const uint8_t *)"heads", 5}));
+    assert_int_equal(row->clock, clock);
+}
+
 static void add_segment(struct store_segment *row, int name, int64_t origin, int64_t rev)
 {
-    *row = (struct store_segment){.name = id_of(name), .origin = origin, .rev = rev};
-    OK(store_segment_add(store, row, (struct bytes){(const uint8_t *)"heads", 5}));
+    add_segment_at(row, name, origin, rev, 0);
 }
 
 static void test_segments(void **state)
@@ -242,6 +250,7 @@ static void test_entries(void **state)
     struct store_segment segment;
     struct store_entry rows[4];
     struct store_entry entry = record(1, 1, 100, 0);
+    struct store_placed found;
     size_t n;
     int64_t facts;
     add_segment(&segment, 1, 1, 1);
@@ -259,11 +268,14 @@ static void test_entries(void **state)
     entry.own = false; /* escrow: its key is another office's */
     entry.key = "other";
     OK(store_entry_add(store, &entry));
-    OK(store_entry_by_key(store, "k", &arena, &entry));
-    assert_int_equal(entry.seq, 1);
-    assert_string_equal(entry.note, "n");
-    NOT_FOUND(store_entry_by_key(store, "other", &arena, &entry));
-    NOT_FOUND(store_entry_by_key(store, "", &arena, &entry));
+    OK(store_entry_by_key(store, "k", 0, &arena, &found));
+    assert_int_equal(found.entry.seq, 1);
+    assert_string_equal(found.entry.note, "n");
+    assert_int_equal(found.clock, 1);
+    assert_true(id_equal(&found.segment, &segment.name));
+    NOT_FOUND(store_entry_by_key(store, "k", 1, &arena, &found));
+    NOT_FOUND(store_entry_by_key(store, "other", 0, &arena, &found));
+    NOT_FOUND(store_entry_by_key(store, "", 0, &arena, &found));
     OK(store_entry_get(store, 1, 2, &arena, &entry));
     assert_memory_equal(entry.act.data, "act", 3);
     assert_int_equal(entry.refers_seq, 1);
@@ -286,12 +298,10 @@ static void test_ranked_entries(void **state)
 {
     (void)state;
     struct store_segment rows[2];
-    struct store_entry found;
+    struct store_placed found;
     const struct store_stock_span span = {4, 5, 6, 100, 130};
     add_segment(&rows[0], 1, 1, 1);
-    add_segment(&rows[1], 2, 1, 2);
-    rows[1].base = 10;
-    OK(store_segment_set(store, &rows[1]));
+    add_segment_at(&rows[1], 2, 1, 2, 10);
     const struct store_entry all[] = {record(rows[0].id, 1, 110, 2), record(rows[0].id, 2, 115, 2),
                                       record(rows[0].id, 3, 115, 2), record(rows[0].id, 4, 101, 3),
                                       record(rows[1].id, 1, 115, 2), record(rows[0].id, 5, 400, 9)};
@@ -302,9 +312,10 @@ static void test_ranked_entries(void **state)
     static const int64_t ORDER[][2] = {{0, 4}, {1, 1}, {0, 3}, {0, 2}, {0, 1}};
     for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
         OK(store_entry_ranked(store, &span, (int64_t)i, &found));
-        assert_int_equal(found.segment, rows[ORDER[i][0]].id);
-        assert_int_equal(found.seq, ORDER[i][1]);
-        OK(store_entry_state_set(store, found.segment, found.seq, false, 0)); /* also then */
+        assert_int_equal(found.entry.segment, rows[ORDER[i][0]].id);
+        assert_int_equal(found.entry.seq, ORDER[i][1]);
+        OK(store_entry_state_set(store, found.entry.segment, found.entry.seq, false,
+                                 0)); /* also then */
     }
     NOT_FOUND(store_entry_ranked(store, &span, 5, &found));
     OK(store_entry_ranked(store, &(struct store_stock_span){4, 5, 6, 100, 400}, 0, &found));
@@ -316,13 +327,11 @@ static void test_last_correction(void **state)
 {
     (void)state;
     struct store_segment rows[2];
-    struct store_entry found;
+    struct store_placed found;
     add_segment(&rows[0], 1, 1, 1);
-    add_segment(&rows[1], 2, 1, 2);
-    rows[1].base = 10;
-    OK(store_segment_set(store, &rows[1]));
+    add_segment_at(&rows[1], 2, 1, 2, 10);
     const int64_t places[][3] = {{0, 1, 2}, {1, 1, 3}, {0, 2, 2}};
-    NOT_FOUND(store_entry_correction(store, &rows[0].name, 7, &arena, &found));
+    NOT_FOUND(store_entry_correction(store, &rows[0].name, 7, 0, &arena, &found));
     for (size_t i = 0; i < 3; i++) {
         struct store_entry entry = record(rows[places[i][0]].id, places[i][1], 110, 2);
         entry.kind = places[i][2];
@@ -330,10 +339,14 @@ static void test_last_correction(void **state)
         entry.refers_seq = 7;
         OK(store_entry_add(store, &entry));
     }
-    OK(store_entry_correction(store, &rows[0].name, 7, &arena, &found));
-    assert_int_equal(found.kind, 3);
-    NOT_FOUND(store_entry_correction(store, &rows[0].name, 8, &arena, &found));
-    NOT_FOUND(store_entry_correction(store, &rows[1].name, 7, &arena, &found));
+    OK(store_entry_correction(store, &rows[0].name, 7, 0, &arena, &found));
+    assert_int_equal(found.entry.kind, 3);
+    OK(store_entry_correction(store, &rows[0].name, 7, 2, &arena, &found));
+    assert_int_equal(found.entry.seq, 1);
+    assert_int_equal(found.entry.kind, 2);
+    NOT_FOUND(store_entry_correction(store, &rows[0].name, 7, 3, &arena, &found));
+    NOT_FOUND(store_entry_correction(store, &rows[0].name, 8, 0, &arena, &found));
+    NOT_FOUND(store_entry_correction(store, &rows[1].name, 7, 0, &arena, &found));
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
