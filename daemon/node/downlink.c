@@ -237,10 +237,26 @@ void node_on_uplink(struct node *node, uint64_t id)
 
 /* ---- batches ---- */
 
+/* The link may be gone before what came is settled, and what came stays: it is said at once. */
+static enum err note_midway(struct node *node, struct link *link)
+{
+    struct store_child child = {.unit = link->unit, .text = ""};
+    if (link->midway) {
+        return ERR_OK;
+    }
+    TRY(store_child_get(node->store, link->unit, &node->arena, &child));
+    child.midway = link->midway = true;
+    return store_child_put(node->store, &child);
+}
+
 static void on_batch(struct node *node, struct link *link, const struct msg_batch *batch)
 {
     bool again;
     enum err err = receive_batch(node, link, batch, &again);
+    if (!again && (err == ERR_OK || err == ERR_PROTOCOL)) {
+        enum err noted = node->in_transaction ? note_midway(node, link) : ERR_OK;
+        err = noted == ERR_OK ? err : noted;
+    }
     if (err == ERR_PROTOCOL) {
         downlink_break_off(node, link,
                            "a batch out of its turn, or entries that do not continue its ledger");
@@ -273,6 +289,7 @@ static enum err acknowledge(struct node *node, struct link *link)
     TRY(store_child_get(node->store, link->unit, &node->arena, &child));
     child.have_session = link->received.session;
     child.have_revision = link->received.revision;
+    child.midway = link->midway = !link->exact;
     TRY(store_child_put(node->store, &child));
     if (node->identity.is_root || link->probe_own == 0) {
         revision_probe(node, link);

@@ -451,23 +451,26 @@ static enum err sign_own_heads(struct node *node)
     return err;
 }
 
-/* Children that are linked and not at a mark: of what comes through them entries may be here whose
- * cells are not. */
-static enum err note_those_between(const struct node *node, struct map *units)
+/* Children whose last batch was no mark, linked or not: of what comes through them entries may be
+ * here whose cells are not, or cells of one time beside those of another. */
+static enum err note_those_midway(struct node *node, struct map *units)
 {
-    for (size_t i = 0; i < node->link_count; i++) {
-        const struct link *link = node->links[i];
-        bool between = !link->up && link->state == SESSION_LIVE && !link->exact;
-        if (between && map_put(units, &link->unit, NULL) == NULL) {
-            return ERR_NO_MEMORY;
+    int64_t page[CELLS_PAGE];
+    int64_t after = 0;
+    size_t n = CELLS_PAGE;
+    while (n == CELLS_PAGE) {
+        TRY(store_children_midway(node->store, after, page, CELLS_PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            after = page[i];
+            TRY(map_put(units, &page[i], NULL) == NULL ? ERR_NO_MEMORY : ERR_OK);
         }
     }
     return ERR_OK;
 }
 
-/* Digests of the origins that changed since the last mark; those of children between two marks wait
- * for the second, which is news of theirs. */
-static enum err add_digests(struct builder *b, const struct map *between)
+/* Digests of the origins that changed since the last mark; those of children that are midway wait
+ * for their next mark. */
+static enum err add_digests(struct builder *b, const struct map *midway)
 {
     struct node *node = b->node;
     struct digest *out = arena_array(&node->arena, node->origins.count + 1, sizeof *out);
@@ -479,7 +482,7 @@ static enum err add_digests(struct builder *b, const struct map *between)
     void *value;
     while (map_next(&node->origins, &at, &key, &value)) {
         struct cached_origin *origin = value;
-        bool waits = map_get(between, &origin->row.via) != NULL;
+        bool waits = map_get(midway, &origin->row.via) != NULL;
         if (origin->row.scope != SCOPE_ABOVE && !origin->marked && !waits) {
             if (!room_left(b) || b->batch->digest_count >= BATCH_ROWS_MAX) {
                 b->digests_done = false;
@@ -499,11 +502,11 @@ static enum err add_digests(struct builder *b, const struct map *between)
 /* Step 4. Digests for which there is no room have a mark of their own after this one. */
 static enum err add_mark(struct builder *b)
 {
-    struct map between;
-    map_init(&between, sizeof(int64_t), 1);
-    enum err err = note_those_between(b->node, &between);
-    err = err == ERR_OK ? add_digests(b, &between) : err;
-    map_deinit(&between);
+    struct map midway;
+    map_init(&midway, sizeof(int64_t), 1);
+    enum err err = note_those_midway(b->node, &midway);
+    err = err == ERR_OK ? add_digests(b, &midway) : err;
+    map_deinit(&midway);
     b->batch->mark = true;
     b->batch->marked_at = b->node->now.wall;
     return err;

@@ -279,6 +279,7 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     TRY(hello_ancestors(node, &welcome->ancestors, &welcome->ancestor_count));
     TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
     TRY(store_child_put(node->store, child));
+    link->midway = child->midway;
     TRY(store_alarm_delete(node->store, "child-refused", link->address));
     link->catalogue_told = hello->catalogue_version;
     if (lost) {

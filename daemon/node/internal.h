@@ -121,6 +121,7 @@ struct link {
     bool contest_answered;
     struct wall exact_as_of;
     bool exact;
+    bool midway;         /* the file says so of the child */
     int64_t probe_child; /* child's revision that is at the root once ours is */
     int64_t probe_own;
     int64_t root_revision;

@@ -136,10 +136,10 @@ enum err store_sessions(struct store *store, struct id *out, size_t cap, size_t 
 enum err store_child_put(struct store *store, const struct store_child *child)
 {
     return store_run(store,
-                     store_bind(store, STMT_CHILD_PUT, "ibbbit", child->unit, child->node.b,
+                     store_bind(store, STMT_CHILD_PUT, "ibbbiti", child->unit, child->node.b,
                                 sizeof child->node.b, child->session.b, sizeof child->session.b,
                                 child->have_session.b, sizeof child->have_session.b,
-                                child->have_revision, child->text));
+                                child->have_revision, child->text, (int64_t)child->midway));
 }
 
 static enum err read_child(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -151,6 +151,7 @@ static enum err read_child(sqlite3_stmt *stmt, struct arena *arena, void *elemen
     store_column_fixed(stmt, 3, child->have_session.b, sizeof child->have_session.b);
     child->have_revision = sqlite3_column_int64(stmt, 4);
     child->text = store_column_text(stmt, 5, arena);
+    child->midway = sqlite3_column_int64(stmt, 6) != 0;
     return child->text == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
@@ -176,6 +177,13 @@ enum err store_ended_find(struct store *store, int64_t unit, const struct id *na
     TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
     *ended = err == ERR_OK;
     return ERR_OK;
+}
+
+enum err store_children_midway(struct store *store, int64_t after, int64_t *units, size_t cap,
+                               size_t *count)
+{
+    return store_list(store, store_bind(store, STMT_CHILDREN_MIDWAY, "ii", after, (int64_t)cap),
+                      read_id, NULL, units, sizeof *units, cap, count);
 }
 
 enum err store_child_forget(struct store *store, int64_t unit)

@@ -102,6 +102,7 @@ static const char *const MIGRATIONS[] = {
     ("ALTER TABLE segment ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;"
      "UPDATE segment SET clock=base;"
      "ALTER TABLE entry ADD COLUMN healed_at INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE child ADD COLUMN midway INTEGER NOT NULL DEFAULT 0;"
      "CREATE TABLE ended(id INTEGER PRIMARY KEY, unit INTEGER NOT NULL, name BLOB NOT NULL "
      "CHECK(length(name)=16), UNIQUE(unit, name)) STRICT;"
      "CREATE TABLE unsettled(segment INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(segment, "

@@ -247,11 +247,14 @@
       "SELECT unit,node,state,exact_as_of,held,direct,rev FROM status WHERE rev>?1 ORDER BY rev" \
       " LIMIT ?2") \
     X(CHILD_PUT, \
-      "INSERT INTO child(unit,node,session,have_session,have_revision,text) " \
-      "VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(unit) DO UPDATE SET " \
-      "node=excluded.node,session=excluded.session,have_session=excluded.have_session,have_revision=excluded.have_revision,text=excluded.text") \
+      "INSERT INTO child(unit,node,session,have_session,have_revision,text,midway) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(unit) DO UPDATE SET " \
+      "node=excluded.node,session=excluded.session,have_session=excluded.have_session,have_revision=excluded.have_revision,text=excluded.text,midway=excluded.midway") \
     X(CHILD_GET, \
-      "SELECT unit,node,session,have_session,have_revision,text FROM child WHERE unit=?1") \
+      "SELECT unit,node,session,have_session,have_revision,text,midway FROM child WHERE " \
+      "unit=?1") \
+    X(CHILDREN_MIDWAY, \
+      "SELECT unit FROM child WHERE midway=1 AND unit>?1 ORDER BY unit LIMIT ?2") \
     X(ENDED_ADD, \
       "INSERT INTO ended(unit,name) VALUES(?1,?2) ON CONFLICT(unit,name) DO NOTHING") \
     X(ENDED_TRIM, \

@@ -393,11 +393,16 @@ struct store_child {
     struct id have_session; /* what this file has of its feed */
     int64_t have_revision;
     const char *text; /* why it was refused last; "" */
+    bool midway;      /* what came of it last was no mark, or its sums differed there */
 };
 
 enum err store_child_put(struct store *store, const struct store_child *child) MUST_CHECK;
 enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                          struct store_child *out) MUST_CHECK;
+
+/* The units of the children that are midway. */
+enum err store_children_midway(struct store *store, int64_t after, int64_t *units, size_t cap,
+                               size_t *count) MUST_CHECK;
 
 /* A session name of that child that has ended: who comes with it is a copy of a line of that
  * machine that goes on without it. The newest `keep` are kept. */

@@ -318,6 +318,15 @@ static void take_facts(struct world *world, struct host *host, struct offer *off
     host->newest_ms = host->wall_ms > host->newest_ms ? host->wall_ms : host->newest_ms;
 }
 
+/* Whether it tells rightly whether the key was known. Of what came back beside damage the book knows
+ * in the end only. */
+static bool knows_rightly(const struct host *host, const struct offer *offer,
+                          const struct rep_recorded *rep)
+{
+    bool known = rep->known > 0;
+    return known == offer->known || (known && host->healed && host_near_damage(host));
+}
+
 static void recorded(struct world *world, struct host *host, struct offer *offer,
                      const struct rep_recorded *rep)
 {
@@ -337,7 +346,7 @@ static void recorded(struct world *world, struct host *host, struct offer *offer
                       (long long)rep->recorded, (long long)rep->known, (long long)rows);
     } else if (offer->spoiled) {
         world_violate(world, "offers", "%s took a batch with a bad row", host->code);
-    } else if ((rep->known > 0) != offer->known) {
+    } else if (!knows_rightly(host, offer, rep)) {
         world_violate(world, "offers", "%s says of key %s that it is %s", host->code,
                       offer->rows[0].key,
                       rep->known > 0 ? "known, and it is not" : "new, and it is known");
