@@ -449,6 +449,15 @@ const char *refuse_sender(struct node *node, const struct link *link);
 /* *again: it came before and nothing of it is looked at. ERR_PROTOCOL for what cannot be. */
 enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch,
                        bool *again) MUST_CHECK;
+/* The origin, known or new, if it may come over this link; else *out NULL. Anybody can make up
+ * origins, so of those whose place is not known only so many are kept. */
+enum err receive_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
+    MUST_CHECK;
+/* Whether a unit (by code; TREE_NONE: no) lies where this link may speak of it. */
+bool receive_place(const struct receiver *r, int unit);
+
+/* ---- receive_cells.c ---- */
+enum err receive_cell(struct receiver *r, const struct cell *cell) MUST_CHECK;
 
 /* ---- uplink.c, downlink.c ---- */
 void uplink_message(struct node *node, struct link *link, const struct message *message);

@@ -318,8 +318,8 @@ static void take_facts(struct world *world, struct host *host, struct offer *off
     host->newest_ms = host->wall_ms > host->newest_ms ? host->wall_ms : host->newest_ms;
 }
 
-/* Whether it tells rightly whether the key was known. Of what came back beside damage the book knows
- * in the end only. */
+/* Whether it tells rightly whether the key was known. Of what came back beside damage the book
+ * knows in the end only. */
 static bool knows_rightly(const struct host *host, const struct offer *offer,
                           const struct rep_recorded *rep)
 {
