@@ -20,11 +20,12 @@ static const struct output_column COLUMNS[] = {
     {.name = "NOTE", .wrap = true},
     {.name = "RECORDED"},
     {.name = "AUTHOR"},
+    {.name = "CAME BACK"},
 };
 
-static const char *const CSV_HEAD[] = {"entry", "unit",        "measure", "date", "category",
-                                       "value", "key",         "note",    "kind", "refers",
-                                       "live",  "recorded_at", "author"};
+static const char *const CSV_HEAD[] = {"entry", "unit",        "measure", "date",      "category",
+                                       "value", "key",         "note",    "kind",      "refers",
+                                       "live",  "recorded_at", "author",  "healed_at", "meanwhile"};
 
 enum { CELLS = sizeof COLUMNS / sizeof *COLUMNS, CSV_CELLS = sizeof CSV_HEAD / sizeof *CSV_HEAD };
 
@@ -32,6 +33,7 @@ struct view {
     enum output_form form;
     struct output_table *table;
     struct output_list list;
+    bool healed;
     bool begun;
     size_t shown;
 };
@@ -58,6 +60,7 @@ struct shown {
     char value[WIDE_TEXT_BYTES];
     char day[OUTPUT_CELL_BYTES];
     char recorded_at[OUTPUT_CELL_BYTES];
+    char healed_at[OUTPUT_CELL_BYTES];
 };
 
 static struct shown row_texts(const struct log_row *row)
@@ -71,6 +74,9 @@ static struct shown row_texts(const struct log_row *row)
     wide_format(entry->value, row->decimals, shown.value);
     day_format(entry->day, shown.day);
     wall_format(entry->recorded_at, shown.recorded_at);
+    if (row->healed_at.ms != 0) {
+        wall_format(row->healed_at, shown.healed_at);
+    }
     return shown;
 }
 
@@ -92,7 +98,8 @@ static void print_row(struct output_table *table, const struct log_row *row)
                                 entry->key,
                                 entry->note,
                                 shown.recorded_at,
-                                entry->author};
+                                entry->author,
+                                row->meanwhile ? "typed meanwhile" : shown.healed_at};
     output_table_row(table, cells);
 }
 
@@ -100,13 +107,14 @@ static json_t *json_row(const struct log_row *row)
 {
     const struct entry *entry = &row->entry;
     struct shown shown = row_texts(row);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:s, s:o, s:b, s:s, s:s, s:i}",
-                     "entry", shown.entry, "unit", entry->unit, "measure", entry->measure, "date",
-                     shown.day, "category", entry->category, "value", (json_int_t)entry->value,
-                     "key", output_json_text(entry->key), "note", output_json_text(entry->note),
-                     "kind", kind_text(entry->kind), "refers", output_json_text(shown.refers),
-                     "live", row->live ? 1 : 0, "recorded_at", shown.recorded_at, "author",
-                     entry->author, "decimals", row->decimals);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:s, s:o, s:b, s:s, s:s, s:i, s:o, s:b}", "entry",
+        shown.entry, "unit", entry->unit, "measure", entry->measure, "date", shown.day, "category",
+        entry->category, "value", (json_int_t)entry->value, "key", output_json_text(entry->key),
+        "note", output_json_text(entry->note), "kind", kind_text(entry->kind), "refers",
+        output_json_text(shown.refers), "live", row->live ? 1 : 0, "recorded_at", shown.recorded_at,
+        "author", entry->author, "decimals", row->decimals, "healed_at",
+        output_json_text(shown.healed_at), "meanwhile", row->meanwhile ? 1 : 0);
 }
 
 static void csv_row(const struct log_row *row)
@@ -125,7 +133,9 @@ static void csv_row(const struct log_row *row)
                                     shown.refers,
                                     row->live ? "true" : "false",
                                     shown.recorded_at,
-                                    entry->author};
+                                    entry->author,
+                                    shown.healed_at,
+                                    row->meanwhile ? "true" : "false"};
     output_csv_row(cells, CSV_CELLS);
 }
 
@@ -137,7 +147,7 @@ static void begin(struct view *view)
     view->begun = true;
     switch (view->form) {
     case OUTPUT_TABLE:
-        view->table = output_table_new(COLUMNS, CELLS);
+        view->table = output_table_new(COLUMNS, view->healed ? CELLS : CELLS - 1);
         break;
     case OUTPUT_JSON:
         output_list_begin(&view->list, NULL, NULL);
@@ -179,7 +189,10 @@ static enum err end(struct view *view, struct errmsg *msg)
     switch (view->form) {
     case OUTPUT_TABLE:
         TRY(output_table_end(view->table, msg));
-        (void)fputs(view->shown == 0 ? "no entries\n" : "", stdout);
+        (void)fputs(view->shown > 0 ? ""
+                    : view->healed  ? "nothing was ever lost here\n"
+                                    : "no entries\n",
+                    stdout);
         return ERR_OK;
     case OUTPUT_JSON:
         return output_list_end(&view->list, msg);
@@ -205,9 +218,11 @@ static enum err finish(struct view *view, enum err err, struct errmsg *msg)
 enum exit_status cmd_log(struct client *client)
 {
     struct errmsg msg = {""};
-    struct view view = {.form = output_form(&client->options)};
-    struct msg_request request = {.type = REQUEST_LOG,
-                                  .u.log = {.unit = client_word(client, 0), .key = ""}};
+    bool healed = options_has(&client->options, OPTION_HEALED);
+    struct view view = {.form = output_form(&client->options), .healed = healed};
+    struct msg_request request = {
+        .type = REQUEST_LOG,
+        .u.log = {.unit = client_word(client, 0), .key = "", .healed = healed}};
     struct asking asking = {.on_reply = on_log, .context = &view};
     enum err err = ERR_OK;
     if (request.u.log.unit[0] != '\0') {

@@ -31,10 +31,11 @@ static json_t *json_parent(const struct rep_status *status)
         return json_null();
     }
     return json_pack(
-        "{s:s, s:o, s:I, s:I, s:I, s:o}", "state", uplink_text(status->uplink), "reason",
+        "{s:s, s:o, s:I, s:I, s:o, s:I, s:o}", "state", uplink_text(status->uplink), "reason",
         output_json_text(status->uplink_text), "pending_rows", (json_int_t)status->pending_rows,
-        "unescrowed_entries", (json_int_t)status->unescrowed_entries, "held_above",
-        (json_int_t)status->held_above, "exact_as_of", output_json_time(status->exact_as_of));
+        "unescrowed_entries", (json_int_t)status->unescrowed_entries, "unescrowed_since",
+        output_json_time(status->unescrowed_since), "held_above", (json_int_t)status->held_above,
+        "exact_as_of", output_json_time(status->exact_as_of));
 }
 
 static json_t *json_children(const struct rep_status *status)
@@ -63,6 +64,16 @@ static json_t *json_alarms(const struct rep_status *status)
     return list;
 }
 
+/* null: nothing was ever missing here. */
+static json_t *json_healed(const struct rep_status *status)
+{
+    return status->healed_at.ms == 0
+               ? json_null()
+               : json_pack("{s:I, s:I, s:o}", "entries", (json_int_t)status->healed_entries,
+                           "meanwhile", (json_int_t)status->meanwhile_entries, "at",
+                           output_json_time(status->healed_at));
+}
+
 static json_t *json_status(const struct rep_status *status)
 {
     char node[ID_HEX_BYTES];
@@ -71,13 +82,14 @@ static json_t *json_status(const struct rep_status *status)
     id_format(&status->node, node);
     id_format(&status->origin, origin);
     id_format(&status->tree, tree);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:o, s:b}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:I, s:o, s:b}",
                      "unit", status->unit, "name", status->unit_name, "level", status->level,
                      "node", node, "origin", origin, "tree", tree, "software", status->software,
                      "catalog_version", (json_int_t)status->catalogue_version, "parent",
                      json_parent(status), "children", json_children(status), "ledger_entries",
-                     (json_int_t)status->ledger_entries, "held", (json_int_t)status->held, "alarms",
-                     json_alarms(status), "healthy", status->alarm_count == 0 ? 1 : 0);
+                     (json_int_t)status->ledger_entries, "healed", json_healed(status), "held",
+                     (json_int_t)status->held, "alarms", json_alarms(status), "healthy",
+                     status->alarm_count == 0 ? 1 : 0);
 }
 
 /* ---- for people ---- */
@@ -96,6 +108,22 @@ static void print_identity(const struct rep_status *status)
                  status->held);
 }
 
+static void print_healed(const struct rep_status *status)
+{
+    char when[OUTPUT_CELL_BYTES];
+    if (status->healed_at.ms == 0) {
+        return;
+    }
+    (void)printf("healed    %" PRId64 " entries that this machine had lost came back, last at %s\n",
+                 status->healed_entries, output_time(status->healed_at, "", when));
+    if (status->meanwhile_entries > 0) {
+        (void)printf("          %" PRId64
+                     " were recorded while they were missing: some may be there "
+                     "twice; tally log --healed lists both\n",
+                     status->meanwhile_entries);
+    }
+}
+
 static void print_parent(const struct rep_status *status)
 {
     char when[OUTPUT_CELL_BYTES];
@@ -108,6 +136,11 @@ static void print_parent(const struct rep_status *status)
                  uplink_text(status->uplink), status->uplink_text[0] == '\0' ? "" : ": ",
                  status->uplink_text, output_time(status->exact_as_of, "never", when),
                  status->pending_rows, status->unescrowed_entries);
+    if (status->unescrowed_since.ms != 0) {
+        (void)printf("          the first of those entries was recorded at %s; until it is in "
+                     "escrow, it is on this machine only\n",
+                     output_time(status->unescrowed_since, "", when));
+    }
     if (status->held_above > 0) {
         (void)printf("          it holds %" PRId64
                      " rows from here: a unit, measure or category that it does not know\n",
@@ -152,6 +185,7 @@ static enum err print_alarms(const struct rep_status *status, struct errmsg *msg
 static enum err print_status(const struct rep_status *status, struct errmsg *msg)
 {
     print_identity(status);
+    print_healed(status);
     print_parent(status);
     TRY(print_children(status, msg));
     TRY(print_alarms(status, msg));

@@ -103,11 +103,17 @@ static const struct command COMMANDS[] = {
         .about = "Lists the entries of this node's ledger in their order, those of one unit if it "
                  "is named.\n"
                  "Corrections name the entry that they refer to; what was voided is not live.\n"
+                 "With --healed: the entries that this machine had lost and has had back from the "
+                 "office\n"
+                 "above, and those that were typed while they were missing. Look for the same in "
+                 "both, and\n"
+                 "void one of the two.\n"
                  "\n"
                  "Examples:\n"
                  "  tally log 18073\n"
+                 "  tally log --healed\n"
                  "  tally log --csv > ledger.csv\n",
-        .options = BIT(CSV),
+        .options = BIT(CSV) | BIT(HEALED),
         .words_max = 1,
         .run = cmd_log,
     },

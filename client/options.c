@@ -32,6 +32,8 @@ static const struct option_row ROWS[OPTION_COUNT] = {
     [OPTION_EXPIRES] = {"expires", 0, "TIME", false, "how long it is valid: 30m, 24h, 7d (24h)"},
     [OPTION_REPLACE] = {"replace", 0, NULL, false,
                         "the unit's node lost its disk; revokes its key"},
+    [OPTION_HEALED] = {"healed", 0, NULL, false,
+                       "only what came back after a loss, and what was typed meanwhile"},
     [OPTION_DATE] = {"date", 0, "DATE", false, "the day it counts for, like 2023-06-18 (today)"},
     [OPTION_CATEGORY] = {"category", 0, "DIM=VALUE", false, "its category, like group=cadre"},
     [OPTION_KEY] = {"key", 0, "KEY", false,

@@ -124,7 +124,8 @@ struct msg_hello {
     struct id node;
     struct id origin;
     uint64_t catalogue_version;
-    const struct id *sessions; /* names of this file, oldest first; the last one is this process */
+    const struct feed_mark *sessions; /* of this file, oldest first, each with the last revision of
+                                       * it that is known here; the last one is this process */
     size_t session_count;
     const struct head *heads; /* every segment of its own ledger; the parent needs those it knows */
     size_t head_count;
@@ -390,6 +391,7 @@ struct req_total {
 struct req_log {
     const char *unit; /* "": all */
     const char *key;  /* "": all; else the entry with this key */
+    bool healed;      /* only what was healed, and what was recorded while that was missing */
 };
 
 struct req_apply {
@@ -503,7 +505,9 @@ struct rep_total {
 struct log_row {
     struct entry entry;
     bool live;
-    int decimals; /* of the measure, for showing the value; 0 when unknown */
+    int decimals;          /* of the measure, for showing the value; 0 when unknown */
+    struct wall healed_at; /* 0: nothing was missing while it was recorded, and it never was */
+    bool meanwhile;        /* it was not missing, but recorded while what came back then was */
 };
 
 struct rep_log {
@@ -547,6 +551,10 @@ struct rep_status {
     int64_t unescrowed_entries;
     int64_t held_above; /* rows from here that the parent holds */
     struct wall exact_as_of;
+    struct wall unescrowed_since; /* recording of the first of those entries; 0 for none */
+    int64_t healed_entries;       /* that were lost and came back */
+    int64_t meanwhile_entries;    /* that were recorded while those were missing */
+    struct wall healed_at;        /* the last time */
     const struct child_status *children;
     size_t child_count;
     int64_t ledger_entries;

@@ -43,7 +43,7 @@ static enum err count_lacking(struct node *node, const struct link *link, int64_
 enum err giveback_begin(struct node *node, struct link *link, const struct msg_hello *hello,
                         struct msg_welcome *welcome)
 {
-    struct id *beyond = realloc(link->beyond, (hello->head_count + 1) * sizeof *beyond);
+    struct head *beyond = realloc(link->beyond, (hello->head_count + 1) * sizeof *beyond);
     if (beyond == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -61,7 +61,8 @@ enum err giveback_begin(struct node *node, struct link *link, const struct msg_h
             *length = (int64_t)head->length;
         }
         if ((int64_t)head->length > segment.held) {
-            beyond[link->beyond_count++] = head->segment;
+            beyond[link->beyond_count++] =
+                (struct head){head->segment, (uint64_t)segment.held, segment.held_hash};
         }
     }
     link->give_segment = 0;
@@ -186,7 +187,7 @@ static enum err give(struct giver *g, bool *over)
     return ERR_OK;
 }
 
-/* Segments of which the child had more than the escrow, in its order. */
+/* Segments of which the child had more than the escrow, in its order, as the escrow has them. */
 static enum err name_those_beyond(struct giver *g)
 {
     struct link *link = g->link;
@@ -196,7 +197,7 @@ static enum err name_those_beyond(struct giver *g)
     TRY(heads == NULL || list == NULL ? ERR_NO_MEMORY : ERR_OK);
     TRY(node_origin(g->node, link->origin, &origin));
     for (size_t i = 0; i < link->beyond_count; i++) {
-        heads[i] = (struct head){.segment = link->beyond[i]};
+        heads[i] = link->beyond[i];
     }
     *list = (struct origin_heads){
         .origin = origin->row.name, .heads = heads, .head_count = link->beyond_count};

@@ -242,7 +242,7 @@ static enum err heal_entry(struct node *node, struct store_segment *segment,
     segment->length = segment->held = row.seq;
     segment->hash = segment->held_hash = row.hash;
     node->ledger_length++;
-    node->healed++;
+    node->healed += row.kind == ENTRY_ACT ? 0 : 1;
     if (row.recorded_at.ms > node->newest_recording.ms) {
         node->newest_recording = row.recorded_at;
     }
@@ -331,19 +331,26 @@ enum err heal_place(struct node *node)
     return store_fact_set_int(node->store, "heal_open", 0);
 }
 
-/* What the parent has less of than is here goes up after all that it has. */
+/* What the parent has less of than is here was recorded while the rest was missing: it is marked as
+ * that, for people, and goes up after all that the parent has. */
 static enum err heal_end(struct node *node, struct link *link, const struct msg_batch *batch)
 {
     for (size_t i = 0; i < batch->heads_count; i++) {
         for (size_t j = 0; j < batch->heads[i].head_count; j++) {
+            const struct head *head = &batch->heads[i].heads[j];
             struct store_segment segment;
-            enum err err =
-                store_segment_find(node->store, &batch->heads[i].heads[j].segment, &segment);
+            int64_t count;
+            enum err err = store_segment_find(node->store, &head->segment, &segment);
             TRY(err == ERR_NOT_FOUND ? ERR_PROTOCOL : err);
             TRY(segment.origin == node->own_origin ? ERR_OK : ERR_PROTOCOL);
+            TRY(head->length <= (uint64_t)COUNT_MAX ? ERR_OK : ERR_PROTOCOL);
+            TRY(store_entries_meanwhile(node->store, segment.id, (int64_t)head->length,
+                                        node->now.wall, &count));
+            node->meanwhile += count;
             TRY(store_segment_move_last(node->store, segment.id));
         }
     }
+    TRY(store_fact_set_int(node->store, "meanwhile", node->meanwhile));
     link->hello_due = true;
     node_log(node, true, "uplink=healed entries=%" PRId64, node->healed);
     return heal_place(node);
@@ -362,6 +369,7 @@ static enum err take_batch(struct node *node, struct link *link, const struct ms
     node->segment_dirty = false;
     TRY(store_fact_set_int(node->store, "merged", 1));
     TRY(store_fact_set_int(node->store, "healed", node->healed));
+    TRY(store_fact_set_int(node->store, "healed_at", node->now.wall.ms));
     TRY(store_fact_set_int(node->store, "newest_recording", node->newest_recording.ms));
     TRY(store_fact_set_int(node->store, "heal_open", 1));
     return batch->mark ? heal_end(node, link, batch) : ERR_OK;

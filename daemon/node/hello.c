@@ -21,14 +21,16 @@
 
 enum { KNOWN_MAX = 2000, ENDED_KEPT = 1000, CONTEST_MS = 10000 };
 
-static bool known_session(const struct msg_hello *hello, const struct id *session)
+/* What the child's file knows of that session; NULL for nothing. */
+static const struct feed_mark *known_session(const struct msg_hello *hello,
+                                             const struct id *session)
 {
     for (size_t i = 0; i < hello->session_count; i++) {
-        if (id_equal(&hello->sessions[i], session)) {
-            return true;
+        if (id_equal(&hello->sessions[i].session, session)) {
+            return &hello->sessions[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* How a stated head stands against the escrow's own of that segment. */
@@ -92,7 +94,7 @@ static enum err has_ended(struct node *node, const struct link *link, const stru
 {
     *ended = false;
     for (size_t i = 0; i < hello->session_count && !*ended; i++) {
-        TRY(store_ended_find(node->store, link->unit, &hello->sessions[i], ended));
+        TRY(store_ended_find(node->store, link->unit, &hello->sessions[i].session, ended));
     }
     return ERR_OK;
 }
@@ -204,13 +206,14 @@ enum err hello_send_catalogue(struct node *node, struct link *link)
 }
 
 /* A session that this office has had with the child and that its file does not know has ended: the
- * file was put back, or is a copy. What the child had sent under it may not be in its feed. */
+ * file was put back, or is a copy. What the child had sent under it may not be in its feed; nor may
+ * what it sent of a session of which its file knows less. */
 static enum err end_sessions(struct node *node, const struct link *link,
                              const struct msg_hello *hello, struct store_child *child)
 {
     struct id *seen[] = {&child->session, &child->have_session};
     for (int i = 0; i < 2; i++) {
-        if (!id_is_zero(seen[i]) && !known_session(hello, seen[i])) {
+        if (!id_is_zero(seen[i]) && known_session(hello, seen[i]) == NULL) {
             TRY(store_ended_add(node->store, link->unit, seen[i], ENDED_KEPT));
             node_log(node, true,
                      "link=%" PRIu64 " unit=%s note=\"a session of it has ended: its "
@@ -218,12 +221,14 @@ static enum err end_sessions(struct node *node, const struct link *link,
                      link->id, link->address);
         }
     }
-    if (!id_is_zero(&child->have_session) && !known_session(hello, &child->have_session)) {
+    const struct feed_mark *known = known_session(hello, &child->have_session);
+    bool beyond = known != NULL && child->have_revision > known->revision;
+    if (known == NULL || beyond) {
         child->have_session = (struct id){{0}};
         child->have_revision = 0;
     }
     child->node = link->node;
-    child->session = hello->sessions[hello->session_count - 1];
+    child->session = hello->sessions[hello->session_count - 1].session;
     child->text = "";
     return ERR_OK;
 }
@@ -303,7 +308,7 @@ static enum err contest(struct node *node, struct link *link, const struct msg_h
     *waits = false;
     *fenced = false;
     if (older == NULL || older == link || id_is_zero(&child->session) ||
-        known_session(hello, &child->session)) {
+        known_session(hello, &child->session) != NULL) {
         return ERR_OK;
     }
     if (older->contest_nonce == 0) {
@@ -317,7 +322,7 @@ static enum err contest(struct node *node, struct link *link, const struct msg_h
     *waits = !*fenced && node->now.mono.ms - older->contested_at.ms < CONTEST_MS;
     TRY(*fenced ? node_write(node) : ERR_OK);
     return *fenced ? store_ended_add(node->store, link->unit,
-                                     &hello->sessions[hello->session_count - 1], ENDED_KEPT)
+                                     &hello->sessions[hello->session_count - 1].session, ENDED_KEPT)
                    : ERR_OK;
 }
 

@@ -97,8 +97,8 @@ struct link {
     int64_t heal_left; /* entries still to come */
     bool hello_due;    /* all has come: hello again */
     /* healing; down: */
-    struct map stated; /* segments of the escrow that the hello stated -> length there */
-    struct id *beyond; /* allocated: segments stated of which the escrow has less */
+    struct map stated;   /* segments of the escrow that the hello stated -> length there */
+    struct head *beyond; /* allocated: segments stated of which the escrow has less, and how much */
     size_t beyond_count;
     int64_t give_segment; /* number of the last segment given whole, then the place in the next */
     int64_t give_seq;
@@ -239,7 +239,8 @@ struct node {
     int64_t ledger_length; /* entries in all own segments */
     int64_t signed_length; /* at which the heads were last signed */
     struct wall newest_recording;
-    int64_t healed; /* entries that came back, ever */
+    int64_t healed;    /* facts that came back, ever */
+    int64_t meanwhile; /* facts recorded while others were missing, ever */
     int64_t
         heal_floor; /* places up to here were given anew: cells wait until all of them went up */
     bool merged;    /* lines of it have parted and met again: merge.h says what they come to */

@@ -28,6 +28,7 @@ enum err open_load_own_segment(struct node *node)
     TRY(store_fact_int(node->store, "merged", 0, &merged));
     node->merged = merged != 0;
     TRY(store_fact_int(node->store, "healed", 0, &node->healed));
+    TRY(store_fact_int(node->store, "meanwhile", 0, &node->meanwhile));
     TRY(store_fact_int(node->store, "heal_floor", 0, &node->heal_floor));
     return store_fact_int(node->store, "newest_recording", 0, &node->newest_recording.ms);
 }

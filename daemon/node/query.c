@@ -12,7 +12,7 @@
 #define TALLY_VERSION "unknown"
 #endif
 
-enum { PAGE = 500, VERIFY_SLICES_MAX = 10000000, LOG_PART_BYTES = 8 << 20 };
+enum { PAGE = 500, SEGMENTS_PAGE = 64, VERIFY_SLICES_MAX = 10000000, LOG_PART_BYTES = 8 << 20 };
 
 struct query *query_new(struct store *reader)
 {
@@ -137,6 +137,8 @@ static enum err log_row(struct query *q, const struct store_entry *row, const st
     const struct measure *measure = view_measure(&q->view, row->measure);
     out->live = row->kind == ENTRY_RECORD && row->live;
     out->decimals = measure == NULL ? 0 : measure->decimals;
+    out->healed_at = row->healed_at;
+    out->meanwhile = row->meanwhile;
     return ledger_entry_message(&q->texts, row, segment, &out->entry);
 }
 
@@ -144,6 +146,7 @@ struct log_walk {
     struct query *q;
     int only; /* unit and those under it, or TREE_NONE for all */
     const char *key;
+    bool healed;
     struct log_row *rows;
     size_t count;
 };
@@ -152,6 +155,9 @@ static bool log_wanted(const struct log_walk *walk, const struct store_entry *ro
 {
     const struct view *view = &walk->q->view;
     if (row->kind == ENTRY_ACT || (walk->key[0] != '\0' && strcmp(walk->key, row->key) != 0)) {
+        return false;
+    }
+    if (walk->healed && row->healed_at.ms == 0) {
         return false;
     }
     return walk->only == TREE_NONE || view_within(view, view_unit(view, row->unit), walk->only);
@@ -202,7 +208,7 @@ static enum err log_segment(struct log_walk *walk, const struct store_segment *s
 static enum err run_log(struct query *q, struct errmsg *msg)
 {
     const struct req_log *log = &q->request->u.log;
-    struct log_walk walk = {.q = q, .only = TREE_NONE, .key = log->key};
+    struct log_walk walk = {.q = q, .only = TREE_NONE, .key = log->key, .healed = log->healed};
     struct store_segment segment;
     size_t n = 1;
     if (log->unit[0] != '\0') {
@@ -324,6 +330,36 @@ static enum err status_alarms(struct query *q, struct rep_status *status)
     return ERR_OK;
 }
 
+/* When the first own entry that the parent does not have was recorded. */
+static enum err first_unescrowed(struct query *q, int64_t escrowed, struct wall *since)
+{
+    struct store_segment page[SEGMENTS_PAGE];
+    size_t n = SEGMENTS_PAGE;
+    for (int64_t after = 0; n == SEGMENTS_PAGE; after = page[n - 1].number) {
+        TRY(store_segments(q->store, q->own_origin, after, page, SEGMENTS_PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            if (page[i].base + page[i].length > escrowed) {
+                struct store_entry entry;
+                enum err err = store_entry_get(q->store, page[i].id, escrowed - page[i].base + 1,
+                                               &q->arena, &entry);
+                *since = err == ERR_OK ? entry.recorded_at : *since;
+                return err == ERR_NOT_FOUND ? ERR_OK : err; /* a gap, which the audit names */
+            }
+        }
+        if (n == 0) {
+            break;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err status_healed(struct query *q, struct rep_status *status)
+{
+    TRY(store_fact_int(q->store, "healed", 0, &status->healed_entries));
+    TRY(store_fact_int(q->store, "meanwhile", 0, &status->meanwhile_entries));
+    return store_fact_int(q->store, "healed_at", 0, &status->healed_at.ms);
+}
+
 static enum err status_uplink(struct query *q, struct rep_status *status)
 {
     int64_t is_root;
@@ -349,6 +385,9 @@ static enum err status_uplink(struct query *q, struct rep_status *status)
         text.len == 0 ? "" : arena_strn(&q->arena, (const char *)text.data, text.len);
     status->uplink = (enum uplink_state)state;
     status->unescrowed_entries = status->ledger_entries - entries_acked;
+    if (status->unescrowed_entries > 0) {
+        TRY(first_unescrowed(q, entries_acked, &status->unescrowed_since));
+    }
     return status->uplink_text == NULL ? ERR_NO_MEMORY
                                        : store_feed_pending(q->store, acked, &status->pending_rows);
 }
@@ -369,6 +408,7 @@ static enum err run_status(struct query *q)
     TRY(store_ledger_length(q->store, q->own_origin, &known, &status->ledger_entries));
     TRY(store_cells_held_count(q->store, &status->held));
     TRY(status_uplink(q, status));
+    TRY(status_healed(q, status));
     TRY(status_children(q, status));
     TRY(status_alarms(q, status));
     (void)query_send(q, &reply, false);

@@ -61,11 +61,24 @@ void node_on_uplink_failed(struct node *node, const char *why)
     }
 }
 
+/* Each with the last revision that it can have given. */
+static enum err state_sessions(struct node *node, struct feed_mark *out, size_t *count)
+{
+    struct store_session *rows = arena_array(&node->arena, SESSIONS_MAX, sizeof *rows);
+    TRY(rows == NULL ? ERR_NO_MEMORY : ERR_OK);
+    TRY(store_sessions(node->store, rows, SESSIONS_MAX, count));
+    for (size_t i = 0; i < *count; i++) {
+        int64_t end = rows[i].end < node->head ? rows[i].end : node->head;
+        out[i] = (struct feed_mark){rows[i].name, end};
+    }
+    return ERR_OK;
+}
+
 static enum err say_hello(struct node *node, struct link *link)
 {
     enum { SEGMENTS = 256 };
     struct message *message = node_message(node, MESSAGE_HELLO);
-    struct id *sessions = arena_array(&node->arena, SESSIONS_MAX, sizeof *sessions);
+    struct feed_mark *sessions = arena_array(&node->arena, SESSIONS_MAX, sizeof *sessions);
     struct head *heads = arena_array(&node->arena, HEADS_MAX, sizeof *heads);
     struct store_segment *segments = arena_array(&node->arena, SEGMENTS, sizeof *segments);
     if (message == NULL || sessions == NULL || heads == NULL || segments == NULL) {
@@ -87,7 +100,7 @@ static enum err say_hello(struct node *node, struct link *link)
     if (node->fetch_again) {
         hello->have = (struct feed_mark){.revision = 0};
     }
-    TRY(store_sessions(node->store, sessions, SESSIONS_MAX, &hello->session_count));
+    TRY(state_sessions(node, sessions, &hello->session_count));
     size_t n = SEGMENTS;
     for (int64_t after = 0; n == SEGMENTS; after = segments[n - 1].number) {
         TRY(store_segments(node->store, node->own_origin, after, segments, SEGMENTS, &n));
@@ -292,6 +305,7 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
     if (!known) { /* of a file that is gone: all goes up again, which changes nothing above */
         struct msg_welcome from_start = *welcome;
         from_start.have = (struct feed_mark){.revision = 0};
+        from_start.root_revision = 0;
         return go_live(node, link, &from_start, place);
     }
     return go_live(node, link, welcome, place);

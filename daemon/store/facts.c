@@ -120,17 +120,19 @@ enum err store_session_end(struct store *store, const struct id *name, int64_t *
                           read_id, NULL, head);
 }
 
-static enum err read_name(sqlite3_stmt *stmt, struct arena *arena, void *element)
+static enum err read_session(sqlite3_stmt *stmt, struct arena *arena, void *element)
 {
     (void)arena;
-    store_column_fixed(stmt, 0, element, ID_BYTES);
+    struct store_session *session = element;
+    store_column_fixed(stmt, 0, session->name.b, sizeof session->name.b);
+    session->end = sqlite3_column_int64(stmt, 1);
     return ERR_OK;
 }
 
-enum err store_sessions(struct store *store, struct id *out, size_t cap, size_t *count)
+enum err store_sessions(struct store *store, struct store_session *out, size_t cap, size_t *count)
 {
-    return store_list(store, store_bind(store, STMT_SESSIONS, "i", (int64_t)cap), read_name, NULL,
-                      out, sizeof *out, cap, count);
+    return store_list(store, store_bind(store, STMT_SESSIONS, "i", (int64_t)cap), read_session,
+                      NULL, out, sizeof *out, cap, count);
 }
 
 enum err store_child_put(struct store *store, const struct store_child *child)

@@ -262,8 +262,10 @@ static enum err read_entry(sqlite3_stmt *stmt, struct arena *arena, void *elemen
         .own = sqlite3_column_int64(stmt, 17) != 0,
         .live = sqlite3_column_int64(stmt, 18) != 0,
         .now_value = sqlite3_column_int64(stmt, 19),
-        .healed_at = {sqlite3_column_int64(stmt, 20)},
+        .meanwhile = sqlite3_column_int64(stmt, 20) < 0,
     };
+    int64_t healed_at = sqlite3_column_int64(stmt, 20); /* meanwhile: negated */
+    entry->healed_at.ms = healed_at < 0 && healed_at > INT64_MIN ? -healed_at : healed_at;
     store_column_fixed(stmt, 9, entry->refers_segment.b, sizeof entry->refers_segment.b);
     store_column_fixed(stmt, 16, entry->hash.b, sizeof entry->hash.b);
     if (arena != NULL) {
@@ -304,6 +306,14 @@ enum err store_entries(struct store *store, int64_t segment, int64_t after, stru
 {
     return store_list(store, store_bind(store, STMT_ENTRIES, "iii", segment, after, (int64_t)cap),
                       read_entry, arena, out, sizeof *out, cap, count);
+}
+
+enum err store_entries_meanwhile(struct store *store, int64_t segment, int64_t after,
+                                 struct wall at, int64_t *count)
+{
+    TRY(store_run(store, store_bind(store, STMT_ENTRIES_MEANWHILE, "iii", segment, after, -at.ms)));
+    *count = sqlite3_changes(store->db);
+    return ERR_OK;
 }
 
 enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq, bool live,

@@ -115,6 +115,9 @@
       "SELECT " \
       "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value,healed_at" \
       " FROM entry WHERE segment=?1 AND seq>?2 ORDER BY seq LIMIT ?3") \
+    X(ENTRIES_MEANWHILE, \
+      "UPDATE entry SET healed_at=?3 WHERE segment=?1 AND seq>?2 AND own=1 AND kind<4 AND " \
+      "healed_at=0") \
     X(ENTRY_STATE_SET, \
       "UPDATE entry SET live=?3,now_value=?4 WHERE segment=?1 AND seq=?2") \
     X(ENTRY_CORRECTION, \
@@ -286,7 +289,8 @@
       "?1) AND name NOT IN (SELECT value FROM fact WHERE name IN " \
       "('acked_session','said_session','welcomed_session'))") \
     X(SESSIONS, \
-      "SELECT name FROM session ORDER BY id LIMIT ?1") \
+      "SELECT s.name,coalesce((SELECT n.head FROM session n WHERE n.id>s.id ORDER BY n.id LIMIT 1)," \
+      "9223372036854775807) FROM session s ORDER BY s.id LIMIT ?1") \
     X(REFUSED_PUT, \
       "INSERT INTO refused(unit,measure,category,period,origin,reason,count,hash) " \
       "VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT DO UPDATE SET " \

@@ -167,7 +167,8 @@ struct store_entry {
     bool own;
     bool live;             /* own records: neither voided nor a duplicate */
     int64_t now_value;     /* own records: after amends */
-    struct wall healed_at; /* own: when it was had back from the parent; 0: it was recorded here */
+    struct wall healed_at; /* own: when it came back from the parent; 0: it never was missing */
+    bool meanwhile;        /* own: not that, but recorded while what came back then was missing */
 };
 
 /* An own entry with its place in the order of the ledger: by `clock`, then by the name of its
@@ -192,6 +193,10 @@ enum err store_entry_by_key(struct store *store, const char *key, int64_t rank, 
 /* Of one segment, those after `after`, in order. */
 enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena,
                        struct store_entry *out, size_t cap, size_t *count) MUST_CHECK;
+/* Own facts of that segment after `after` were recorded while others were missing, which have come
+ * back at that time; *count of them. Those of which it was said before stay as they are. */
+enum err store_entries_meanwhile(struct store *store, int64_t segment, int64_t after,
+                                 struct wall at, int64_t *count) MUST_CHECK;
 enum err store_entry_state_set(struct store *store, int64_t segment, int64_t seq, bool live,
                                int64_t now_value) MUST_CHECK;
 /* Own stock records of one unit, measure, category with days from first to last. */
@@ -436,7 +441,12 @@ enum err store_session_add(struct store *store, const struct id *name, int64_t h
 /* The feed's last revision when the session after this one began, which is the last that this one
  * can have given; INT64_MAX for the newest. ERR_NOT_FOUND when the file does not know the name. */
 enum err store_session_end(struct store *store, const struct id *name, int64_t *head) MUST_CHECK;
-enum err store_sessions(struct store *store, struct id *out, size_t cap, size_t *count) MUST_CHECK;
+struct store_session {
+    struct id name;
+    int64_t end; /* as above */
+};
+enum err store_sessions(struct store *store, struct store_session *out, size_t cap, size_t *count)
+    MUST_CHECK;
 
 /* ---- refused rows, alarms ---- */
 struct store_refused {

@@ -70,8 +70,8 @@ static SHAPE(shape_total, req_total, tally__total_request__descriptor);
 
 #define P struct req_log
 #define W Tally__LogRequest
-static const struct field shape_log_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES),
-                                                AS_STR(P, W, key, KEY_MAX_BYTES)};
+static const struct field shape_log_fields[] = {
+    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_STR(P, W, key, KEY_MAX_BYTES), AS_BOOL(P, W, healed)};
 static SHAPE(shape_log, req_log, tally__log_request__descriptor);
 #undef P
 #undef W
@@ -240,7 +240,9 @@ static const struct field shape_log_row_fields[] = {
     LOG_FIELD(FIELD_STR, author, author, SHAPE_POINTER, SHAPE_POINTER, AUTHOR_MAX_BYTES),
     LOG_FIELD(FIELD_WALL, recorded_at, recorded_ms, 8, 8, 0),
     AS_BOOL(struct log_row, Tally__LogRow, live),
-    AS_ENUM(struct log_row, Tally__LogRow, decimals, DECIMALS_MAX)};
+    AS_ENUM(struct log_row, Tally__LogRow, decimals, DECIMALS_MAX),
+    AS_WALL(struct log_row, Tally__LogRow, healed_at),
+    AS_BOOL(struct log_row, Tally__LogRow, meanwhile)};
 static SHAPE(shape_log_row, log_row, tally__log_row__descriptor);
 
 #define P struct rep_log
@@ -284,6 +286,10 @@ static const struct field shape_status_reply_fields[] = {
     AS_I64(P, W, unescrowed_entries),
     AS_I64(P, W, held_above),
     AS_WALL(P, W, exact_as_of),
+    AS_WALL(P, W, unescrowed_since),
+    AS_I64(P, W, healed_entries),
+    AS_I64(P, W, meanwhile_entries),
+    AS_WALL(P, W, healed_at),
     AS_ARRAY(FIELD_MANY, P, W, children, child_count, children, BATCH_ROWS_MAX, &shape_child),
     AS_I64(P, W, ledger_entries),
     AS_I64(P, W, held),

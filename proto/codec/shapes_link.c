@@ -113,7 +113,7 @@ static const struct field shape_hello_fields[] = {
     AS_ID(P, W, node),
     AS_ID(P, W, origin),
     AS_U64(P, W, catalogue_version),
-    AS_ARRAY(FIELD_IDS, P, W, sessions, session_count, sessions, SESSIONS_MAX, NULL),
+    AS_ARRAY(FIELD_MANY, P, W, sessions, session_count, sessions, SESSIONS_MAX, &shape_feed_mark),
     AS_ARRAY(FIELD_MANY, P, W, heads, head_count, heads, HEADS_MAX, &shape_head),
     AS_ONE(P, W, remembered, shape_feed_mark),
     AS_ONE(P, W, have, shape_feed_mark)};

@@ -46,6 +46,7 @@ struct liar {
     struct hash public_key;
     void *key; /* EVP_PKEY */
     struct id session;
+    struct feed_mark stated; /* as its hello states the session */
     /* the link */
     int fd;
     bool open;

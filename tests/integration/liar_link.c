@@ -410,13 +410,14 @@ void link_idle(struct liar *liar, char line[PATH_BYTES])
 void hello_make(struct liar *liar, struct message *message)
 {
     *message = (struct message){.type = MESSAGE_HELLO};
+    liar->stated = (struct feed_mark){liar->session, INT64_MAX};
     message->u.hello = (struct msg_hello){.protocol_min = PROTOCOL_MIN,
                                           .protocol_max = PROTOCOL_MAX,
                                           .software = "liar",
                                           .tree = liar->tree,
                                           .node = liar->node,
                                           .origin = liar->origin,
-                                          .sessions = &liar->session,
+                                          .sessions = &liar->stated,
                                           .session_count = 1,
                                           .heads = &liar->head,
                                           .head_count = liar->head.length > 0 ? 1 : 0};

@@ -34,6 +34,7 @@ static const struct feed_mark sample_mark = {SAMPLE_16(7), -8};
 static const char *sample_texts[] = {"h:1", "[::1]:2"};
 static const struct ancestor sample_ancestors[] = {
     {"42", SAMPLE_16(9), SAMPLE_32(10), sample_texts, 2}};
+static const struct feed_mark sample_sessions[] = {{SAMPLE_16(11), 13}, {SAMPLE_16(12), 14}};
 static const struct id sample_ids[] = {SAMPLE_16(11), SAMPLE_16(12)};
 
 static inline struct message sample_hello(void)
@@ -46,7 +47,7 @@ static inline struct message sample_hello(void)
                                    .node = SAMPLE_16(21),
                                    .origin = SAMPLE_16(22),
                                    .catalogue_version = UINT64_MAX,
-                                   .sessions = sample_ids,
+                                   .sessions = sample_sessions,
                                    .session_count = 2,
                                    .heads = sample_heads,
                                    .head_count = 2,
@@ -235,7 +236,7 @@ static inline struct msg_request sample_request(enum request_type type)
                                        BY_CATEGORY, "commune", DAY_NONE};
         break;
     case REQUEST_LOG:
-        r.u.log = (struct req_log){"436", "key"};
+        r.u.log = (struct req_log){"436", "key", true};
         break;
     case REQUEST_APPLY:
         r.u.apply = (struct req_apply){SAMPLE_BYTES("\1\0\2"), true};
@@ -273,6 +274,10 @@ static inline struct rep_status sample_status(void)
                                .unescrowed_entries = 87,
                                .held_above = 103,
                                .exact_as_of = {88},
+                               .unescrowed_since = {104},
+                               .healed_entries = 105,
+                               .meanwhile_entries = 106,
+                               .healed_at = {107},
                                .children = CHILDREN,
                                .child_count = 1,
                                .ledger_entries = 89,
@@ -332,7 +337,9 @@ static const struct log_row sample_log[] = {{{SAMPLE_16(113),
                                               {120},
                                               {0}},
                                              true,
-                                             9}};
+                                             9,
+                                             {125},
+                                             true}};
 
 static inline struct msg_reply sample_reply(enum request_type type)
 {

@@ -198,7 +198,9 @@ static void test_places(void **state)
     decode(&first, &got);
     const struct rep_status *s = &got.u.reply.u.status;
     assert_true(s->pending_rows == 86 && s->unescrowed_entries == 87 && s->exact_as_of.ms == 88 &&
-                s->ledger_entries == 89 && s->held == 90 && s->catalogue_version == 91);
+                s->ledger_entries == 89 && s->held == 90 && s->catalogue_version == 91 &&
+                s->unescrowed_since.ms == 104 && s->healed_entries == 105 &&
+                s->meanwhile_entries == 106 && s->healed_at.ms == 107);
     assert_string_equal(s->unit_name, "Hà Tĩnh");
     assert_string_equal(s->uplink_text, "busy");
     assert_string_equal(s->children[0].text, "fork");

@@ -90,7 +90,7 @@ static inline void fake_connect(struct fake_child *f)
                                         .tree = f->tree,
                                         .node = f->node,
                                         .origin = f->origin,
-                                        .sessions = &f->session,
+                                        .sessions = &(struct feed_mark){f->session, INT64_MAX},
                                         .session_count = 1,
                                         .heads = &f->head,
                                         .head_count = 1}};

@@ -89,18 +89,20 @@ static void test_symbols(void **state)
 static void test_sessions(void **state)
 {
     (void)state;
-    struct id names[8];
+    struct store_session found[8];
+    struct id names[1];
     size_t n;
     int64_t head;
     for (int i = 1; i <= 6; i++) {
         struct id name = id_of(i);
         OK(store_session_add(store, &name, i * 100, 4));
     }
-    OK(store_sessions(store, names, 8, &n));
+    OK(store_sessions(store, found, 8, &n));
     assert_int_equal(n, 4);
     for (int i = 0; i < 4; i++) {
         struct id name = id_of(i + 3);
-        assert_true(id_equal(&names[i], &name));
+        assert_true(id_equal(&found[i].name, &name));
+        assert_true(found[i].end == (i < 3 ? (i + 4) * 100 : INT64_MAX));
     }
     names[0] = id_of(2);
     NOT_FOUND(store_session_end(store, &names[0], &head));

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# labels: slow
+"""Machines that are lost: a commune's disk, a state of last week put back with entries typed since, once and again, and
+a machine whose data was copied and runs twice. Each time every total is what was recorded, each fact once; and what came
+back is listed beside what was typed while it was missing.
+"""
+
+import os
+import shutil
+import unittest
+
+import harness
+import smalltree
+from harness import DONE, NO
+from smalltree import COMMUNE, DISTRICT, PROVINCE
+
+MONTH = "2023-03"
+
+
+def rows(first, last, key="r"):
+    """Lines of an import, one a value, each with its key."""
+    head = "unit,measure,date,value,key\n"
+    return head + "".join(f"{COMMUNE},fund_raised,{MONTH}-05,{value},{key}{value}\n" for value in range(first, last + 1))
+
+
+def total_of(first, last):
+    return sum(range(first, last + 1))
+
+
+class Healing(unittest.TestCase):
+    def setUp(self):
+        self.tree = smalltree.make()
+        self.commune = self.tree.nodes[COMMUNE]
+
+    def tearDown(self):
+        self.tree.stop()
+
+    def give(self, text):
+        return self.commune.json("import", "-", given=text)
+
+    def check(self, value):
+        """At every node whose subtree has the commune."""
+        self.tree.settle()
+        for node in self.tree.nodes.values():
+            self.assertEqual(node.total(node.unit, "fund_raised", MONTH), value, node.unit)
+        for node in self.tree.nodes.values():
+            self.assertEqual(node.status()["alarms"], [], node.unit)
+            self.assertEqual(node.tally("verify").status, DONE, node.unit)
+
+    def keep(self, name):
+        """A copy of the stopped commune's data."""
+        self.commune.stop()
+        copy = os.path.join(self.tree.folder, name)
+        shutil.copytree(self.commune.data, copy)
+        self.commune.run()
+        return copy
+
+    def put_back(self, copy):
+        self.commune.stop()
+        shutil.rmtree(self.commune.data)
+        shutil.copytree(copy, self.commune.data)
+
+    def test_disk_lost(self):
+        """The disk is gone: the machine joins again in its place, and all of its ledger comes back."""
+        self.give(rows(1, 700))
+        entry = self.commune.tally("record", COMMUNE, "fund_raised", 5000, "--date", f"{MONTH}-09").line()
+        self.commune.tally("amend", entry, 4000).ok()
+        self.check(total_of(1, 700) + 4000)
+        before = self.commune.log()
+        self.commune.kill()
+        shutil.rmtree(self.commune.data)
+        token = self.tree.nodes[DISTRICT].tally("invite", COMMUNE, "--replace").line()
+        harness.tallyd("join", "--data", self.commune.data, "--listen", self.commune.address, token).ok()
+        self.commune.run()
+        self.check(total_of(1, 700) + 4000)
+        after = self.commune.log()
+        self.assertEqual([row["entry"] for row in after], [row["entry"] for row in before])
+        self.assertEqual([row["live"] for row in after], [row["live"] for row in before])
+        self.assertTrue(all(row["healed_at"] and not row["meanwhile"] for row in after))
+        self.assertEqual(self.commune.log("--healed"), after)
+        healed = self.commune.status()["healed"]
+        self.assertEqual((healed["entries"], healed["meanwhile"]), (702, 0))
+        known = self.give(rows(1, 700))  # the same file once more
+        self.assertEqual((known["recorded"], known["known"]), (0, 700))
+        self.commune.tally("void", entry).ok()
+        self.check(total_of(1, 700))
+
+    def test_last_week_put_back(self):
+        """A state of last week is put back, and people type on: some the same, by key and without, some
+        new. All of it is there once but what was typed twice without a key, which is listed."""
+        self.give(rows(1, 50))
+        self.check(total_of(1, 50))
+        old = self.keep("lastweek")
+        self.give(rows(51, 100))
+        lost = self.commune.tally("record", COMMUNE, "fund_raised", 7000, "--date", f"{MONTH}-20").line()
+        self.check(total_of(1, 100) + 7000)
+        self.tree.nodes[DISTRICT].stop()  # not linked while the people type again
+        self.put_back(old)
+        self.commune.run()
+        self.give(rows(51, 80))  # the same file again
+        again = self.commune.tally("record", COMMUNE, "fund_raised", 7000, "--date", f"{MONTH}-20").line()
+        self.give(rows(101, 120))
+        waiting = self.commune.status()["parent"]
+        self.assertEqual(waiting["unescrowed_entries"], 51)
+        self.assertIsNotNone(waiting["unescrowed_since"])
+        self.tree.nodes[DISTRICT].run()
+        self.check(total_of(1, 120) + 2 * 7000)
+        listed = self.commune.log("--healed")
+        self.assertEqual(sum(1 for row in listed if not row["meanwhile"]), 51)
+        self.assertEqual(sum(1 for row in listed if row["meanwhile"]), 51)
+        twice = [row["entry"] for row in listed if row["value"] == 7000]
+        self.assertEqual(sorted(twice), sorted([lost, again]))
+        self.assertEqual([row["meanwhile"] for row in listed if row["entry"] == again], [True])
+        self.assertEqual(sum(1 for row in self.commune.log() if row["value"] == 60 and row["live"]), 1)
+        text = self.commune.tally("status").ok().out
+        self.assertIn("51 entries that this machine had lost came back", text)
+        self.assertIn("51 were recorded while they were missing", text)
+        self.commune.tally("void", again).ok()
+        self.check(total_of(1, 120) + 7000)
+        # The same old state once more, and typed in it again.
+        self.put_back(old)
+        self.commune.run()
+        self.give(rows(101, 130))
+        self.check(total_of(1, 130) + 7000)
+
+    def test_two_machines(self):
+        """A copy of the data runs beside the original, in turns: one of them is turned away and keeps what it has, and no
+        total has anything twice."""
+        self.give(rows(1, 20))
+        self.check(total_of(1, 20))
+        copied = self.keep("copy")
+        self.give(rows(21, 30))
+        self.check(total_of(1, 30))
+        other = harness.Node(self.tree.folder, COMMUNE)
+        other.data = copied
+        with open(f"{copied}/tally.yaml", encoding="utf-8") as file:
+            settings = file.read()
+        with open(f"{copied}/tally.yaml", "w", encoding="utf-8") as file:  # the other machine has its own address
+            file.write(settings.replace(self.commune.address, other.address))
+        self.commune.stop()
+        other.run()  # which the parent takes for the machine put back
+        other.json("import", "-", given=rows(31, 40))
+        self.tree.nodes[COMMUNE] = other
+        self.check_at_root(total_of(1, 40))
+        self.commune.start()  # the original again, beside it
+        self.commune.wait_ready()
+        harness.wait_for(lambda: self.commune.status()["parent"]["state"] == "fenced", "the original is turned away")
+        reason = self.commune.status()["parent"]["reason"]
+        self.assertIn("two machines have the data", reason)
+        self.give(rows(41, 50))  # local work goes on
+        self.assertEqual(self.commune.total(COMMUNE, "fund_raised", MONTH), total_of(1, 30) + total_of(41, 50))
+        self.check_at_root(total_of(1, 40))
+        other.stop()
+        self.commune.stop()
+        self.commune.run()
+        harness.wait_for(lambda: self.commune.status()["parent"]["state"] == "fenced", "it is still turned away")
+        self.assertEqual(self.tree.root.total(PROVINCE, "fund_raised", MONTH), total_of(1, 40))
+        district = self.tree.nodes[DISTRICT].tally("status", "--json")
+        self.assertEqual(district.status, NO)
+        self.assertIn("child-refused", [alarm["code"] for alarm in district.json()["alarms"]])
+        self.commune.stop()
+        other.run()
+        self.check_at_root(total_of(1, 40))
+
+    def check_at_root(self, value):
+        self.tree.settle()
+        self.assertEqual(self.tree.root.total(PROVINCE, "fund_raised", MONTH), value)
+
+
+if __name__ == "__main__":
+    harness.main()
