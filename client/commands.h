@@ -19,5 +19,6 @@ enum exit_status cmd_log(struct client *client);
 enum exit_status cmd_status(struct client *client);
 enum exit_status cmd_tree(struct client *client);
 enum exit_status cmd_verify(struct client *client);
+enum exit_status cmd_backup(struct client *client);
 
 #endif

@@ -157,6 +157,22 @@ static const struct command COMMANDS[] = {
         .run = cmd_verify,
     },
     {
+        .name = "backup",
+        .usage = "FILE",
+        .summary = "copy the whole node into a file while it runs",
+        .about = "Writes the database, keys and settings of the node into one file, as they are at "
+                 "one moment;\n"
+                 "recording and links go on. tallyd restore makes the node again from it. Whoever "
+                 "has the file\n"
+                 "can be this node: keep it as you keep the machine.\n"
+                 "\n"
+                 "Example:\n"
+                 "  tally backup /media/usb/436-2026-11-26.backup\n",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_backup,
+    },
+    {
         .name = "apply",
         .usage = "FILE.yaml",
         .summary = "set the catalogue (at the root); prints what changes",

@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "daemon/backup.h"
 #include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
@@ -35,6 +36,7 @@ struct daemon {
     struct buf chains[2]; /* of the last node that joined */
     struct buf fresh[2];  /* own new certificates, until they are in force: node's, CA's */
     struct wall fresh_at;
+    struct backup backup;
 };
 
 /* ---- what the server asks ---- */
@@ -135,6 +137,31 @@ static enum err renewed(void *ctx, struct bytes *chain, struct errmsg *msg)
     return ERR_OK;
 }
 
+static enum err begin_backup(void *ctx, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return backup_begin(&daemon->backup, daemon->store, msg);
+}
+
+static enum err step_backup(void *ctx, bool *done, int64_t *at, int64_t *size, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return backup_step(&daemon->backup, node_identity(daemon->node)->unit, done, at, size, msg);
+}
+
+static enum err read_backup(void *ctx, int64_t at, struct bytes *part, int64_t *size,
+                            struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return backup_read(&daemon->backup, at, part, size, msg);
+}
+
+static void end_backup(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    backup_end(&daemon->backup);
+}
+
 /* ---- configuration ---- */
 
 static enum err load_config(struct daemon *daemon, struct config_node *config, struct errmsg *msg)
@@ -194,6 +221,7 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
 {
     char path[HOME_PATH_BYTES];
     TRY(home_open(&daemon->home, dir, msg));
+    backup_sweep(&daemon->home);
     TRY(load_config(daemon, &daemon->config, msg));
     if (daemon->config.listen[0] != '\0') {
         TRY(address_parse(daemon->config.listen, daemon->host, &daemon->port, msg));
@@ -229,6 +257,10 @@ static enum err serve(struct daemon *daemon, struct errmsg *msg)
                                    .certificates_age = certificates_age,
                                    .renew = renew,
                                    .renewed = renewed,
+                                   .backup_begin = begin_backup,
+                                   .backup_step = step_backup,
+                                   .backup_read = read_backup,
+                                   .backup_end = end_backup,
                                    .reload = on_reload,
                                    .ready = on_ready,
                                    .alive = on_alive};
@@ -240,6 +272,7 @@ static enum err run(const char *dir, struct errmsg *msg)
 {
     struct daemon daemon = {.server = NULL};
     home_init(&daemon.home);
+    backup_init(&daemon.backup, &daemon.home);
     buf_init(&daemon.chains[0], PKI_FILE_MAX_BYTES);
     buf_init(&daemon.chains[1], PKI_FILE_MAX_BYTES);
     buf_init(&daemon.fresh[0], PKI_FILE_MAX_BYTES);

@@ -16,6 +16,7 @@ enum exit_status {
 int cmd_init(int argc, char **argv);
 int cmd_join(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 
 /* Prints "tallyd: sentence" to standard error and gives the exit status that belongs to the error.
  */

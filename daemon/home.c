@@ -13,8 +13,6 @@
 #include "base/file.h"
 #include "base/sha256.h"
 
-#define HOME_DATABASE_PART "tally.db.part"
-
 enum { LOCK_TEXT_BYTES = 32, SECRET_MODE = 0600, PUBLIC_MODE = 0644 };
 
 void home_init(struct home *home)
@@ -255,7 +253,7 @@ enum err home_save(struct home *home, const struct id *tree, const struct config
     return config_node_save(home_path(home, CONFIG_NODE_FILE, path), config, msg);
 }
 
-static void remove_part(const struct home *home)
+void home_remove_part(const struct home *home)
 {
     static const char *const NAMES[] = {HOME_DATABASE_PART, HOME_DATABASE_PART "-wal",
                                         HOME_DATABASE_PART "-shm"};
@@ -272,7 +270,7 @@ enum err home_make_database(const struct home *home,
     char part[HOME_PATH_BYTES];
     char path[HOME_PATH_BYTES];
     struct store *store;
-    remove_part(home);
+    home_remove_part(home);
     TRY(store_open(home_path(home, HOME_DATABASE_PART, part), STORE_CREATE, &store, msg));
     enum err err = make(ctx, store, msg);
     store_close(store);
@@ -280,7 +278,7 @@ enum err home_make_database(const struct home *home,
         err = err_fail(msg, ERR_IO, "cannot name %.400s: %s", path, strerror(errno));
     }
     if (err != ERR_OK) {
-        remove_part(home);
+        home_remove_part(home);
         return err;
     }
     return file_sync_folder(path, msg);

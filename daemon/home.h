@@ -12,6 +12,7 @@ enum { HOME_PATH_BYTES = 4096 };
 
 /* Files of the directory beside those of pki.h and config.h. */
 #define HOME_DATABASE "tally.db"
+#define HOME_DATABASE_PART "tally.db.part" /* until it is whole */
 #define HOME_SOCKET "tally.sock"
 #define HOME_LOCK "lock"
 
@@ -56,6 +57,9 @@ bool home_admin_ages(const struct home *home, struct wall now);
 enum err home_make_database(const struct home *home,
                             enum err (*make)(void *ctx, struct store *store, struct errmsg *msg),
                             void *ctx, struct errmsg *msg) MUST_CHECK;
+
+/* Takes away what is left of a database that did not become whole. */
+void home_remove_part(const struct home *home);
 
 /* Opens the directory of a node: locks it and reads keys and chains. ERR_NOT_FOUND when no node
  * lives there, ERR_BUSY when another process uses it. */

@@ -40,6 +40,18 @@ static const struct command {
      "\n"
      "Example:\n"
      "  tallyd run --data /var/lib/tally/436\n"},
+    {"restore", cmd_restore,
+     "tallyd restore --data DIR FILE\n"
+     "\n"
+     "Makes the node again that `tally backup FILE` has copied, in a directory where none lives. "
+     "What its office has\n"
+     "recorded since, and the office above has, comes back by itself when it runs. The machine "
+     "that "
+     "had the node must not\n"
+     "run any more.\n"
+     "\n"
+     "Example:\n"
+     "  tallyd restore --data /var/lib/tally/436 436-2026-11-26.backup\n"},
 };
 
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
@@ -82,8 +94,9 @@ static bool asks_help(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        (void)fputs("tallyd: say what to do: init, join or run; `tallyd --help` explains\n",
-                    stderr);
+        (void)fputs(
+            "tallyd: say what to do: init, join, run or restore; `tallyd --help` explains\n",
+            stderr);
         return STATUS_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

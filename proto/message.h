@@ -337,6 +337,7 @@ enum request_type {
     REQUEST_UNITS, /* unit add and import */
     REQUEST_UNIT_LIST,
     REQUEST_INVITE,
+    REQUEST_BACKUP, /* a copy of the whole node, in parts, in order */
     REQUEST_TYPE_COUNT
 };
 
@@ -606,6 +607,13 @@ struct rep_invite {
     const char *token;
 };
 
+/* A part of the copy; with `size` and no content yet: how much of it has been made of so much. */
+struct rep_backup {
+    int64_t at; /* bytes */
+    int64_t size;
+    struct bytes content; /* at most BACKUP_PART_BYTES */
+};
+
 struct msg_reply {
     uint64_t id;
     enum request_type type;
@@ -621,6 +629,7 @@ struct msg_reply {
         struct rep_verify verify;
         struct rep_apply apply;
         struct rep_invite invite;
+        struct rep_backup backup;
     } u;
 };
 

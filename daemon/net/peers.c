@@ -258,8 +258,8 @@ static bool on_opened(void *ctx, struct conn *conn, const struct tls_peer *certi
 
 /* ---- messages ---- */
 
-static void answer_error(struct peer *peer, const struct msg_request *request, enum err err,
-                         const char *text)
+void peers_refuse(struct peer *peer, const struct msg_request *request, enum err err,
+                  const char *text)
 {
     struct message message = {.type = MESSAGE_REPLY};
     message.u.reply =
@@ -279,21 +279,26 @@ static void take_request(struct peer *peer, const struct message *message, struc
     }
     if (request.type == 0) {
         arena_reset(arena);
-        answer_error(peer, &request, ERR_PROTOCOL,
+        peers_refuse(peer, &request, ERR_PROTOCOL,
                      "this daemon does not know that request; its release is older");
         return;
     }
     if (query_wants(request.type)) {
         if (!workers_query(server, peer, message, arena)) {
-            answer_error(peer, &request, ERR_BUSY,
+            peers_refuse(peer, &request, ERR_BUSY,
                          "the daemon is busy with other queries; try again in a moment");
         }
+        return;
+    }
+    if (request.type == REQUEST_BACKUP) {
+        arena_reset(arena);
+        backup_ask(server, peer, &request);
         return;
     }
     struct event *event = event_new(EVENT_REQUEST, peer->id);
     if (event == NULL) {
         arena_reset(arena);
-        answer_error(peer, &request, ERR_NO_MEMORY,
+        peers_refuse(peer, &request, ERR_NO_MEMORY,
                      "the daemon has no memory for this request now; try again");
         return;
     }

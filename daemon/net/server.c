@@ -34,11 +34,12 @@ static void close_handle(struct server *server, uv_handle_t *handle)
 
 static void close_handles(struct server *server)
 {
-    uv_handle_t *all[] = {(uv_handle_t *)&server->tcp,          (uv_handle_t *)&server->pipe,
-                          (uv_handle_t *)&server->tick,         (uv_handle_t *)&server->check,
-                          (uv_handle_t *)&server->prepare,      (uv_handle_t *)&server->more,
-                          (uv_handle_t *)&server->drain,        (uv_handle_t *)&server->dial.timer,
-                          (uv_handle_t *)&server->workers.async};
+    uv_handle_t *all[] = {
+        (uv_handle_t *)&server->tcp,           (uv_handle_t *)&server->pipe,
+        (uv_handle_t *)&server->tick,          (uv_handle_t *)&server->check,
+        (uv_handle_t *)&server->prepare,       (uv_handle_t *)&server->more,
+        (uv_handle_t *)&server->drain,         (uv_handle_t *)&server->dial.timer,
+        (uv_handle_t *)&server->workers.async, (uv_handle_t *)&server->backup.timer};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         close_handle(server, all[i]);
     }
@@ -76,6 +77,7 @@ static void stop(struct server *server)
     dial_stop(server);
     renew_stop(server);
     workers_stop(server);
+    backup_stop(server);
     peers_close_all(server, "the process stops");
     (void)uv_timer_start(&server->drain, on_drain_over, DRAIN_MS, 0);
 }
@@ -160,7 +162,7 @@ static void init_handles(struct server *server)
     (void)uv_check_start(&server->check, on_check);
     (void)uv_prepare_start(&server->prepare, on_prepare);
     (void)uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
-    server->handles = 9 + sizeof SIGNALS / sizeof SIGNALS[0];
+    server->handles = 10 + sizeof SIGNALS / sizeof SIGNALS[0];
 }
 
 enum err server_new(const struct server_config *config, struct server **out, struct errmsg *msg)
@@ -182,6 +184,7 @@ enum err server_new(const struct server_config *config, struct server **out, str
     workers_init(server);
     dial_init(server);
     renew_init(server);
+    backup_init_job(server);
     enum err err =
         tls_server_context(config->chain, config->key, config->root, &server->accepting, msg);
     err = err == ERR_OK
@@ -215,6 +218,7 @@ void server_free(struct server *server)
     dial_stop(server);
     renew_stop(server);
     workers_stop(server);
+    backup_stop(server);
     size_t at = 0;
     const void *key;
     void *value;

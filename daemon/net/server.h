@@ -47,6 +47,13 @@ struct server_config {
                       int64_t *ahead_ms, struct errmsg *msg);
     /* Puts those into force, in the loop's thread; gives the new chain. */
     enum err (*renewed)(void *ctx, struct bytes *chain, struct errmsg *msg);
+    /* A backup, in slices in the loop's thread: begun, made (of `size` bytes up to `at`), read part
+     * by part (none behind its end; until the next call), let go. */
+    enum err (*backup_begin)(void *ctx, struct errmsg *msg);
+    enum err (*backup_step)(void *ctx, bool *done, int64_t *at, int64_t *size, struct errmsg *msg);
+    enum err (*backup_read)(void *ctx, int64_t at, struct bytes *part, int64_t *size,
+                            struct errmsg *msg);
+    void (*backup_end)(void *ctx);
     /* SIGHUP, readiness after listening, the end. */
     void (*reload)(void *ctx);
     void (*ready)(void *ctx);

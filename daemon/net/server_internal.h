@@ -129,6 +129,18 @@ struct renewal {
     struct errmsg why;
 };
 
+/* The backup that is under way, for one client. */
+struct backup_job {
+    uv_timer_t timer;
+    bool running;
+    bool made; /* the copy is whole, and is being sent */
+    uint64_t peer;
+    uint64_t request;
+    int64_t at; /* bytes copied, then bytes sent */
+    int64_t size;
+    uint64_t said_at; /* loop time */
+};
+
 struct server {
     struct server_config config;
     uv_loop_t loop;
@@ -157,6 +169,7 @@ struct server {
     struct workers workers;
     struct dial dial;
     struct renewal renewal;
+    struct backup_job backup;
     int64_t ahead_ms; /* the parent's clock, when certificates last came from it */
     uint64_t alive_at;
     bool stopping;
@@ -172,10 +185,19 @@ struct peer *peers_new(struct server *server, bool local, bool dialled);
 void peers_init(struct server *server);
 /* All connections send what waits and close. */
 void peers_close_all(struct server *server, const char *why);
+/* Answers a request with a refusal. */
+void peers_refuse(struct peer *peer, const struct msg_request *request, enum err err,
+                  const char *text);
 /* One request of the client was answered. */
 void peers_answered(struct peer *peer);
 /* Whoever was paused for too many events reads on. */
 void peers_resume(struct server *server);
+
+/* ---- backup.c ---- */
+
+void backup_init_job(struct server *server);
+void backup_ask(struct server *server, struct peer *peer, const struct msg_request *request);
+void backup_stop(struct server *server);
 
 /* ---- listen.c ---- */
 

@@ -358,6 +358,14 @@ static SHAPE(shape_invited, rep_invite, tally__invite_reply__descriptor);
 #undef P
 #undef W
 
+#define P struct rep_backup
+#define W Tally__BackupReply
+static const struct field shape_backup_fields[] = {AS_I64(P, W, at), AS_I64(P, W, size),
+                                                   AS_BLOB(P, W, content, BACKUP_PART_BYTES)};
+static SHAPE(shape_backup, rep_backup, tally__backup_reply__descriptor);
+#undef P
+#undef W
+
 #define P struct msg_reply
 #define W Tally__Reply
 static const struct field shape_reply_fields[] = {
@@ -378,4 +386,5 @@ const struct shape_part shape_reply_parts[REQUEST_TYPE_COUNT] = {
     [REQUEST_UNITS] = PART(shape_recorded, recorded),
     [REQUEST_UNIT_LIST] = PART(shape_tree, tree),
     [REQUEST_INVITE] = PART(shape_invited, invite),
+    [REQUEST_BACKUP] = PART(shape_backup, backup),
 };

@@ -251,6 +251,7 @@ static inline struct msg_request sample_request(enum request_type type)
     case REQUEST_TREE:
     case REQUEST_VERIFY:
     case REQUEST_UNIT_LIST:
+    case REQUEST_BACKUP:
     case REQUEST_TYPE_COUNT:
         break;
     }
@@ -378,6 +379,9 @@ static inline struct msg_reply sample_reply(enum request_type type)
         break;
     case REQUEST_INVITE:
         r.u.invite = (struct rep_invite){"tally1-0"};
+        break;
+    case REQUEST_BACKUP:
+        r.u.backup = (struct rep_backup){132, 133, SAMPLE_BYTES("SQLite")};
         break;
     case REQUEST_TYPE_COUNT: /* a refusal */
         r = (struct msg_reply){131, REQUEST_RECORD, ERR_REFUSED, "not here", true, {{0}}};
