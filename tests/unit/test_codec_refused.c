@@ -57,6 +57,7 @@ static const struct limit TEXTS[] = {
 /* Bytes that are no id, hash or signature. */
 static const struct limit BLOBS[] = {
     {"Catalogue", "content", CATALOGUE_MAX_BYTES},
+    {"BackupReply", "content", BACKUP_PART_BYTES},
     {"ApplyRequest", "catalogue", CATALOGUE_MAX_BYTES},
     {"Join", "node_request", FRAME_MAX_BYTES_STRANGER},
     {"Join", "ca_request", FRAME_MAX_BYTES_STRANGER},
