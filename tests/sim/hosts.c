@@ -182,7 +182,9 @@ void host_may_lose(struct host *host)
     host->may_lose = true;
     host->loses = true;
     map_clear(&host->counts);
-    map_clear(&host->marks);
+    if (host->state != HOST_UP) { /* else one may be on its way yet */
+        map_clear(&host->marks);
+    }
 }
 
 bool host_near_damage(const struct host *host)
@@ -260,6 +262,7 @@ static void restart_disk(struct host *host, enum disk_damage damage)
     host->damage = DISK_KEPT;
     if (host->may_lose && damage != DISK_KEPT) {
         map_clear(&host->counts); /* its cells may be earlier ones */
+        map_clear(&host->marks);
     }
 }
 

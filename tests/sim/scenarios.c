@@ -107,6 +107,23 @@ static void root_lacks_a_measure(struct world *world)
     settle(world, SETTLE_US);
 }
 
+/* The commune is put back to before what its parent has had from it. */
+static void commune_behind(struct world *world)
+{
+    struct host *host = host_at(world, COMMUNE);
+    some_records(world);
+    host_stop(world, host, true);
+    (void)disk_copy(host->disk, HOST_DATABASE, host->disk, "copy.db");
+    host_start(world, host);
+    settle(world, SETTLE_US);
+    (void)acts_record(world, host, "421", "raised", ROWS);
+    acts_correct(world, host, 1, false);
+    settle(world, SETTLE_US);
+    host_stop(world, host, true);
+    (void)disk_copy(host->disk, "copy.db", host->disk, HOST_DATABASE);
+    host_may_lose(host);
+}
+
 /* The commune's file is one of the release before. */
 static void old_schema(struct world *world)
 {
@@ -118,7 +135,8 @@ static void old_schema(struct world *world)
     if (sqlite3_open(disk_path(host->disk, HOST_DATABASE, path), &db) != SQLITE_OK ||
         sqlite3_exec(db,
                      "DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP COLUMN "
-                     "clock; ALTER TABLE entry DROP COLUMN healed_at; DROP "
+                     "clock; ALTER TABLE entry DROP COLUMN healed_at; ALTER TABLE child DROP "
+                     "COLUMN midway; DROP "
                      "INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER "
                      "TABLE unit DROP COLUMN hash; "
                      "ALTER TABLE hosting DROP COLUMN hash; PRAGMA user_version=1",
@@ -159,6 +177,13 @@ static void starts(struct world *world)
     for (int number = ROOT; number <= OTHER; number++) {
         host_start(world, host_at(world, number));
     }
+}
+
+/* Somebody types before what was lost is back. */
+static void starts_and_records(struct world *world)
+{
+    starts(world);
+    (void)acts_record(world, host_at(world, COMMUNE), "421", "raised", 2);
 }
 
 static void stops(struct world *world)
@@ -229,6 +254,8 @@ const struct scenario SCENARIOS[] = {
     {"checkpoint", DISTRICT, many_records, records_much},
     {"parent-put-back", ROOT, root_behind, starts},
     {"held-rows", ROOT, root_lacks_a_measure, publishes},
+    {"heal", COMMUNE, commune_behind, starts_and_records},
+    {"give-back", DISTRICT, commune_behind, starts_and_records},
     {"migration", COMMUNE, old_schema, starts},
     {"questions", DISTRICT, some_records, asks},
 };
