@@ -379,9 +379,20 @@ void checks_mark(struct world *world, struct host *host, struct host *child, int
 
 /* ---- all of it ---- */
 
+/* What came back may be there although no word of it went out. */
+static void see_healed(struct world *world, struct host *host)
+{
+    if (host->healing && host->state == HOST_UP &&
+        host->node->ledger_length != host->healed_length) {
+        host->healed_length = host->node->ledger_length;
+        offers_rebuild(world, host);
+    }
+}
+
 void checks_cells(struct world *world, struct host *host)
 {
     world->current = host;
+    see_healed(world, host);
     if (host->state != HOST_UP || host_near_damage(host) || world->violated) {
         return;
     }
@@ -398,6 +409,7 @@ void checks_host(struct world *world, struct host *host)
 {
     struct sources sources = {.nodes = 0};
     world->current = host;
+    see_healed(world, host);
     if (host->state != HOST_UP || host_near_damage(host) || world->violated) {
         return;
     }

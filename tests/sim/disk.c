@@ -262,7 +262,7 @@ void disk_unname(struct disk *disk, const char *file, bool durable)
 {
     struct disk_entry *entry = find_entry(disk, file, false);
     INSIST(entry != NULL);
-    if (disk->history && entry->content->named) {
+    if (disk->history) { /* also one that nothing is durable of: it may be there after a cut */
         entry->deleted = true;
         entry->deleted_at = ++disk->order;
     } else {
@@ -328,8 +328,11 @@ static uint64_t draw_end(struct disk *disk)
     for (size_t i = 0; i < disk->entry_count; i++) {
         const struct disk_entry *entry = &disk->entries[i];
         const struct disk_content *content = entry->content;
-        if (!content->named || entry->deleted) {
-            widen(&low, &high, entry->deleted ? entry->deleted_at : content->made);
+        if (!content->named) {
+            widen(&low, &high, content->made);
+        }
+        if (entry->deleted) {
+            widen(&low, &high, entry->deleted_at);
         }
         if (content->change_count > 0) {
             widen(&low, &high, content->changes[0].order);
@@ -388,10 +391,9 @@ static void damage_content(const struct cut *cut, struct disk_content *content)
 /* Whether the entry is still, or again, there. */
 static bool keeps_name(const struct cut *cut, const struct disk_entry *entry)
 {
-    if (entry->deleted) {
-        return !survives(cut, entry->deleted_at) && disk_find(cut->disk, entry->name) == NULL;
-    }
-    return entry->content->named || survives(cut, entry->content->made);
+    bool made = entry->content->named || survives(cut, entry->content->made);
+    bool gone = entry->deleted && survives(cut, entry->deleted_at);
+    return made && !gone && (!entry->deleted || disk_find(cut->disk, entry->name) == NULL);
 }
 
 static void cut_power(struct disk *disk, enum disk_damage damage)

@@ -159,8 +159,9 @@ struct host {
     int shown; /* as others see it */
     int *was;  /* as they may have seen it before it lost entries, or had them back */
     size_t was_count;
-    bool healing; /* its parent gives back what it has lost */
-    bool healed;  /* it has had something back */
+    bool healing;          /* its parent gives back what it has lost */
+    int64_t healed_length; /* of its ledger, when the book was held against it last */
+    bool healed;           /* it has had something back */
     int64_t rank;
     struct map marks; /* revisions that it has called the head of its feed */
     bool exact_above; /* its parent calls it exact, after the parent's last batch */
