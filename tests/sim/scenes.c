@@ -190,6 +190,31 @@ static void child_unknown_session(struct world *world)
     pass(world, SETTLE_US);
 }
 
+/* The parent goes on with the file that was put back; then the one that went on without it comes.
+ */
+static void other_line_comes(struct world *world)
+{
+    struct host *child;
+    two_nodes(world);
+    child = world->hosts[CHILD];
+    FILE *out = world->out;
+    world->out = NULL;
+    one_record(world);
+    pass(world, SETTLE_US);
+    keep_copy(world, child);
+    pass(world, SETTLE_US);
+    host_stop(world, child, true);
+    (void)disk_copy(child->disk, HOST_DATABASE, child->disk, "other.db");
+    put_back(world, child);
+    pass(world, SETTLE_US);
+    host_stop(world, child, true);
+    (void)disk_copy(child->disk, "other.db", child->disk, HOST_DATABASE);
+    world->out = out;
+    say(world, "the ledgers are equal, but one of its sessions has ended at the parent");
+    host_start(world, child);
+    pass(world, SETTLE_US);
+}
+
 static bool other_hash(struct world *world, struct line *line, int to, struct message *message)
 {
     (void)line;
@@ -623,6 +648,7 @@ const struct scene SCENES[] = {
     {"parent-put-back", "The parent has less than the child remembers.", parent_put_back},
     {"child-lost-tail", "The child's ledger is shorter than its escrow.", child_lost_tail},
     {"child-unknown-session", "The child's file is of an older session.", child_unknown_session},
+    {"ended-session", "A machine comes with a session that has ended.", other_line_comes},
     {"fork", "The same place in a chain, another hash.", fork_of_a_chain},
     {"another-tree", "A node of another tree.", another_tree},
     {"no-common-version", "No protocol version in common.", no_common_version},
