@@ -90,7 +90,11 @@ static enum err issue(void *ctx, const struct msg_join *join, struct wall now,
     static const enum pki_role ROLES[] = {PKI_NODE, PKI_NODE_CA};
     struct bytes requests[] = {join->node_request, join->ca_request};
     for (int i = 0; i < 2; i++) {
-        struct pki_subject subject = {.role = ROLES[i], .tree = joined->tree, .node = joined->node};
+        struct pki_subject subject = {.role = ROLES[i],
+                                      .tree = joined->tree,
+                                      .node = joined->node,
+                                      .unit = joined->unit,
+                                      .number = joined->hosting};
         buf_clear(&daemon->chains[i]);
         TRY(pki_request_key(requests[i], &subject.key, msg));
         TRY(pki_issue(daemon->home.ca_key, buf_bytes(&daemon->home.ca_chain), &subject, now,

@@ -62,6 +62,7 @@ static void tell_node(struct server *server, struct event *event)
         node_on_downlink(node, event->peer, &event->node, &event->joiner.node_key, event->text);
         break;
     case EVENT_PARENT:
+        node_on_parent(node, &event->joiner.node_key, event->number);
         node_on_uplink(node, event->peer);
         break;
     case EVENT_LINK_DOWN:

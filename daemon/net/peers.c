@@ -155,10 +155,16 @@ static const char *know_child(struct peer *peer, const struct tls_peer *certific
     return NULL;
 }
 
+/* By its key; or, with a new one, by its unit and those above, when its hosting is a later one than
+ * that of the machine known: it has taken that one's place. */
 static const char *know_parent(struct peer *peer, const struct tls_peer *certificate)
 {
     const struct node_identity *identity = node_identity(peer->server->config.node);
-    return hash_equal(&certificate->key, &identity->parent_key)
+    bool known = hash_equal(&certificate->key, &identity->parent_key);
+    bool later = certificate->above && certificate->number > identity->parent_number;
+    peer->key = certificate->key;
+    peer->number = certificate->number;
+    return known || later
                ? NULL
                : "the machine that answers there is not this node's parent (it has another key)";
 }
@@ -206,6 +212,7 @@ static bool tell_opened(struct peer *peer)
     }
     event->node = peer->node;
     event->joiner.node_key = peer->key;
+    event->number = peer->number;
     event->text = arena_str(&event->arena, peer->address);
     peer->told = true;
     event_post(peer->server, event);

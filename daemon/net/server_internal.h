@@ -55,7 +55,8 @@ struct peer {
     char author[AUTHOR_MAX_BYTES + 1];
     char address[PEER_ADDRESS_BYTES];
     struct id node;       /* of a child, from its certificate */
-    struct hash key;      /* of a child */
+    struct hash key;      /* of a child or the parent */
+    int64_t number;       /* of the parent's hosting */
     struct hash exporter; /* of a joiner */
     bool told;            /* the node knows it */
     bool dialled;         /* by this side */
@@ -86,6 +87,7 @@ struct event {
     enum node_role role;
     const char *text; /* author, address or reason */
     struct id node;
+    int64_t number;
     struct node_joiner joiner;
     struct message message;
     struct arena arena;

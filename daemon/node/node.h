@@ -94,6 +94,7 @@ struct node_identity {
     const char *unit;
     bool is_root;
     struct hash parent_key; /* unless root */
+    int64_t parent_number;  /* of its hosting, from its certificate; 0: not known */
     const char *const *parent_addresses;
     size_t parent_address_count;
 };
@@ -103,6 +104,9 @@ const struct node_identity *node_identity(const struct node *node);
 
 void node_begin(struct node *node, struct now now);
 
+/* The parent's key and the number of its hosting, from its verified certificate: those of a new
+ * machine in the place of the one known are kept. Before node_on_uplink. */
+void node_on_parent(struct node *node, const struct hash *key, int64_t number);
 /* The link to the parent is up, its certificate verified against the root and its key equal to the
  * identity's. */
 void node_on_uplink(struct node *node, uint64_t link);

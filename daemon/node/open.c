@@ -124,6 +124,7 @@ static enum err load_parent(struct node *node)
     }
     arena_reset(&node->identity_arena);
     TRY(store_fact_fixed(node->store, "parent_key", node->identity.parent_key.b, HASH_BYTES));
+    TRY(store_fact_int(node->store, "parent_number", 0, &node->identity.parent_number));
     TRY(store_fact_blob(node->store, "parent_addresses", &node->identity_arena, &bytes));
     struct cur cur = cur_over(bytes.data, bytes.len);
     size_t n = cur_u32(&cur);

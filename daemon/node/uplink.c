@@ -126,6 +126,28 @@ static enum err say_hello(struct node *node, struct link *link)
     return ERR_OK;
 }
 
+static enum err keep_parent(struct node *node, const struct hash *key, int64_t number)
+{
+    struct node_identity *identity = &node->identity;
+    bool other = !hash_equal(key, &identity->parent_key);
+    if (!other && number <= identity->parent_number) {
+        return ERR_OK;
+    }
+    node_log(node, other, "parent_hosting=%" PRId64 "%s", number,
+             other ? " note=\"a new machine has taken the place of the one above\"" : "");
+    TRY(node_write(node));
+    TRY(store_fact_set_blob(node->store, "parent_key", key->b, HASH_BYTES));
+    TRY(store_fact_set_int(node->store, "parent_number", number));
+    identity->parent_key = *key;
+    identity->parent_number = number;
+    return ERR_OK;
+}
+
+void node_on_parent(struct node *node, const struct hash *key, int64_t number)
+{
+    node_check(node, keep_parent(node, key, number), "the office above");
+}
+
 void uplink_start(struct node *node, struct link *link)
 {
     link->state = SESSION_HELLO;

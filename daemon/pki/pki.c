@@ -17,7 +17,8 @@ enum {
     LEAF_DAYS = 825,
     CA_DAYS = 30 * 365 + 7,
     CHAIN_MAX = 34,
-    NAME_BYTES = 192
+    NAME_BYTES = 192,
+    NUMBER_BYTES = 24
 };
 
 /* The library's last error behind `what`; its queue is cleared. */
@@ -188,7 +189,8 @@ static bool set_serial_and_times(X509 *cert, struct wall now, int days)
 struct shape {
     const char *common_name;
     const char *organisation;
-    const char *role; /* or NULL */
+    const char *role;   /* or NULL */
+    const char *number; /* or NULL */
     bool ca;
     int days;
 };
@@ -204,6 +206,7 @@ static X509 *make_certificate(const struct shape *shape, EVP_PKEY *key, X509 *is
                 set_serial_and_times(cert, now, shape->days) &&
                 add_name(name, "O", shape->organisation) &&
                 (shape->role == NULL || add_name(name, "OU", shape->role)) &&
+                (shape->number == NULL || add_name(name, "serialNumber", shape->number)) &&
                 add_name(name, "CN", shape->common_name) &&
                 X509_set_issuer_name(cert, X509_get_subject_name(above)) == 1 &&
                 X509_set_pubkey(cert, key) == 1;
@@ -276,6 +279,7 @@ enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain,
     char organisation[ID_HEX_BYTES];
     char node[ID_HEX_BYTES];
     char name[NAME_BYTES];
+    char number[NUMBER_BYTES];
     id_format(&subject->tree, organisation);
     id_format(&subject->node, node);
     bool client = subject->role == PKI_CLIENT;
@@ -284,9 +288,12 @@ enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain,
                    : subject->role == PKI_NODE_CA ? "ca"
                                                   : "node",
                    client ? subject->client_name : node);
+    (void)snprintf(number, sizeof number, "%lld", (long long)subject->number);
+    bool numbered = subject->role == PKI_NODE && subject->number > 0;
     struct shape shape = {.common_name = name,
                           .organisation = organisation,
-                          .role = client ? subject->client_role : NULL,
+                          .role = client ? subject->client_role : subject->unit,
+                          .number = numbered ? number : NULL,
                           .ca = subject->role == PKI_NODE_CA,
                           .days = subject->role == PKI_NODE_CA ? CA_DAYS : LEAF_DAYS};
     ERR_clear_error();

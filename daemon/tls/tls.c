@@ -339,6 +339,30 @@ static void name_part(X509 *x, int nid, char out[TLS_NAME_BYTES])
     }
 }
 
+static bool same_unit(X509 *a, X509 *b)
+{
+    char one[TLS_NAME_BYTES];
+    char other[TLS_NAME_BYTES];
+    name_part(a, NID_organizationalUnitName, one);
+    name_part(b, NID_organizationalUnitName, other);
+    return one[0] != '\0' && strcmp(one, other) == 0;
+}
+
+/* The own certificate was signed by the CA of the unit above, and that by those above it; so was
+ * the certificate of a machine of that unit. */
+static bool is_above(SSL *ssl, STACK_OF(X509) * peer)
+{
+    STACK_OF(X509) *own = NULL;
+    (void)SSL_get0_chain_certs(ssl, &own);
+    int n = own == NULL ? 0 : sk_X509_num(own);
+    bool above = n > 1 && n == sk_X509_num(peer) &&
+                 X509_cmp(sk_X509_value(own, n - 1), sk_X509_value(peer, n - 1)) == 0;
+    for (int i = 0; above && i < n - 1; i++) {
+        above = same_unit(sk_X509_value(own, i), sk_X509_value(peer, i));
+    }
+    return above;
+}
+
 /* Reads the peer from the verified chain. */
 static enum err learn_peer(struct tls *tls, struct errmsg *msg)
 {
@@ -368,6 +392,10 @@ static enum err learn_peer(struct tls *tls, struct errmsg *msg)
     name_part(leaf, NID_commonName, peer->common_name);
     name_part(leaf, NID_organizationName, peer->organisation);
     name_part(leaf, NID_organizationalUnitName, peer->role);
+    char number[TLS_NAME_BYTES];
+    name_part(leaf, NID_serialNumber, number);
+    peer->number = strtoll(number, NULL, 10);
+    peer->above = is_above(tls->ssl, chain);
     bool good = public_key(leaf, &peer->key) &&
                 public_key(sk_X509_value(chain, n > 1 ? 1 : 0), &peer->issuer_key) &&
                 fingerprint(sk_X509_value(chain, n - 1), &peer->root);

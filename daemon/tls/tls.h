@@ -22,10 +22,13 @@ struct tls_peer {
     char common_name[TLS_NAME_BYTES];  /* "node:<32 hex>" or "client:<name>" */
     char organisation[TLS_NAME_BYTES]; /* the tree: 32 hex */
     char role[TLS_NAME_BYTES]; /* organisational unit: "reader", "recorder", "admin" of a client;
-                                  else "" */
-    struct hash key;           /* Ed25519 public key */
-    struct hash issuer_key;    /* of the certificate that signed it */
-    struct hash root;          /* SHA-256 of the root certificate (DER) that ended the chain */
+                                  of a node the code of its unit */
+    int64_t number;            /* of a node's hosting; 0: it says none */
+    bool above;             /* unit by unit up to the root, its chain is that which signed the own
+                             * certificate: it is the unit above, whatever its key */
+    struct hash key;        /* Ed25519 public key */
+    struct hash issuer_key; /* of the certificate that signed it */
+    struct hash root;       /* SHA-256 of the root certificate (DER) that ended the chain */
 };
 
 struct tls_context;

@@ -7,6 +7,7 @@ back is listed beside what was typed while it was missing.
 
 import os
 import shutil
+import threading
 import unittest
 
 import harness
@@ -84,6 +85,55 @@ class Healing(unittest.TestCase):
         self.assertEqual((known["recorded"], known["known"]), (0, 700))
         self.commune.tally("void", entry).ok()
         self.check(total_of(1, 700))
+
+    def test_district_lost(self):
+        """The office in the middle is gone, with units of its own and entries about them: its parent gives it back what it
+        had decided and recorded, its child the rest. The root never says that less is exact."""
+        self.give(rows(1, 60))
+        district = self.tree.nodes[DISTRICT]
+        for number in range(20):
+            district.tally("record", "43602", "fund_raised", 1000 + number, "--date", f"{MONTH}-02").ok()
+        district.tally("unit", "add", "43609", "--name", "Unit 43609", "--level", "commune").ok()
+        district.tally("record", "43609", "fund_raised", 9, "--date", f"{MONTH}-03").ok()
+        self.check_tiers(total_of(1, 60), 20190 + 9)
+        before = [row["entry"] for row in district.log()]
+        district.kill()
+        shutil.rmtree(district.data)
+        self.give(rows(61, 70))  # the commune goes on
+        token = self.tree.root.tally("invite", DISTRICT, "--replace").line()
+        harness.tallyd("join", "--data", district.data, "--listen", district.address, token).ok()
+        district.start()
+        stop = threading.Event()
+        seen = []
+
+        def watch():
+            while not stop.is_set():
+                answer = self.tree.root.json("total", PROVINCE, "-m", "fund_raised", "-p", MONTH)
+                sources = answer["sources"]
+                seen.append((answer["totals"][0]["value"], sources["exact"] == sources["nodes"]))
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            district.wait_ready()
+            self.check_tiers(total_of(1, 70), 20190 + 9)
+        finally:
+            stop.set()
+            watcher.join()
+        low, high = total_of(1, 60) + 20199, total_of(1, 70) + 20199
+        self.assertEqual([value for value, _ in seen if value < low or value > high], [])
+        self.assertEqual([value for value, exact in seen if exact and value != high], [])
+        self.assertEqual([row["entry"] for row in district.log()], before)
+        district.tally("record", "43609", "fund_raised", 1, "--date", f"{MONTH}-03").ok()
+        self.check_tiers(total_of(1, 70), 20190 + 10)
+
+    def check_tiers(self, commune, district):
+        """What the commune and what the district has recorded."""
+        self.tree.settle()
+        for node in self.tree.nodes.values():
+            want = commune + (0 if node is self.commune else district)
+            self.assertEqual(node.total(node.unit, "fund_raised", MONTH), want, node.unit)
+            self.assertEqual(node.status()["alarms"], [], node.unit)
+            self.assertEqual(node.tally("verify").status, DONE, node.unit)
 
     def test_last_week_put_back(self):
         """A state of last week is put back, and people type on: some the same, by key and without, some
