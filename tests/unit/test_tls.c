@@ -81,6 +81,55 @@ static void test_link(void **state)
     }
 }
 
+/* How the commune 43601 of the district 436 sees whoever answers where its district was. */
+static void see(const struct party *commune, const struct party *ca, const char *unit,
+                uint8_t number, bool above)
+{
+    struct party party;
+    struct pair pair;
+    party_issue_for(&party, ca, PKI_NODE, number, unit, world.now);
+    pair_begin(&pair, world_server(&party, &world.root), world_client(commune, &world.root),
+               TLS_LINK, 4096);
+    pair_shake(&pair);
+    assert_done(&pair);
+    assert_int_equal(tls_peer(pair.client.tls)->above, above);
+    assert_int_equal(tls_peer(pair.client.tls)->number, unit == NULL ? 0 : number);
+    pair_end(&pair);
+    party_end(&party);
+}
+
+/* A new machine of the unit above is known by its unit and those above it, which nobody beside them
+ * can certify. */
+static void test_above(void **state)
+{
+    (void)state;
+    struct party district;
+    struct party sibling;
+    struct party ward;
+    struct party commune;
+    struct party deeper;
+    struct party office;
+    party_issue_for(&district, &world.root, PKI_NODE_CA, 20, "436", world.now);
+    party_issue_for(&sibling, &world.root, PKI_NODE_CA, 21, "441", world.now);
+    party_issue_for(&commune, &district, PKI_NODE, 22, "43601", world.now);
+    party_issue_for(&ward, &district, PKI_NODE_CA, 23, "43601", world.now);
+    party_issue_for(&deeper, &ward, PKI_NODE, 24, "436010", world.now);
+    party_issue_for(&office, &world.root, PKI_NODE, 25, "436", world.now);
+    see(&commune, &world.root, "436", 30, true);
+    see(&commune, &world.root, "441", 30, false);
+    see(&commune, &world.root, NULL, 30, false);
+    see(&commune, &sibling, "436", 30, false);  /* made by the office beside it */
+    see(&commune, &district, "436", 30, false); /* by itself */
+    see(&deeper, &district, "43601", 30, true);
+    see(&deeper, &sibling, "43601", 30, false);
+    see(&deeper, &world.root, "43601", 30, false);
+    see(&office, &world.root, "436", 30, false); /* right below the root nobody can be replaced */
+    struct party *all[] = {&district, &sibling, &ward, &commune, &deeper, &office};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        party_end(all[i]);
+    }
+}
+
 static void test_client(void **state)
 {
     (void)state;
@@ -455,13 +504,13 @@ static void test_bad_contexts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_link),           cmocka_unit_test(test_client),
-        cmocka_unit_test(test_join),           cmocka_unit_test(test_exporter),
-        cmocka_unit_test(test_wrong_root),     cmocka_unit_test(test_forged_chain),
-        cmocka_unit_test(test_wrong_kind),     cmocka_unit_test(test_times),
-        cmocka_unit_test(test_no_certificate), cmocka_unit_test(test_close),
-        cmocka_unit_test(test_data),           cmocka_unit_test(test_protocol_names),
-        cmocka_unit_test(test_old_tls),        cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_bad_contexts)};
+        cmocka_unit_test(test_link),           cmocka_unit_test(test_above),
+        cmocka_unit_test(test_client),         cmocka_unit_test(test_join),
+        cmocka_unit_test(test_exporter),       cmocka_unit_test(test_wrong_root),
+        cmocka_unit_test(test_forged_chain),   cmocka_unit_test(test_wrong_kind),
+        cmocka_unit_test(test_times),          cmocka_unit_test(test_no_certificate),
+        cmocka_unit_test(test_close),          cmocka_unit_test(test_data),
+        cmocka_unit_test(test_protocol_names), cmocka_unit_test(test_old_tls),
+        cmocka_unit_test(test_noise),          cmocka_unit_test(test_bad_contexts)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -65,18 +65,26 @@ static inline void party_root(struct party *party, struct wall now)
     world_must(pki_root_certificate(party->key, &world_tree, now, &party->chain, NULL) == ERR_OK);
 }
 
-static inline void party_issue(struct party *party, const struct party *ca, enum pki_role role,
-                               uint8_t number, struct wall now)
+static inline void party_issue_for(struct party *party, const struct party *ca, enum pki_role role,
+                                   uint8_t number, const char *unit, struct wall now)
 {
     party_begin(party);
     struct pki_subject subject = {.role = role,
                                   .tree = world_tree,
                                   .node = {{number}},
+                                  .unit = unit,
+                                  .number = unit == NULL ? 0 : number,
                                   .client_name = "lan",
                                   .client_role = "recorder",
                                   .key = pki_key_public(party->key)};
     world_must(pki_issue(ca->key, world_bytes(&ca->chain), &subject, now, &party->chain, NULL) ==
                ERR_OK);
+}
+
+static inline void party_issue(struct party *party, const struct party *ca, enum pki_role role,
+                               uint8_t number, struct wall now)
+{
+    party_issue_for(party, ca, role, number, NULL, now);
 }
 
 static inline void party_end(struct party *party)
