@@ -10,6 +10,7 @@
 #include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
+#include "daemon/watch.h"
 #include "net/server.h"
 #include "proto/address.h"
 
@@ -37,6 +38,7 @@ struct daemon {
     struct buf fresh[2];  /* own new certificates, until they are in force: node's, CA's */
     struct wall fresh_at;
     struct backup backup;
+    struct watch watch;
 };
 
 /* ---- what the server asks ---- */
@@ -213,10 +215,11 @@ static void on_ready(void *ctx)
     (void)sd_notify(0, "READY=1");
 }
 
-static void on_alive(void *ctx)
+static enum err on_alive(void *ctx, struct errmsg *msg)
 {
-    (void)ctx;
+    struct daemon *daemon = ctx;
     (void)sd_notify(0, "WATCHDOG=1");
+    return watch_look(&daemon->watch, msg);
 }
 
 /* ---- starting and stopping ---- */
@@ -236,6 +239,7 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
     struct node_env env = home_env(&daemon->home);
     TRY(node_open(daemon->store, &env, clock_read(), &daemon->node, msg));
     apply_config(daemon);
+    watch_begin(&daemon->watch, &daemon->home, daemon->store);
     daemon->tree = node_identity(daemon->node)->tree;
     daemon->id = node_identity(daemon->node)->node;
     return ERR_OK;
@@ -284,7 +288,8 @@ static enum err run(const char *dir, struct errmsg *msg)
     enum err err = open_all(&daemon, dir, msg);
     err = err == ERR_OK ? serve(&daemon, msg) : err;
     if (err == ERR_IO && daemon.server != NULL) {
-        /* The disk cannot be trusted: nothing more is written or said, not even a checkpoint. */
+        /* The disk, or what lies on it, cannot be trusted: nothing more is written or said, not
+         * even a checkpoint. */
         log_line(LOG_LEVEL_ERROR, "stop=disk text=\"%s\"", msg->text);
         _Exit(STATUS_REFUSED);
     }

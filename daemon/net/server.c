@@ -109,7 +109,14 @@ static void on_tick(uv_timer_t *timer)
     }
     if (uv_now(&server->loop) - server->alive_at >= ALIVE_MS) {
         server->alive_at = uv_now(&server->loop);
-        server->config.alive(server->config.ctx);
+        enum err err = server->failed == ERR_OK
+                           ? server->config.alive(server->config.ctx, &server->failure)
+                           : ERR_OK;
+        if (err != ERR_OK) {
+            server->failed = err;
+            uv_stop(&server->loop);
+            return;
+        }
         renew_tick(server);
     }
 }

@@ -57,7 +57,8 @@ struct server_config {
     /* SIGHUP, readiness after listening, the end. */
     void (*reload)(void *ctx);
     void (*ready)(void *ctx);
-    void (*alive)(void *ctx); /* about once a second */
+    /* About once a second; an error ends the run with it. */
+    enum err (*alive)(void *ctx, struct errmsg *msg);
 };
 
 /* Listens on both. ERR_BUSY with the address when a port or socket is in use, ERR_USAGE for an

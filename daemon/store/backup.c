@@ -16,6 +16,7 @@ struct store_backup {
     sqlite3 *copy;
     sqlite3_backup *work;
     int64_t page_bytes;
+    bool kept; /* files lie beside the rows */
     char path[STORE_PATH_BYTES];
 };
 
@@ -131,11 +132,7 @@ static enum err end_work(struct store_backup *backup, struct errmsg *msg)
     }
     int code = sqlite3_backup_finish(backup->work);
     backup->work = NULL;
-    return code == SQLITE_OK
-               ? run(backup->copy,
-                     "CREATE TABLE kept(name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT",
-                     backup->path, msg)
-               : fail(backup->copy, backup->path, msg);
+    return code == SQLITE_OK ? ERR_OK : fail(backup->copy, backup->path, msg);
 }
 
 enum err store_backup_keep(struct store_backup *backup, const char *name, struct bytes content,
@@ -143,6 +140,10 @@ enum err store_backup_keep(struct store_backup *backup, const char *name, struct
 {
     sqlite3_stmt *stmt = NULL;
     TRY(end_work(backup, msg));
+    TRY(run(backup->copy,
+            "CREATE TABLE IF NOT EXISTS kept(name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT",
+            backup->path, msg));
+    backup->kept = true;
     bool good = sqlite3_prepare_v2(backup->copy, "INSERT INTO kept(name,content) VALUES(?1,?2)", -1,
                                    &stmt, NULL) == SQLITE_OK &&
                 sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC) == SQLITE_OK &&
@@ -157,8 +158,9 @@ enum err store_backup_keep(struct store_backup *backup, const char *name, struct
 enum err store_backup_finish(struct store_backup *backup, struct errmsg *msg)
 {
     TRY(end_work(backup, msg));
-    return run(backup->copy, "PRAGMA journal_mode=DELETE; PRAGMA application_id=" KEPT_ID,
-               backup->path, msg);
+    TRY(run(backup->copy, "PRAGMA journal_mode=DELETE", backup->path, msg));
+    return backup->kept ? run(backup->copy, "PRAGMA application_id=" KEPT_ID, backup->path, msg)
+                        : ERR_OK;
 }
 
 void store_backup_free(struct store_backup *backup)

@@ -23,7 +23,8 @@ enum err store_backup_step(struct store_backup *backup, int pages, bool *done, i
 enum err store_backup_keep(struct store_backup *backup, const char *name, struct bytes content,
                            struct errmsg *msg) MUST_CHECK;
 
-/* Makes the copy a file of its own, readable from a medium that cannot be written. */
+/* Makes the copy a file of its own, readable from a medium that cannot be written; without files
+ * beside it, the database of a node. It is not synced. */
 enum err store_backup_finish(struct store_backup *backup, struct errmsg *msg) MUST_CHECK;
 
 /* Lets go of it; a copy that was not finished is none. NULL is allowed. */

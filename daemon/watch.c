@@ -1,0 +1,148 @@
+#include "daemon/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+enum { SLICE_PAGES = 1000, DATE_BYTES = 32 };
+
+static const char *const NAMES[WATCH_FILES] = {HOME_DATABASE, HOME_DATABASE "-wal",
+                                               HOME_DATABASE "-shm"};
+
+enum finding { SAME, DELETED, REPLACED, CUT };
+
+void watch_begin(struct watch *watch, const struct home *home, struct store *store)
+{
+    char path[HOME_PATH_BYTES];
+    *watch = (struct watch){.home = home, .store = store, .known = true};
+    for (int i = 0; i < WATCH_FILES; i++) {
+        watch->known = watch->known && stat(home_path(home, NAMES[i], path), &watch->files[i]) == 0;
+    }
+}
+
+static enum finding look(struct watch *watch, int *which)
+{
+    char path[HOME_PATH_BYTES];
+    for (int i = 0; i < WATCH_FILES; i++) {
+        struct stat now;
+        *which = i;
+        if (stat(home_path(watch->home, NAMES[i], path), &now) != 0) {
+            if (errno == ENOENT) {
+                return DELETED;
+            }
+            continue; /* it cannot be seen now */
+        }
+        if (now.st_ino != watch->files[i].st_ino || now.st_dev != watch->files[i].st_dev) {
+            return REPLACED;
+        }
+        if (i == 0 && now.st_size < watch->files[i].st_size) {
+            return CUT;
+        }
+        watch->files[i] = now;
+    }
+    return SAME;
+}
+
+/* All that this process has, open files and log together, into a file of its own. */
+static enum err rescue(struct watch *watch, const char *path, struct errmsg *msg)
+{
+    struct store_backup *copy;
+    bool done = false;
+    int64_t left;
+    int64_t size;
+    home_remove_part(watch->home);
+    TRY(store_backup_new(watch->store, path, &copy, msg));
+    enum err err = ERR_OK;
+    while (err == ERR_OK && !done) {
+        err = store_backup_step(copy, SLICE_PAGES, &done, &left, &size, msg);
+        (void)sd_notify(0, "WATCHDOG=1");
+    }
+    err = err == ERR_OK ? store_backup_finish(copy, msg) : err;
+    store_backup_free(copy);
+    int fd = err == ERR_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (err == ERR_OK && (fd < 0 || fsync(fd) != 0)) {
+        err = err_fail(msg, ERR_IO, "%.300s cannot be synced: %s", path, strerror(errno));
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return err;
+}
+
+static enum err give_name(const char *part, const char *name, struct errmsg *msg)
+{
+    return rename(part, name) == 0
+               ? file_sync_folder(name, msg)
+               : err_fail(msg, ERR_IO, "%.300s cannot be named: %s", name, strerror(errno));
+}
+
+/* The log and its index belong to the file that is put back no more. */
+static enum err put_back(struct watch *watch, const char *part, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    (void)unlink(home_path(watch->home, NAMES[1], path));
+    (void)unlink(home_path(watch->home, NAMES[2], path));
+    return give_name(part, home_path(watch->home, HOME_DATABASE, path), msg);
+}
+
+static enum err set_aside(struct watch *watch, const char *part, char name[HOME_PATH_BYTES],
+                          struct errmsg *msg)
+{
+    char date[DATE_BYTES];
+    char file[64];
+    struct tm now;
+    time_t seconds = (time_t)(clock_read().wall.ms / 1000);
+    (void)gmtime_r(&seconds, &now);
+    (void)strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &now);
+    (void)snprintf(file, sizeof file, HOME_DATABASE ".kept-%s", date);
+    return give_name(part, home_path(watch->home, file, name), msg);
+}
+
+enum err watch_look(struct watch *watch, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    char part[HOME_PATH_BYTES];
+    char kept[HOME_PATH_BYTES] = "";
+    int which = 0;
+    enum finding found = watch->known ? look(watch, &which) : SAME;
+    struct errmsg why = {{0}};
+    if (found == SAME) {
+        return ERR_OK;
+    }
+    (void)home_path(watch->home, NAMES[which], path);
+    if (found == CUT) {
+        return err_fail(msg, ERR_IO,
+                        "%.300s was cut short while the node ran: what was cut off is lost to it; "
+                        "put a backup in its place with tallyd restore, or join again with tally "
+                        "invite --replace",
+                        path);
+    }
+    (void)home_path(watch->home, HOME_DATABASE_PART, part);
+    bool other = found == REPLACED && which == 0;
+    enum err err = rescue(watch, part, &why);
+    if (err == ERR_OK) {
+        err = other ? set_aside(watch, part, kept, &why) : put_back(watch, part, &why);
+    }
+    if (err != ERR_OK) {
+        return err_fail(msg, ERR_IO,
+                        "%.200s was %s while the node ran, and what it had could not be written "
+                        "again (%.200s)",
+                        path, found == DELETED ? "deleted" : "replaced", why.text);
+    }
+    return other ? err_fail(msg, ERR_IO,
+                            "another file was put in the place of %.150s while the node ran; what "
+                            "this one had is in %.150s, and nothing of it is lost: the next start "
+                            "goes on with the other one",
+                            path, kept)
+                 : err_fail(msg, ERR_IO,
+                            "%.300s was %s while the node ran; all that the node had has been "
+                            "written into %s again: start it again",
+                            path, found == DELETED ? "deleted" : "replaced", HOME_DATABASE);
+}
