@@ -114,12 +114,12 @@ static void print_healed(const struct rep_status *status)
     if (status->healed_at.ms == 0) {
         return;
     }
-    (void)printf("healed    %" PRId64 " entries that this machine had lost came back, last at %s\n",
-                 status->healed_entries, output_time(status->healed_at, "", when));
+    (void)printf("healed    %" PRId64 " entr%s that this machine had lost came back, last at %s\n",
+                 status->healed_entries, status->healed_entries == 1 ? "y" : "ies",
+                 output_time(status->healed_at, "", when));
     if (status->meanwhile_entries > 0) {
-        (void)printf("          %" PRId64
-                     " were recorded while they were missing: some may be there "
-                     "twice; tally log --healed lists both\n",
+        (void)printf("          %" PRId64 " more recorded while that was missing: something may be "
+                     "there twice; tally log --healed lists both\n",
                      status->meanwhile_entries);
     }
 }

@@ -101,7 +101,7 @@ static enum err keep_files(struct backup *backup, const char *unit, struct errms
     }
     buf_deinit(&content);
     wall_format(clock_read().wall, when);
-    int len = snprintf(about, sizeof about, "%s, made %s", unit, when);
+    int len = snprintf(about, sizeof about, "%s, as of %s,", unit, when);
     struct bytes text = {(const uint8_t *)about, (size_t)len};
     return err == ERR_OK ? store_backup_keep(backup->copy, BACKUP_ABOUT, text, msg) : err;
 }

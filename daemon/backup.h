@@ -37,7 +37,7 @@ void backup_sweep(const struct home *home);
 /* Files that a backup has beside the database: their names, NULL behind the last. */
 extern const char *const BACKUP_FILES[];
 
-/* What a backup says of itself: "UNIT, made TIME". */
+/* What a backup says of itself: "UNIT, as of TIME,". */
 #define BACKUP_ABOUT "about"
 
 #endif

@@ -164,7 +164,7 @@ class Healing(unittest.TestCase):
         self.assertEqual(sum(1 for row in self.commune.log() if row["value"] == 60 and row["live"]), 1)
         text = self.commune.tally("status").ok().out
         self.assertIn("51 entries that this machine had lost came back", text)
-        self.assertIn("51 were recorded while they were missing", text)
+        self.assertIn("51 more recorded while that was missing", text)
         self.commune.tally("void", again).ok()
         self.check(total_of(1, 120) + 7000)
         # The same old state once more, and typed in it again.

@@ -32,7 +32,7 @@ struct made {
 
 static struct made made[ENTRIES];
 static struct store *store;
-static char keys[KEYS][8];
+static char keys[KEYS][16];
 
 static int by_order(const void *a, const void *b)
 {
