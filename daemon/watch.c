@@ -83,13 +83,28 @@ static enum err give_name(const char *part, const char *name, struct errmsg *msg
                : err_fail(msg, ERR_IO, "%.300s cannot be named: %s", name, strerror(errno));
 }
 
-/* The log and its index belong to the file that is put back no more. */
+/* In the place of the own file, or of none. The log and its index belong to what is put back no
+ * more. ERR_EXISTS: another file is there now. */
 static enum err put_back(struct watch *watch, const char *part, struct errmsg *msg)
 {
+    char name[HOME_PATH_BYTES];
     char path[HOME_PATH_BYTES];
+    struct stat there;
+    (void)home_path(watch->home, HOME_DATABASE, name);
+    bool own = stat(name, &there) == 0 && there.st_ino == watch->files[0].st_ino &&
+               there.st_dev == watch->files[0].st_dev;
+    if (!own && link(part, name) != 0) {
+        return errno == EEXIST
+                   ? ERR_EXISTS
+                   : err_fail(msg, ERR_IO, "%.300s cannot be named: %s", name, strerror(errno));
+    }
     (void)unlink(home_path(watch->home, NAMES[1], path));
     (void)unlink(home_path(watch->home, NAMES[2], path));
-    return give_name(part, home_path(watch->home, HOME_DATABASE, path), msg);
+    if (!own) {
+        (void)unlink(part);
+        return file_sync_folder(name, msg);
+    }
+    return give_name(part, name, msg);
 }
 
 static enum err set_aside(struct watch *watch, const char *part, char name[HOME_PATH_BYTES],
@@ -127,8 +142,12 @@ enum err watch_look(struct watch *watch, struct errmsg *msg)
     (void)home_path(watch->home, HOME_DATABASE_PART, part);
     bool other = found == REPLACED && which == 0;
     enum err err = rescue(watch, part, &why);
-    if (err == ERR_OK) {
-        err = other ? set_aside(watch, part, kept, &why) : put_back(watch, part, &why);
+    if (err == ERR_OK && !other) {
+        err = put_back(watch, part, &why);
+        other = err == ERR_EXISTS;
+    }
+    if ((err == ERR_OK || err == ERR_EXISTS) && other) {
+        err = set_aside(watch, part, kept, &why);
     }
     if (err != ERR_OK) {
         return err_fail(msg, ERR_IO,
