@@ -33,15 +33,15 @@ static enum err fail_file(const char *path, struct errmsg *msg)
 static enum err open_part(struct view *view, const char *file, struct errmsg *msg)
 {
     int len = snprintf(view->path, sizeof view->path, "%s", file);
-    if (len <= 0 || (size_t)len + sizeof ".part" > sizeof view->path) {
+    if (len <= 0 || len > PATH_BYTES - 64) {
         return err_fail(msg, ERR_USAGE, "the name of the file has no letter, or too many");
     }
-    (void)snprintf(view->part, sizeof view->part, "%.4000s.part", view->path);
+    (void)snprintf(view->part, sizeof view->part, "%.4000s.%ld.part", view->path, (long)getpid());
     if (access(view->path, F_OK) == 0) {
         return err_fail(msg, ERR_EXISTS,
                         "%.400s is there already; choose another name for this backup", view->path);
     }
-    view->fd = open(view->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, SECRET_MODE);
+    view->fd = open(view->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, SECRET_MODE);
     if (view->fd >= 0 && fchmod(view->fd, SECRET_MODE) == 0) {
         return ERR_OK;
     }
@@ -88,10 +88,19 @@ static enum err on_part(void *context, const struct msg_reply *reply, struct err
     return ERR_OK;
 }
 
-/* Nothing that came there meanwhile is overwritten. */
+/* Nothing that came there meanwhile is overwritten; where a file cannot have two names, as on most
+ * sticks, it is looked once more. */
 static enum err give_name(struct view *view, struct errmsg *msg)
 {
-    if (fsync(view->fd) != 0 || link(view->part, view->path) != 0) {
+    if (fsync(view->fd) != 0) {
+        return fail_file(view->part, msg);
+    }
+    bool linked = link(view->part, view->path) == 0;
+    bool never = !linked && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS);
+    if (never && access(view->path, F_OK) != 0) {
+        linked = rename(view->part, view->path) == 0;
+    }
+    if (!linked) {
         return fail_file(view->path, msg);
     }
     (void)unlink(view->part);

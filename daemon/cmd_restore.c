@@ -18,7 +18,8 @@ struct restore {
     bool keys; /* the node's were among the files */
 };
 
-static enum err take_file(void *ctx, const char *name, struct bytes content, struct errmsg *msg)
+/* Before anything is written: all of it is a node's, and nothing of another node is there. */
+static enum err look_at_file(void *ctx, const char *name, struct bytes content, struct errmsg *msg)
 {
     struct restore *restore = ctx;
     char path[HOME_PATH_BYTES];
@@ -36,9 +37,32 @@ static enum err take_file(void *ctx, const char *name, struct bytes content, str
                         "the backup has a file \"%.100s\", which no node has; nothing was restored",
                         name);
     }
+    bool key = strcmp(name, PKI_NODE_KEY) == 0;
+    restore->keys = restore->keys || key;
+    if (!key || access(home_path(restore->home, name, path), F_OK) != 0) {
+        return ERR_OK;
+    }
+    struct buf there;
+    buf_init(&there, PKI_FILE_MAX_BYTES);
+    enum err err = file_read(path, &there, msg);
+    bool same = err == ERR_OK && there.len == content.len &&
+                memcmp(there.data, content.data, content.len) == 0;
+    buf_deinit(&there);
+    TRY(err);
+    return same ? ERR_OK
+                : err_fail(msg, ERR_EXISTS,
+                           "%.300s is the key of another node; choose another directory", path);
+}
+
+static enum err take_file(void *ctx, const char *name, struct bytes content, struct errmsg *msg)
+{
+    struct restore *restore = ctx;
+    char path[HOME_PATH_BYTES];
+    if (strcmp(name, BACKUP_ABOUT) == 0) {
+        return ERR_OK;
+    }
     const char *dot = strrchr(name, '.');
     bool secret = dot != NULL && strcmp(dot, ".key") == 0;
-    restore->keys = restore->keys || strcmp(name, PKI_NODE_KEY) == 0;
     return file_write(home_path(restore->home, name, path), content,
                       secret ? SECRET_MODE : PUBLIC_MODE, msg);
 }
@@ -48,10 +72,17 @@ static enum err take_all(struct restore *restore, struct store_kept *kept, struc
 {
     char part[HOME_PATH_BYTES];
     char path[HOME_PATH_BYTES];
-    TRY(store_kept_files(kept, take_file, restore, msg));
+    if (access(home_path(restore->home, HOME_DATABASE "-wal", path), F_OK) == 0) {
+        return err_fail(msg, ERR_EXISTS,
+                        "%.300s belongs to a database that was moved away; move it to that one "
+                        "first, or choose another directory",
+                        path);
+    }
+    TRY(store_kept_files(kept, look_at_file, restore, msg));
     if (!restore->keys) {
         return err_fail(msg, ERR_INVALID, "the backup has no key of a node; nothing was restored");
     }
+    TRY(store_kept_files(kept, take_file, restore, msg));
     home_remove_part(restore->home);
     enum err err =
         store_kept_restore(kept, home_path(restore->home, HOME_DATABASE_PART, part), msg);

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-enum { SLICE_PAGES = 1000, DATE_BYTES = 32 };
+enum { SLICE_PAGES = 1000, STILL_MAX = 1000, DATE_BYTES = 32 };
 
 static const char *const NAMES[WATCH_FILES] = {HOME_DATABASE, HOME_DATABASE "-wal",
                                                HOME_DATABASE "-shm"};
@@ -60,8 +60,13 @@ static enum err rescue(struct watch *watch, const char *path, struct errmsg *msg
     home_remove_part(watch->home);
     TRY(store_backup_new(watch->store, path, &copy, msg));
     enum err err = ERR_OK;
-    while (err == ERR_OK && !done) {
+    int64_t before = -1;
+    for (int still = 0; err == ERR_OK && !done; before = left) {
         err = store_backup_step(copy, SLICE_PAGES, &done, &left, &size, msg);
+        still = left == before ? still + 1 : 0;
+        if (err == ERR_OK && !done && still >= STILL_MAX) {
+            err = err_fail(msg, ERR_BUSY, "a batch is open that does not end");
+        }
         (void)sd_notify(0, "WATCHDOG=1");
     }
     err = err == ERR_OK ? store_backup_finish(copy, msg) : err;
@@ -83,12 +88,25 @@ static enum err give_name(const char *part, const char *name, struct errmsg *msg
                : err_fail(msg, ERR_IO, "%.300s cannot be named: %s", name, strerror(errno));
 }
 
-/* In the place of the own file, or of none. The log and its index belong to what is put back no
- * more. ERR_EXISTS: another file is there now. */
+/* The log of the own file and its index are in the copy, and belong to nothing that is there now;
+ * those of another file are its own. */
+static void drop_log(const struct watch *watch)
+{
+    char path[HOME_PATH_BYTES];
+    for (int i = 1; i < WATCH_FILES; i++) {
+        struct stat there;
+        if (stat(home_path(watch->home, NAMES[i], path), &there) == 0 &&
+            there.st_ino == watch->files[i].st_ino && there.st_dev == watch->files[i].st_dev) {
+            (void)unlink(path);
+        }
+    }
+}
+
+/* In the place of the own file, or of none. ERR_EXISTS: another file is there now. The log goes
+ * last: it says nothing of the copy that the copy does not have. */
 static enum err put_back(struct watch *watch, const char *part, struct errmsg *msg)
 {
     char name[HOME_PATH_BYTES];
-    char path[HOME_PATH_BYTES];
     struct stat there;
     (void)home_path(watch->home, HOME_DATABASE, name);
     bool own = stat(name, &there) == 0 && there.st_ino == watch->files[0].st_ino &&
@@ -98,13 +116,12 @@ static enum err put_back(struct watch *watch, const char *part, struct errmsg *m
                    ? ERR_EXISTS
                    : err_fail(msg, ERR_IO, "%.300s cannot be named: %s", name, strerror(errno));
     }
-    (void)unlink(home_path(watch->home, NAMES[1], path));
-    (void)unlink(home_path(watch->home, NAMES[2], path));
     if (!own) {
         (void)unlink(part);
-        return file_sync_folder(name, msg);
     }
-    return give_name(part, name, msg);
+    TRY(own ? give_name(part, name, msg) : file_sync_folder(name, msg));
+    drop_log(watch);
+    return ERR_OK;
 }
 
 static enum err set_aside(struct watch *watch, const char *part, char name[HOME_PATH_BYTES],
@@ -117,7 +134,9 @@ static enum err set_aside(struct watch *watch, const char *part, char name[HOME_
     (void)gmtime_r(&seconds, &now);
     (void)strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &now);
     (void)snprintf(file, sizeof file, HOME_DATABASE ".kept-%s", date);
-    return give_name(part, home_path(watch->home, file, name), msg);
+    TRY(give_name(part, home_path(watch->home, file, name), msg));
+    drop_log(watch);
+    return ERR_OK;
 }
 
 enum err watch_look(struct watch *watch, struct errmsg *msg)

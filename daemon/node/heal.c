@@ -193,7 +193,8 @@ static enum err heal_host(struct node *node, const struct act *act, int64_t id)
 static enum err heal_act(struct node *node, const struct store_entry *row)
 {
     struct act act;
-    TRY(act_decode(row->act, &node->arena, &act));
+    enum err err = act_decode(row->act, &node->arena, &act);
+    TRY(err == ERR_INVALID ? ERR_PROTOCOL : err);
     if (act.kind == ACT_UNIT) {
         return heal_unit(node, &act, row->unit);
     }
@@ -274,7 +275,8 @@ static enum err heal_opening(struct node *node, const struct opening *opening)
         TRY(err == ERR_NOT_FOUND || (err == ERR_OK && !known) ? ERR_PROTOCOL : err);
         int64_t clock = before.clock + (int64_t)head->length;
         segment.clock = clock > segment.clock ? clock : segment.clock;
-        before.continued = true;
+        int64_t continued = (int64_t)head->length + 1;
+        before.continued = continued > before.continued ? continued : before.continued;
         TRY(store_segment_set(node->store, &before));
     }
     segment.hash = segment.held_hash = opening_hash(opening, &node->scratch);

@@ -19,7 +19,7 @@
 #define TALLY_VERSION "unknown"
 #endif
 
-enum { KNOWN_MAX = 2000, ENDED_KEPT = 1000, CONTEST_MS = 10000 };
+enum { KNOWN_MAX = 2000, ENDED_KEPT = 1000, CONTEST_MS = 10000, CONTEST_KEPT_MS = 20000 };
 
 /* What the child's file knows of that session; NULL for nothing. */
 static const struct feed_mark *known_session(const struct msg_hello *hello,
@@ -311,7 +311,9 @@ static enum err contest(struct node *node, struct link *link, const struct msg_h
         known_session(hello, &child->session) != NULL) {
         return ERR_OK;
     }
-    if (older->contest_nonce == 0) {
+    bool old =
+        older->contest_nonce != 0 && node->now.mono.ms - older->contested_at.ms > CONTEST_KEPT_MS;
+    if (older->contest_nonce == 0 || old) { /* what it answered long ago says nothing of now */
         node->env.random(node->env.ctx, &older->contest_nonce, sizeof older->contest_nonce);
         older->contest_nonce |= 1;
         older->contested_at = node->now.mono;

@@ -112,7 +112,7 @@ static enum err begin_segment(struct node *node)
         TRY(store_segment_find(node->store, &heads[i].segment, &before));
         int64_t clock = before.clock + (int64_t)heads[i].length;
         segment.clock = clock > segment.clock ? clock : segment.clock;
-        before.continued = true;
+        before.continued = (int64_t)heads[i].length + 1;
         TRY(store_segment_set(node->store, &before));
     }
     buf_init(&continues, HEADS_BLOB_MAX_BYTES);

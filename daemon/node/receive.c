@@ -235,7 +235,8 @@ static enum err continue_segments(struct node *node, const struct opening *openi
             before.length = (int64_t)opening->continues[i].length;
             before.hash = opening->continues[i].hash;
         }
-        before.continued = true;
+        int64_t continued = (int64_t)opening->continues[i].length + 1;
+        before.continued = continued > before.continued ? continued : before.continued;
         TRY(store_segment_set(node->store, &before));
     }
     return ERR_OK;

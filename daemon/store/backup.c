@@ -292,7 +292,10 @@ enum err store_kept_restore(struct store_kept *kept, const char *path, struct er
         err =
             work != NULL && sqlite3_backup_finish(work) == SQLITE_OK ? ERR_OK : fail(db, path, msg);
     }
-    err = err == ERR_OK ? run(db, "DROP TABLE kept; PRAGMA application_id=0", path, msg) : err;
+    err = err == ERR_OK
+              ? run(db, "PRAGMA secure_delete=ON; DROP TABLE kept; PRAGMA application_id=0", path,
+                    msg)
+              : err;
     if (sqlite3_close(db) != SQLITE_OK && err == ERR_OK) {
         err = err_fail(msg, ERR_IO, "%.400s cannot be closed", path);
     }

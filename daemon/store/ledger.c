@@ -91,7 +91,7 @@ static enum err read_segment(sqlite3_stmt *stmt, struct arena *arena, void *elem
     segment->held = sqlite3_column_int64(stmt, 6);
     store_column_fixed(stmt, 7, segment->held_hash.b, sizeof segment->held_hash.b);
     segment->base = sqlite3_column_int64(stmt, 8);
-    segment->continued = sqlite3_column_int64(stmt, 9) != 0;
+    segment->continued = sqlite3_column_int64(stmt, 9);
     segment->rev = sqlite3_column_int64(stmt, 10);
     segment->clock = sqlite3_column_int64(stmt, 11);
     return ERR_OK;
@@ -105,7 +105,7 @@ enum err store_segment_add(struct store *store, struct store_segment *segment,
                                     segment->hash.b, sizeof segment->hash.b, segment->held,
                                     segment->held_hash.b, sizeof segment->held_hash.b,
                                     segment->base, continues.data, continues.len,
-                                    (int64_t)segment->continued, segment->rev, segment->clock)));
+                                    segment->continued, segment->rev, segment->clock)));
     return store_segment_get(store, sqlite3_last_insert_rowid(store->db), segment);
 }
 
@@ -115,7 +115,7 @@ enum err store_segment_set(struct store *store, const struct store_segment *segm
                      store_bind(store, STMT_SEGMENT_SET, "iibibiii", segment->id, segment->length,
                                 segment->hash.b, sizeof segment->hash.b, segment->held,
                                 segment->held_hash.b, sizeof segment->held_hash.b, segment->base,
-                                (int64_t)segment->continued, segment->rev));
+                                segment->continued, segment->rev));
 }
 
 enum err store_segment_base_set(struct store *store, int64_t id, int64_t base)

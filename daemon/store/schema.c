@@ -101,6 +101,7 @@ static const char *const MIGRATIONS[] = {
     /* 5: the order of a ledger whose lines have parted and met again; what was healed, and when */
     ("ALTER TABLE segment ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;"
      "UPDATE segment SET clock=base;"
+     "UPDATE segment SET continued=length+1 WHERE continued=1;"
      "ALTER TABLE entry ADD COLUMN healed_at INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE child ADD COLUMN midway INTEGER NOT NULL DEFAULT 0;"
      "CREATE TABLE ended(id INTEGER PRIMARY KEY, unit INTEGER NOT NULL, name BLOB NOT NULL "

@@ -87,7 +87,7 @@
       "WHERE name BETWEEN ?1 AND ?2 ORDER BY name LIMIT ?3") \
     X(SEGMENTS_FRONTIER, \
       "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
-      "WHERE origin=?1 AND continued=0 ORDER BY number LIMIT ?2") \
+      "WHERE origin=?1 AND continued<=length ORDER BY number LIMIT ?2") \
     X(SEGMENT_CONTINUES, \
       "SELECT continues FROM segment WHERE id=?1") \
     X(FEED_SEGMENTS, \

@@ -111,8 +111,8 @@ struct store_segment {
     struct hash hash; /* at that length */
     int64_t held;     /* entries of it in this file */
     struct hash held_hash;
-    int64_t base;   /* own ledger: entries in the segments before */
-    bool continued; /* another segment continues it */
+    int64_t base;      /* own ledger: entries in the segments before */
+    int64_t continued; /* 0: no segment continues it; else 1 more than the length that one did */
     int64_t rev;
     int64_t clock; /* own ledger: see struct store_placed; set when it is added */
 };
@@ -135,7 +135,7 @@ enum err store_segments_count(struct store *store, int64_t origin, size_t *count
 /* Of all, by name range, for identities typed by people: names from `low` to `high`. */
 enum err store_segments_between(struct store *store, const struct id *low, const struct id *high,
                                 struct store_segment *out, size_t cap, size_t *count) MUST_CHECK;
-/* Segments that no other one continues. */
+/* Segments that no other one continues to their end. */
 enum err store_segments_frontier(struct store *store, int64_t origin, struct store_segment *out,
                                  size_t cap, size_t *count) MUST_CHECK;
 enum err store_segment_continues(struct store *store, int64_t id, struct arena *arena,

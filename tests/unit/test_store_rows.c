@@ -190,7 +190,7 @@ static void test_segments(void **state)
     assert_int_equal(rows[2].number, 1);
     rows[0].length = 10;
     rows[0].held = 7;
-    rows[0].continued = true;
+    rows[0].continued = 11;
     OK(store_segment_set(store, &rows[0]));
     rows[1].length = 5;
     rows[1].held = 5;
@@ -198,7 +198,7 @@ static void test_segments(void **state)
     OK(store_segment_find(store, &rows[0].name, &found[0]));
     assert_int_equal(found[0].length, 10);
     assert_int_equal(found[0].held, 7);
-    assert_true(found[0].continued);
+    assert_int_equal(found[0].continued, 11);
     OK(store_segment_get(store, rows[2].id, &found[0]));
     assert_true(id_equal(&found[0].name, &rows[2].name));
     NOT_FOUND(store_segment_get(store, 999, &found[0]));
@@ -209,6 +209,13 @@ static void test_segments(void **state)
     OK(store_segments_frontier(store, 1, found, 4, &n));
     assert_int_equal(n, 1);
     assert_int_equal(found[0].id, rows[1].id);
+    rows[0].length = 11; /* longer than what continues it knew */
+    OK(store_segment_set(store, &rows[0]));
+    OK(store_segments_frontier(store, 1, found, 4, &n));
+    assert_int_equal(n, 2);
+    assert_int_equal(found[0].id, rows[0].id);
+    rows[0].length = 10;
+    OK(store_segment_set(store, &rows[0]));
     OK(store_segments_between(store, &rows[0].name, &rows[1].name, found, 4, &n));
     assert_int_equal(n, 2);
     OK(store_feed_segments(store, 0, found, 4, &n));
