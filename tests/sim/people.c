@@ -122,7 +122,10 @@ static void do_record(struct deed *deed)
 {
     int unit = any_unit(deed);
     if (deed->host->depth == 1 && chance_percent(&deed->chance, 50)) {
-        for (int i = 0; i < 8 && model_unit_code(deed->world->model, unit)[0] != 'c'; i++) {
+        for (int i = 0; i < 8 && unit >= 0; i++) {
+            if (model_unit_code(deed->world->model, unit)[0] == 'c') {
+                break;
+            }
             unit = any_unit(deed);
         }
     }
