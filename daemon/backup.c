@@ -42,12 +42,14 @@ static enum err check_room(const struct home *home, struct errmsg *msg)
     char path[HOME_PATH_BYTES];
     struct statvfs disk;
     struct stat database;
+    struct stat log = {0};
     if (stat(home_path(home, HOME_DATABASE, path), &database) != 0 ||
         statvfs(home->dir, &disk) != 0) {
         return err_fail(msg, ERR_IO, "%.400s cannot be looked at: %s", home->dir, strerror(errno));
     }
+    (void)stat(home_path(home, HOME_DATABASE "-wal", path), &log);
     int64_t room = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
-    int64_t need = database.st_size + SPARE_BYTES;
+    int64_t need = database.st_size + log.st_size + SPARE_BYTES;
     return room >= need
                ? ERR_OK
                : err_fail(msg, ERR_DISK_FULL,
@@ -68,9 +70,10 @@ enum err backup_begin(struct backup *backup, struct store *store, struct errmsg 
     int fd = open(home_path(backup->home, BACKUP_PART, path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
                   SECRET_MODE);
     if (fd < 0) {
+        enum err err = errno == ENOSPC ? ERR_DISK_FULL : ERR_IO;
+        (void)err_fail(msg, err, "%.400s: %s", path, strerror(errno));
         backup_end(backup);
-        return err_fail(msg, errno == ENOSPC ? ERR_DISK_FULL : ERR_IO, "%.400s: %s", path,
-                        strerror(errno));
+        return err;
     }
     (void)close(fd);
     enum err err = store_backup_new(store, path, &backup->copy, msg);

@@ -155,13 +155,15 @@ static const char *know_child(struct peer *peer, const struct tls_peer *certific
     return NULL;
 }
 
-/* By its key; or, with a new one, by its unit and those above, when its hosting is a later one than
- * that of the machine known: it has taken that one's place. */
+/* By its key; or, with a new one, by its unit and those above, when its hosting is not one before
+ * that of the machine known: it has taken that one's place. (As high a number comes twice when the
+ * office that gives it was put back.) */
 static const char *know_parent(struct peer *peer, const struct tls_peer *certificate)
 {
     const struct node_identity *identity = node_identity(peer->server->config.node);
     bool known = hash_equal(&certificate->key, &identity->parent_key);
-    bool later = certificate->above && certificate->number > identity->parent_number;
+    bool later = certificate->above && certificate->number > 0 &&
+                 certificate->number >= identity->parent_number;
     peer->key = certificate->key;
     peer->number = certificate->number;
     return known || later

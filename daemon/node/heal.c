@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "node/internal.h"
 #include "node/merge.h"
 
@@ -190,11 +191,34 @@ static enum err heal_host(struct node *node, const struct act *act, int64_t id)
     return rows_put_hosting(node, &row);
 }
 
-static enum err heal_act(struct node *node, const struct store_entry *row)
+/* Whether this node can have decided that: about a unit below its own. */
+static bool act_sound(const struct node *node, const struct act *act, const char *unit)
+{
+    const struct view *view = &node->view;
+    if (strcmp(act->unit, unit) != 0 || act->number > (uint64_t)COUNT_MAX) {
+        return false;
+    }
+    if (act->kind == ACT_UNIT) {
+        int parent = view_unit_by_code(view, act->parent);
+        return text_is_code(act->unit, CODE_MAX_BYTES) &&
+               text_is_code(act->level, CODE_MAX_BYTES) &&
+               text_is_clean(act->name, strlen(act->name), false) && parent != TREE_NONE &&
+               view_within(view, parent, view->self) &&
+               view_unit_by_code(view, act->unit) != view->self;
+    }
+    int place = view_unit_by_code(view, act->unit);
+    bool below = place != TREE_NONE && place != view->self && view_within(view, place, view->self);
+    return act->kind != ACT_HOST || (below && !id_equal(&act->origin, &node->origin));
+}
+
+static enum err heal_act(struct node *node, const struct store_entry *row, const char *unit)
 {
     struct act act;
     enum err err = act_decode(row->act, &node->arena, &act);
     TRY(err == ERR_INVALID ? ERR_PROTOCOL : err);
+    if (!act_sound(node, &act, unit)) {
+        return ERR_PROTOCOL;
+    }
     if (act.kind == ACT_UNIT) {
         return heal_unit(node, &act, row->unit);
     }
@@ -203,37 +227,14 @@ static enum err heal_act(struct node *node, const struct store_entry *row)
 
 /* ---- entries ---- */
 
-static enum err row_of(struct node *node, const struct store_segment *segment,
-                       const struct entry *entry, struct store_entry *out)
-{
-    *out = (struct store_entry){.segment = segment->id,
-                                .seq = (int64_t)entry->seq,
-                                .kind = entry->kind,
-                                .day = entry->day,
-                                .value = entry->value,
-                                .hosting = entry->hosting,
-                                .refers_segment = entry->refers_segment,
-                                .refers_seq = (int64_t)entry->refers_seq,
-                                .key = entry->key,
-                                .note = entry->note,
-                                .recorded_at = entry->recorded_at,
-                                .act = entry->act,
-                                .hash = entry_hash(&segment->hash, entry, &node->scratch),
-                                .own = true,
-                                .healed_at = node->now.wall};
-    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
-    TRY(node_symbol(node, entry->unit, &out->unit));
-    TRY(node_symbol(node, entry->measure, &out->measure));
-    TRY(node_symbol(node, entry->category, &out->category));
-    return node_symbol(node, entry->author, &out->author);
-}
-
 static enum err heal_entry(struct node *node, struct store_segment *segment,
                            const struct entry *entry)
 {
     struct store_entry row;
     struct pending_cell *pending = NULL;
-    TRY(row_of(node, segment, entry, &row));
+    TRY(ledger_entry_row(node, segment, &segment->hash, entry, &row));
+    row.own = true;
+    row.healed_at = node->now.wall;
     const struct measure *measure =
         row.kind == ENTRY_ACT ? NULL : view_measure(&node->view, row.measure);
     if (measure != NULL) { /* before the entry is there, or a damaged one would be made with it */
@@ -248,7 +249,7 @@ static enum err heal_entry(struct node *node, struct store_segment *segment,
         node->newest_recording = row.recorded_at;
     }
     if (row.kind == ENTRY_ACT) {
-        return heal_act(node, &row);
+        return heal_act(node, &row, entry->unit);
     }
     return measure != NULL ? count(node, &row, &segment->name, measure, pending)
                            : store_unsettled_add(node->store, row.segment, row.seq);

@@ -239,6 +239,9 @@ struct node {
     int64_t ledger_length; /* entries in all own segments */
     int64_t signed_length; /* at which the heads were last signed */
     struct wall newest_recording;
+    bool met; /* who answers where the parent was: kept when it welcomes */
+    struct hash met_key;
+    int64_t met_number;
     int64_t healed;    /* facts that came back, ever */
     int64_t meanwhile; /* facts recorded while others were missing, ever */
     int64_t
@@ -410,6 +413,10 @@ enum err ledger_frontier(struct node *node, int64_t origin, struct head **heads,
     MUST_CHECK;
 enum err ledger_entry_message(struct texts *texts, const struct store_entry *row,
                               const struct id *segment, struct entry *out) MUST_CHECK;
+/* The row of an entry that came from elsewhere, hashed behind `before`. */
+enum err ledger_entry_row(struct node *node, const struct store_segment *segment,
+                          const struct hash *before, const struct entry *entry,
+                          struct store_entry *out) MUST_CHECK;
 enum err ledger_segment_name(struct node *node, int64_t segment, struct id *out) MUST_CHECK;
 enum err heads_encode(const struct head *heads, size_t count, struct buf *out) MUST_CHECK;
 enum err heads_decode(struct bytes bytes, struct arena *arena, struct head **heads, size_t *count)

@@ -127,6 +127,30 @@ static enum err begin_segment(struct node *node)
     return err;
 }
 
+enum err ledger_entry_row(struct node *node, const struct store_segment *segment,
+                          const struct hash *before, const struct entry *entry,
+                          struct store_entry *out)
+{
+    *out = (struct store_entry){.segment = segment->id,
+                                .seq = (int64_t)entry->seq,
+                                .kind = entry->kind,
+                                .day = entry->day,
+                                .value = entry->value,
+                                .hosting = entry->hosting,
+                                .refers_segment = entry->refers_segment,
+                                .refers_seq = (int64_t)entry->refers_seq,
+                                .key = entry->key,
+                                .note = entry->note,
+                                .recorded_at = entry->recorded_at,
+                                .act = entry->act,
+                                .hash = entry_hash(before, entry, &node->scratch)};
+    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
+    TRY(node_symbol(node, entry->unit, &out->unit));
+    TRY(node_symbol(node, entry->measure, &out->measure));
+    TRY(node_symbol(node, entry->category, &out->category));
+    return node_symbol(node, entry->author, &out->author);
+}
+
 enum err ledger_append(struct node *node, struct store_entry *entry,
                        const struct ledger_texts *texts, int64_t *place)
 {

@@ -104,8 +104,8 @@ const struct node_identity *node_identity(const struct node *node);
 
 void node_begin(struct node *node, struct now now);
 
-/* The parent's key and the number of its hosting, from its verified certificate: those of a new
- * machine in the place of the one known are kept. Before node_on_uplink. */
+/* The key of who answers where the parent was, and the number of its hosting, from its verified
+ * certificate: kept once it has welcomed this node. Before node_on_uplink. */
 void node_on_parent(struct node *node, const struct hash *key, int64_t number);
 /* The link to the parent is up, its certificate verified against the root and its key equal to the
  * identity's. */

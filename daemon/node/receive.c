@@ -324,34 +324,17 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
                               const struct entry *entry)
 {
     struct node *node = r->node;
-    struct hash hash = entry_hash(&segment->held_hash, entry, &node->scratch);
-    TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
-    struct store_entry row = {.segment = segment->id,
-                              .seq = (int64_t)entry->seq,
-                              .kind = entry->kind,
-                              .day = entry->day,
-                              .value = entry->value,
-                              .hosting = entry->hosting,
-                              .refers_segment = entry->refers_segment,
-                              .refers_seq = (int64_t)entry->refers_seq,
-                              .key = entry->key,
-                              .note = entry->note,
-                              .recorded_at = entry->recorded_at,
-                              .act = entry->act,
-                              .hash = hash};
-    TRY(node_symbol(node, entry->unit, &row.unit));
-    TRY(node_symbol(node, entry->measure, &row.measure));
-    TRY(node_symbol(node, entry->category, &row.category));
-    TRY(node_symbol(node, entry->author, &row.author));
+    struct store_entry row;
+    TRY(ledger_entry_row(node, segment, &segment->held_hash, entry, &row));
     TRY(store_entry_add(node->store, &row));
     segment->held = row.seq;
-    segment->held_hash = hash;
+    segment->held_hash = row.hash;
     if (segment->held >= segment->length) {
         segment->length = segment->held;
-        segment->hash = hash;
+        segment->hash = row.hash;
     }
     r->link->escrow_facts += entry->kind == ENTRY_ACT ? 0 : 1;
-    r->link->escrow_head = (struct head){segment->name, (uint64_t)segment->held, hash};
+    r->link->escrow_head = (struct head){segment->name, (uint64_t)segment->held, row.hash};
     return ERR_OK;
 }
 

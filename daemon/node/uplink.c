@@ -126,28 +126,6 @@ static enum err say_hello(struct node *node, struct link *link)
     return ERR_OK;
 }
 
-static enum err keep_parent(struct node *node, const struct hash *key, int64_t number)
-{
-    struct node_identity *identity = &node->identity;
-    bool other = !hash_equal(key, &identity->parent_key);
-    if (!other && number <= identity->parent_number) {
-        return ERR_OK;
-    }
-    node_log(node, other, "parent_hosting=%" PRId64 "%s", number,
-             other ? " note=\"a new machine has taken the place of the one above\"" : "");
-    TRY(node_write(node));
-    TRY(store_fact_set_blob(node->store, "parent_key", key->b, HASH_BYTES));
-    TRY(store_fact_set_int(node->store, "parent_number", number));
-    identity->parent_key = *key;
-    identity->parent_number = number;
-    return ERR_OK;
-}
-
-void node_on_parent(struct node *node, const struct hash *key, int64_t number)
-{
-    node_check(node, keep_parent(node, key, number), "the office above");
-}
-
 void uplink_start(struct node *node, struct link *link)
 {
     link->state = SESSION_HELLO;
@@ -297,6 +275,31 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     return ERR_OK;
 }
 
+/* Who has welcomed this node is its parent from now on. */
+static enum err keep_parent(struct node *node)
+{
+    struct node_identity *identity = &node->identity;
+    bool other = !hash_equal(&node->met_key, &identity->parent_key);
+    if (!node->met || (!other && node->met_number <= identity->parent_number)) {
+        return ERR_OK;
+    }
+    node_log(node, other, "parent_hosting=%" PRId64 "%s", node->met_number,
+             other ? " note=\"a new machine has taken the place of the one above\"" : "");
+    TRY(node_write(node));
+    TRY(store_fact_set_blob(node->store, "parent_key", node->met_key.b, HASH_BYTES));
+    TRY(store_fact_set_int(node->store, "parent_number", node->met_number));
+    identity->parent_key = node->met_key;
+    identity->parent_number = node->met_number;
+    return ERR_OK;
+}
+
+void node_on_parent(struct node *node, const struct hash *key, int64_t number)
+{
+    node->met = true;
+    node->met_key = *key;
+    node->met_number = number;
+}
+
 static enum err on_welcome(struct node *node, struct link *link, const struct msg_welcome *welcome)
 {
     int64_t place;
@@ -306,6 +309,7 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
         give_up(node, link, REFUSAL_TREE, "the parent belongs to another tree");
         return ERR_OK;
     }
+    TRY(keep_parent(node));
     TRY(ledger_flush(node));
     if (welcome->heal) {
         return heal_begin(node, link, welcome);

@@ -289,7 +289,7 @@ enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain,
                                                   : "node",
                    client ? subject->client_name : node);
     (void)snprintf(number, sizeof number, "%lld", (long long)subject->number);
-    bool numbered = subject->role == PKI_NODE && subject->number > 0;
+    bool numbered = !client && subject->number > 0;
     struct shape shape = {.common_name = name,
                           .organisation = organisation,
                           .role = client ? subject->client_role : subject->unit,

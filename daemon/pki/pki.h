@@ -54,15 +54,15 @@ struct pki_subject {
     const char *client_name; /* PKI_CLIENT: CN is "client:<name>" */
     const char *client_role; /* PKI_CLIENT: OU: "reader", "recorder" or "admin" */
     const char *unit;        /* node or CA: OU: the unit's code; NULL: none */
-    int64_t number;          /* PKI_NODE: serialNumber: of its hosting; 0: none */
+    int64_t number;          /* node or CA: serialNumber: of its hosting; 0: none */
     struct hash key;         /* the public key to certify */
 };
 
 /* A certificate signed by the CA whose key and PEM chain (own certificate first, root last) are
  * given; the result (PEM into `out`) is the new certificate followed by that chain. Node: CN
  * "node:<hex>", O "<tree hex>", client and server authentication. Node CA: CN "ca:<hex>", CA:TRUE,
- * keyCertSign. Of a unit's node and CA the OU is the unit's code, and the node's serialNumber that
- * of its hosting, so that who knows the offices above it knows a new machine of one of them. Nodes
+ * keyCertSign. Of a unit's node and CA the OU is the unit's code, and the serialNumber that of the
+ * hosting, so that who knows the offices above it knows a new machine of one of them. Nodes
  * and clients are valid for 825 days, CAs for 30 years, from a day before `now`. Serial numbers are
  * random. */
 enum err pki_issue(const struct pki_key *ca, struct bytes ca_chain,

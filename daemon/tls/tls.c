@@ -17,6 +17,8 @@
 
 enum { SAYS_BYTES = 160, CHAIN_MAX = 34 };
 
+#define NUMBER_MAX INT64_C(1000000000000) /* of hostings */
+
 static const char *const ALPN[] = {"", "tally-link/1", "tally-client/1", "tally-join/1",
                                    "tally-renew/1"};
 
@@ -339,6 +341,15 @@ static void name_part(X509 *x, int nid, char out[TLS_NAME_BYTES])
     }
 }
 
+/* Of the hosting, as the certificate says it; 0 for none that could be. */
+static int64_t hosting_number(X509 *x)
+{
+    char text[TLS_NAME_BYTES];
+    name_part(x, NID_serialNumber, text);
+    int64_t number = strtoll(text, NULL, 10);
+    return number > 0 && number <= NUMBER_MAX ? number : 0;
+}
+
 static bool same_unit(X509 *a, X509 *b)
 {
     char one[TLS_NAME_BYTES];
@@ -349,7 +360,8 @@ static bool same_unit(X509 *a, X509 *b)
 }
 
 /* The own certificate was signed by the CA of the unit above, and that by those above it; so was
- * the certificate of a machine of that unit. */
+ * the certificate of a machine of that unit. None of them may be of a machine before the one that
+ * is known from the own chain. */
 static bool is_above(SSL *ssl, STACK_OF(X509) * peer)
 {
     STACK_OF(X509) *own = NULL;
@@ -358,7 +370,8 @@ static bool is_above(SSL *ssl, STACK_OF(X509) * peer)
     bool above = n > 1 && n == sk_X509_num(peer) &&
                  X509_cmp(sk_X509_value(own, n - 1), sk_X509_value(peer, n - 1)) == 0;
     for (int i = 0; above && i < n - 1; i++) {
-        above = same_unit(sk_X509_value(own, i), sk_X509_value(peer, i));
+        above = same_unit(sk_X509_value(own, i), sk_X509_value(peer, i)) &&
+                hosting_number(sk_X509_value(peer, i)) >= hosting_number(sk_X509_value(own, i));
     }
     return above;
 }
@@ -392,9 +405,7 @@ static enum err learn_peer(struct tls *tls, struct errmsg *msg)
     name_part(leaf, NID_commonName, peer->common_name);
     name_part(leaf, NID_organizationName, peer->organisation);
     name_part(leaf, NID_organizationalUnitName, peer->role);
-    char number[TLS_NAME_BYTES];
-    name_part(leaf, NID_serialNumber, number);
-    peer->number = strtoll(number, NULL, 10);
+    peer->number = hosting_number(leaf);
     peer->above = is_above(tls->ssl, chain);
     bool good = public_key(leaf, &peer->key) &&
                 public_key(sk_X509_value(chain, n > 1 ? 1 : 0), &peer->issuer_key) &&

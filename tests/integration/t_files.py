@@ -101,12 +101,15 @@ class Files(unittest.TestCase):
         self.tree.nodes[DISTRICT].run()
         everything, self.recorded = self.recorded, 4  # what the office above has
         self.check()
-        # Then the right one is put back after all.
+        # Then the right one is put back after all: the office above has gone on with the other, so this one is turned
+        # away, with all it has, and no total changes.
         self.commune.stop()
         os.rename(self.path(kept[0]), self.path("tally.db"))
         self.commune.run()
-        self.recorded = everything
-        harness.wait_for(lambda: self.commune.status()["parent"]["state"] in ("linked", "fenced"), "it has linked")
+        harness.wait_for(lambda: self.commune.status()["parent"]["state"] == "fenced", "it is turned away")
+        self.assertEqual(len(self.commune.log()), everything)
+        for node in (self.tree.root, self.tree.nodes[DISTRICT]):
+            self.assertEqual(node.total(node.unit, "fund_raised", MONTH), 4, node.unit)
 
     def test_cut(self):
         self.begin()

@@ -154,36 +154,37 @@ static void parent_put_back(struct world *world)
     pass(world, SETTLE_US);
 }
 
-static void child_lost_tail(struct world *world)
+/* One entry is above, and a copy of the child is there. */
+static struct host *copied_child(struct world *world)
 {
-    struct host *child;
-    two_nodes(world);
-    child = world->hosts[CHILD];
-    FILE *out = world->out;
-    world->out = NULL;
+    struct host *child = world->hosts[CHILD];
     one_record(world);
     pass(world, SETTLE_US);
     keep_copy(world, child);
     pass(world, SETTLE_US);
+    return child;
+}
+
+static void child_lost_tail(struct world *world)
+{
+    two_nodes(world);
+    FILE *out = world->out;
+    world->out = NULL;
+    struct host *child = copied_child(world);
     one_record(world);
     pass(world, SETTLE_US);
     world->out = out;
-    say(world, "the child's file is of before its second entry: it is turned away and named");
+    say(world, "the child's file is of before its second entry: that comes back to it");
     put_back(world, child);
     pass(world, SETTLE_US);
 }
 
 static void child_unknown_session(struct world *world)
 {
-    struct host *child;
     two_nodes(world);
-    child = world->hosts[CHILD];
     FILE *out = world->out;
     world->out = NULL;
-    one_record(world);
-    pass(world, SETTLE_US);
-    keep_copy(world, child);
-    pass(world, SETTLE_US);
+    struct host *child = copied_child(world);
     world->out = out;
     say(world, "no entry is missing, but the file does not know its last session");
     put_back(world, child);
@@ -194,15 +195,10 @@ static void child_unknown_session(struct world *world)
  */
 static void other_line_comes(struct world *world)
 {
-    struct host *child;
     two_nodes(world);
-    child = world->hosts[CHILD];
     FILE *out = world->out;
     world->out = NULL;
-    one_record(world);
-    pass(world, SETTLE_US);
-    keep_copy(world, child);
-    pass(world, SETTLE_US);
+    struct host *child = copied_child(world);
     host_stop(world, child, true);
     (void)disk_copy(child->disk, HOST_DATABASE, child->disk, "other.db");
     put_back(world, child);

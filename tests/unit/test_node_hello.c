@@ -444,6 +444,31 @@ static void test_revoked_key(void **state)
     assert_non_null(strstr(below.uplink_text, "revoked"));
 }
 
+static bool has_parent(const struct hash *key, int64_t number)
+{
+    const struct node_identity *identity = node_identity(office->node);
+    return hash_equal(&identity->parent_key, key) && identity->parent_number == number;
+}
+
+/* Whoever answers where the parent was is kept as the parent when it has welcomed, not before. */
+static void test_new_machine_above(void **state)
+{
+    (void)state;
+    struct hash old = node_identity(office->node)->parent_key;
+    struct hash key = {{7}};
+    world.tap = other_version; /* which is refused */
+    node_on_parent(office->node, &key, 5);
+    reconnect();
+    assert_true(has_parent(&old, 0));
+    world.tap = NULL;
+    tree_relink();
+    assert_true(has_parent(&key, 5));
+    tree_restart(office);
+    assert_true(has_parent(&key, 5));
+    tree_relink();
+    assert_int_equal(state_of_child(root, "42"), LINK_EXACT);
+}
+
 /* An office that starts over and over while its parent is away, as a machine does whose port is
  * taken or whose power comes and goes, is still the one that the parent knows. */
 static void test_many_starts(void **state)
@@ -483,6 +508,7 @@ int main(void)
                                        CASE(test_refusal_ends),
                                        CASE(test_unknown_key),
                                        CASE(test_revoked_key),
+                                       CASE(test_new_machine_above),
                                        CASE(test_many_starts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,8 @@ static void test_above(void **state)
     struct party commune;
     struct party deeper;
     struct party office;
+    struct party newer;
+    struct party replaced;
     party_issue_for(&district, &world.root, PKI_NODE_CA, 20, "436", world.now);
     party_issue_for(&sibling, &world.root, PKI_NODE_CA, 21, "441", world.now);
     party_issue_for(&commune, &district, PKI_NODE, 22, "43601", world.now);
@@ -121,10 +123,20 @@ static void test_above(void **state)
     see(&commune, &sibling, "436", 30, false);  /* made by the office beside it */
     see(&commune, &district, "436", 30, false); /* by itself */
     see(&deeper, &district, "43601", 30, true);
+    /* The district's machine has been replaced, and 43601 certified anew: the old one's CA, which
+     * lies on somebody's disk, certifies nobody any more. */
+    party_issue_for(&newer, &world.root, PKI_NODE_CA, 26, "436", world.now);
+    party_issue_for(&replaced, &newer, PKI_NODE_CA, 27, "43601", world.now);
+    party_end(&deeper);
+    party_issue_for(&deeper, &replaced, PKI_NODE, 28, "436010", world.now);
+    see(&deeper, &newer, "43601", 30, true);
+    see(&deeper, &newer, "43601", 26, false);
+    see(&deeper, &district, "43601", 30, false);
     see(&deeper, &sibling, "43601", 30, false);
     see(&deeper, &world.root, "43601", 30, false);
     see(&office, &world.root, "436", 30, false); /* right below the root nobody can be replaced */
-    struct party *all[] = {&district, &sibling, &ward, &commune, &deeper, &office};
+    struct party *all[] = {&district, &sibling, &ward,  &commune,
+                           &deeper,   &office,  &newer, &replaced};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         party_end(all[i]);
     }
