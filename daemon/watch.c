@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 
 enum { SLICE_PAGES = 1000, STILL_MAX = 1000, DATE_BYTES = 32 };
 
@@ -23,7 +24,14 @@ void watch_begin(struct watch *watch, const struct home *home, struct store *sto
     char path[HOME_PATH_BYTES];
     *watch = (struct watch){.home = home, .store = store, .known = true};
     for (int i = 0; i < WATCH_FILES; i++) {
-        watch->known = watch->known && stat(home_path(home, NAMES[i], path), &watch->files[i]) == 0;
+        if (stat(home_path(home, NAMES[i], path), &watch->files[i]) != 0) {
+            log_line(LOG_LEVEL_WARN,
+                     "watch=off text=\"%s: %s; it is not noticed when the database is "
+                     "deleted or replaced\"",
+                     path, strerror(errno));
+            watch->known = false;
+            return;
+        }
     }
 }
 

@@ -151,6 +151,16 @@ class Backups(unittest.TestCase):
             content = whole.read()
         refused(harness.tallyd("restore", "--data", new, tree.file("short", content[:len(content) // 2])), REFUSED, "damaged")
         self.assertFalse(os.path.exists(new))
+        for name, content, word in (("tally.db-wal", "left over", "belongs to a database that was moved away"),
+                                    ("node.key", "another's", "is the key of another node")):
+            left = path(f"left-{name}")
+            os.mkdir(left)
+            with open(os.path.join(left, name), "w", encoding="ascii") as there:
+                there.write(content)
+            refused(harness.tallyd("restore", "--data", left, file), REFUSED, word)
+            self.assertEqual([found for found in os.listdir(left) if found != "lock"], [name])
+            with open(os.path.join(left, name), encoding="ascii") as there:
+                self.assertEqual(there.read(), content)
         self.assertEqual(self.commune.log(), before)
 
     def test_f_running_copy(self):

@@ -15,9 +15,6 @@ struct offers {
     size_t open_count;
     size_t open_cap;
     int version;
-    uint64_t yes;
-    uint64_t no;
-    uint64_t unsure;
 };
 
 struct offers *offers_new(void)
@@ -41,13 +38,6 @@ void offers_free(struct offers *offers)
     free(offers->all);
     free(offers->open);
     free(offers);
-}
-
-void offers_counts(const struct world *world, uint64_t *yes, uint64_t *no, uint64_t *unsure)
-{
-    *yes = world->offers->yes;
-    *no = world->offers->no;
-    *unsure = world->offers->unsure;
 }
 
 int offers_version(const struct world *world)
@@ -338,7 +328,6 @@ static void recorded(struct world *world, struct host *host, struct offer *offer
                           (long long)rep->refused_total, (long long)rows, (long long)rep->recorded);
         }
         offer->state = OFFER_NO;
-        world->offers->no++;
         return;
     }
     if (rep->recorded + rep->known != rows || (rep->known > 0 && rep->recorded > 0)) {
@@ -354,7 +343,6 @@ static void recorded(struct world *world, struct host *host, struct offer *offer
         take_facts(world, host, offer, rep);
     }
     offer->state = OFFER_YES;
-    world->offers->yes++;
 }
 
 static void waited(struct world *world, struct host *host, const struct offer *offer)
@@ -452,7 +440,6 @@ void offers_reply(struct world *world, struct host *host, const struct msg_reply
         world_violate(world, "offers", "%s refuses what it must take: %s", host->code, reply->text);
     }
     offer->state = OFFER_NO;
-    world->offers->no++;
     if (offer->joining != NULL) {
         offer->joining->asked = false;
     }

@@ -120,8 +120,6 @@ struct offer *offers_unsure(const struct world *world, const struct host *host, 
 /* The catalogue that the root has published, and how many units were made so far. */
 int offers_version(const struct world *world);
 void offers_published(struct world *world, int version);
-/* Confirmed so far; refused; unsure ones that turned out to be there. */
-void offers_counts(const struct world *world, uint64_t *yes, uint64_t *no, uint64_t *unsure);
 /* No joins are under way, near damage or only elsewhere. */
 bool offers_quiet(const struct world *world, bool near_damage);
 bool offers_is_joining(const struct world *world, const char *code);

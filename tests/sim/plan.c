@@ -64,15 +64,6 @@ bool plan_has(const struct plan *plan, enum step_kind kind)
     return false;
 }
 
-size_t plan_faults(const struct plan *plan)
-{
-    size_t faults = 0;
-    for (size_t i = 0; i < plan->step_count; i++) {
-        faults += plan_is_fault(plan->steps[i].kind);
-    }
-    return faults;
-}
-
 void plan_init(struct plan *plan)
 {
     *plan = (struct plan){.seed = 0};

@@ -85,7 +85,6 @@ void plan_pick(const struct plan *plan, const bool *keep, struct plan *out);
 
 bool plan_is_fault(enum step_kind kind);
 bool plan_has(const struct plan *plan, enum step_kind kind);
-size_t plan_faults(const struct plan *plan);
 const char *step_name(enum step_kind kind);
 
 void plan_write(const struct plan *plan, FILE *out);
