@@ -163,6 +163,18 @@ class Backups(unittest.TestCase):
                 self.assertEqual(there.read(), content)
         self.assertEqual(self.commune.log(), before)
 
+    def test_g_full_disk(self):
+        """There is no room for the backup: nothing of it is left, and the node goes on."""
+        disk = path("small")
+        os.mkdir(disk)
+        harness.mount_small_disk(disk, 64 * 1024)
+        result = self.commune.tally("backup", os.path.join(disk, "b"))
+        self.assertEqual(result.status, REFUSED, result)
+        self.assertIn("free some room", result.err)
+        self.assertEqual(os.listdir(disk), [])
+        self.give(5)
+        self.check()
+
     def test_f_running_copy(self):
         """The database alone, copied from under the running daemon and put in its place later: an old state like another."""
         self.give(40)
