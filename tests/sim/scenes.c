@@ -154,23 +154,24 @@ static void parent_put_back(struct world *world)
     pass(world, SETTLE_US);
 }
 
-/* One entry is above, and a copy of the child is there. */
-static struct host *copied_child(struct world *world)
+/* Two nodes, an entry that is above, and a copy of the child from then. Nothing is traced from here
+ * on; *out says where to. */
+static struct host *copied_child(struct world *world, FILE **out)
 {
-    struct host *child = world->hosts[CHILD];
+    two_nodes(world);
+    *out = world->out;
+    world->out = NULL;
     one_record(world);
     pass(world, SETTLE_US);
-    keep_copy(world, child);
+    keep_copy(world, world->hosts[CHILD]);
     pass(world, SETTLE_US);
-    return child;
+    return world->hosts[CHILD];
 }
 
 static void child_lost_tail(struct world *world)
 {
-    two_nodes(world);
-    FILE *out = world->out;
-    world->out = NULL;
-    struct host *child = copied_child(world);
+    FILE *out;
+    struct host *child = copied_child(world, &out);
     one_record(world);
     pass(world, SETTLE_US);
     world->out = out;
@@ -181,24 +182,19 @@ static void child_lost_tail(struct world *world)
 
 static void child_unknown_session(struct world *world)
 {
-    two_nodes(world);
-    FILE *out = world->out;
-    world->out = NULL;
-    struct host *child = copied_child(world);
+    FILE *out;
+    struct host *child = copied_child(world, &out);
     world->out = out;
     say(world, "no entry is missing, but the file does not know its last session");
     put_back(world, child);
     pass(world, SETTLE_US);
 }
 
-/* The parent goes on with the file that was put back; then the one that went on without it comes.
- */
+/* The parent goes on with the file that was put back; then the other one comes. */
 static void other_line_comes(struct world *world)
 {
-    two_nodes(world);
-    FILE *out = world->out;
-    world->out = NULL;
-    struct host *child = copied_child(world);
+    FILE *out;
+    struct host *child = copied_child(world, &out);
     host_stop(world, child, true);
     (void)disk_copy(child->disk, HOST_DATABASE, child->disk, "other.db");
     put_back(world, child);
@@ -317,9 +313,36 @@ static void held_row(struct world *world)
 static void three_tiers(struct world *world)
 {
     three_nodes(world);
-    say(world,
-        "an entry of a commune: entries go one hop, cells to the root, and back comes how far");
+    say(world, "an entry of a commune: it goes one hop, its cell to the root, and how far back");
     (void)acts_record(world, world->hosts[GRANDCHILD], "421", "raised", 1);
+    pass(world, SETTLE_US);
+}
+
+/* The root has heard of a beginning of a segment; the rest comes back to a machine that continued
+ * it there. */
+static void segment_grows(struct world *world)
+{
+    three_nodes(world);
+    struct host *commune = world->hosts[GRANDCHILD];
+    FILE *out = world->out;
+    world->out = NULL;
+    (void)acts_record(world, commune, "421", "raised", 2);
+    pass(world, SETTLE_US);
+    (void)disk_copy(commune->disk, HOST_DATABASE, commune->disk, "copy.db");
+    (void)disk_copy(commune->disk, HOST_DATABASE "-wal", commune->disk, "copy.db-wal");
+    cut_off(world, world->hosts[CHILD], true);
+    (void)acts_record(world, commune, "421", "raised", 3);
+    pass(world, SETTLE_US);
+    host_kill(world, commune, DISK_KEPT, false);
+    (void)disk_copy(commune->disk, "copy.db", commune->disk, HOST_DATABASE);
+    (void)disk_copy(commune->disk, "copy.db-wal", commune->disk, HOST_DATABASE "-wal");
+    host_may_lose(commune);
+    host_start(world, commune);
+    (void)acts_record(world, commune, "421", "raised", 1);
+    pass(world, SETTLE_US);
+    world->out = out;
+    say(world, "the segment is longer than its continuation knew: the root hears of both");
+    cut_off(world, world->hosts[CHILD], false);
     pass(world, SETTLE_US);
 }
 
@@ -652,6 +675,7 @@ const struct scene SCENES[] = {
     {"catalogue", "A catalogue goes down.", catalogue_down},
     {"held-row", "A row that the parent's catalogue does not know yet.", held_row},
     {"three-tiers", "An entry on its way to the root.", three_tiers},
+    {"segment-grows", "A segment grows behind its continuation.", segment_grows},
     {"recorded-above", "What is recorded above goes down.", recorded_above},
     {"refused-row", "A row that is not the child's to say.", refused_row},
     {"same-code", "Two offices make a unit of the same code.", same_code},
