@@ -45,14 +45,25 @@ static enum err on_token(void *context, const struct msg_reply *reply, struct er
     return ERR_OK;
 }
 
-enum exit_status cmd_invite(struct client *client)
+static enum exit_status ask(struct client *client, bool reissue)
 {
     struct errmsg msg = {""};
     struct msg_request request = {.type = REQUEST_INVITE};
     struct asking asking = {.on_reply = on_token, .context = client};
     enum err err = invitation_read(client, &request.u.invite, &msg);
+    request.u.invite.reissue = reissue;
     if (err == ERR_OK) {
         err = client_ask(client, &request, &asking, &msg);
     }
     return err == ERR_OK ? STATUS_DONE : client_fail_err(err, &msg);
+}
+
+enum exit_status cmd_invite(struct client *client)
+{
+    return ask(client, false);
+}
+
+enum exit_status cmd_reissue(struct client *client)
+{
+    return ask(client, true);
 }

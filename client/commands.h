@@ -10,6 +10,7 @@ enum exit_status cmd_unit_add(struct client *client);
 enum exit_status cmd_unit_import(struct client *client);
 enum exit_status cmd_unit_list(struct client *client);
 enum exit_status cmd_invite(struct client *client);
+enum exit_status cmd_reissue(struct client *client);
 enum exit_status cmd_record(struct client *client);
 enum exit_status cmd_import(struct client *client);
 enum exit_status cmd_amend(struct client *client);

@@ -248,6 +248,29 @@ static const struct command COMMANDS[] = {
         .words_max = 1,
         .run = cmd_invite,
     },
+    {
+        .name = "reissue",
+        .usage = "UNIT",
+        .summary = "end that two machines have the data of one unit",
+        .about =
+            "Prints a token for one of the two machines. On that one, stop tallyd, give the token "
+            "to\n"
+            "tallyd join with the directory that it has, and start it again: it gets a new "
+            "identity,\n"
+            "what was recorded on it comes up and what it lacks comes back, each fact once. The "
+            "other\n"
+            "one is turned away from then on and keeps its data; when something was recorded on "
+            "it\n"
+            "that never came up, reissue once more and let that one join: it then goes on with "
+            "all.\n"
+            "\n"
+            "Example:\n"
+            "  tally reissue 43605\n",
+        .options = BIT(EXPIRES),
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_reissue,
+    },
 };
 
 int main(int argc, char *argv[])

@@ -1,4 +1,13 @@
-/* tallyd join: a node below another one. */
+/* tallyd join: a node below another one; or, in the directory of a node, the same data under a new
+ * identity, which an office above has issued anew.
+ *
+ * 1. New keys are made beside those in force, and the parent is asked with them and with the origin
+ * of the data. Until it has answered, nothing has changed here.
+ * 2. The chains are kept beside those in force. From now on the node does not run until all is
+ * done; the same command goes on from wherever it stopped, as the parent answers the same keys the
+ * same.
+ * 3. The database takes the new identity, in one transaction.
+ * 4. Keys and chains take the places of those in force, the chain of the node last. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +28,8 @@ struct join {
     struct token token;
     struct certify_request request;
     const struct msg_joined *joined;
+    bool again; /* a node lives in the directory */
+    struct node_owner owner;
     char unit[CODE_MAX_BYTES + 1];
 };
 
@@ -29,6 +40,9 @@ static enum err fill(void *ctx, const struct hash *exporter, struct msg_join *me
     struct join *join = ctx;
     struct buf said;
     *message = (struct msg_join){.invite = join->token.invite, .address = join->config.listen};
+    if (join->again) {
+        message->origin = join->owner.origin;
+    }
     TRY(certify_ask(join->home, &join->request, message, msg));
     buf_init(&said, FRAME_MAX_BYTES);
     buf_put_hash(&said, exporter);
@@ -47,6 +61,20 @@ static enum err make(void *ctx, struct store *store, struct errmsg *msg)
     return node_make_child(store, join->joined, &key, msg);
 }
 
+/* The node's database under its new identity, then its keys and certificates. */
+static enum err go_on(struct home *home, const struct msg_joined *joined, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    struct store *store;
+    struct hash key = pki_key_public(home->node_key);
+    TRY(home_next_chains(home, msg));
+    TRY(store_open(home_path(home, HOME_DATABASE, path), STORE_WRITE, &store, msg));
+    enum err err = node_rejoin(store, joined, &key, msg);
+    store_close(store);
+    TRY(err);
+    return home_use_next(home, &joined->tree, msg);
+}
+
 static enum err take_answer(void *ctx, const struct msg_joined *joined, struct errmsg *msg)
 {
     struct join *join = ctx;
@@ -57,9 +85,12 @@ static enum err take_answer(void *ctx, const struct msg_joined *joined, struct e
     if (home->node_chain.failed || home->ca_chain.failed) {
         return err_fail(msg, ERR_LIMIT, "the parent's chain of certificates is too long");
     }
+    (void)snprintf(join->unit, sizeof join->unit, "%s", joined->unit);
+    if (join->again) {
+        return go_on(home, joined, msg);
+    }
     TRY(home_save(home, &joined->tree, &join->config, msg));
     join->joined = joined;
-    (void)snprintf(join->unit, sizeof join->unit, "%s", joined->unit);
     return home_make_database(home, make, join, msg);
 }
 
@@ -85,6 +116,27 @@ static enum err read_token(const char *word, struct token *token, struct errmsg 
     return err;
 }
 
+/* A node lives in the directory: the token must be for it. */
+static enum err check_owner(struct join *join, struct errmsg *msg)
+{
+    char path[HOME_PATH_BYTES];
+    struct store *store;
+    struct errmsg why;
+    const struct token *token = &join->token;
+    TRY(store_open(home_path(join->home, HOME_DATABASE, path), STORE_WRITE, &store, msg));
+    enum err err = node_owner(store, &join->owner, &why);
+    store_close(store);
+    TRY(err == ERR_OK ? ERR_OK : err_fail(msg, err, "%s", why.text));
+    bool its = !join->owner.is_root && id_equal(&token->tree, &join->owner.tree) &&
+               strcmp(token->unit, join->owner.unit) == 0;
+    return its ? ERR_OK
+               : err_fail(msg, ERR_EXISTS,
+                          "%.300s has the node of unit %s already, and the token is for unit %s%s; "
+                          "choose another directory for a new node",
+                          join->home->dir, join->owner.unit, token->unit,
+                          id_equal(&token->tree, &join->owner.tree) ? "" : " of another tree");
+}
+
 static enum err run(struct join *join, const struct command_option *options, const char *word,
                     struct errmsg *msg)
 {
@@ -101,8 +153,16 @@ static enum err run(struct join *join, const struct command_option *options, con
     }
     join->config.log_level = LOG_LEVEL_INFO;
     TRY(read_token(word, &join->token, msg));
-    TRY(home_claim(join->home, options[DATA].value, msg));
-    TRY(home_make_keys(join->home, msg));
+    enum err err = home_claim(join->home, options[DATA].value, msg);
+    join->again = err == ERR_EXISTS;
+    if (join->again && options[LISTEN].value != NULL) {
+        return err_fail(msg, ERR_USAGE,
+                        "%.300s has a node, which keeps its tally.yaml: leave --listen out and "
+                        "change it there",
+                        options[DATA].value);
+    }
+    TRY(join->again ? check_owner(join, msg) : err);
+    TRY(join->again ? home_next_keys(join->home, msg) : home_make_keys(join->home, msg));
     struct net_join net = {.token = &join->token, .ctx = join, .fill = fill, .joined = take_answer};
     return net_join(&net, msg);
 }
@@ -124,7 +184,10 @@ int cmd_join(int argc, char **argv)
     if (err != ERR_OK) {
         return command_fail(err, &msg);
     }
-    (void)fprintf(stderr, "The node of unit %s is made. Start it: tallyd run --data %s\n",
+    (void)fprintf(stderr,
+                  join.again ? "The node of unit %s has a new identity and goes on with its data. "
+                               "Start it: tallyd run --data %s\n"
+                             : "The node of unit %s is made. Start it: tallyd run --data %s\n",
                   join.unit, options[DATA].value);
     return STATUS_DONE;
 }

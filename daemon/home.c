@@ -239,6 +239,59 @@ enum err home_renew(struct home *home, const struct id *tree, const struct buf *
     return renew_admin(home, tree, now, msg);
 }
 
+/* ---- the next identity ---- */
+
+#define NEXT ".next"
+
+static bool is_there(const struct home *home, const char *file)
+{
+    char path[HOME_PATH_BYTES];
+    return access(home_path(home, file, path), F_OK) == 0;
+}
+
+/* The chain of the node is kept last and put into force last: while it lies there, what is not
+ * there any more is in force. */
+static bool has_next(const struct home *home)
+{
+    return is_there(home, PKI_NODE_CHAIN NEXT);
+}
+
+enum err home_next_keys(struct home *home, struct errmsg *msg)
+{
+    bool used[] = {has_next(home) && !is_there(home, PKI_NODE_KEY NEXT),
+                   has_next(home) && !is_there(home, PKI_CA_KEY NEXT)};
+    TRY(make_key(home, used[0] ? PKI_NODE_KEY : PKI_NODE_KEY NEXT, &home->node_key, msg));
+    return make_key(home, used[1] ? PKI_CA_KEY : PKI_CA_KEY NEXT, &home->ca_key, msg);
+}
+
+enum err home_next_chains(const struct home *home, struct errmsg *msg)
+{
+    TRY(save_file(home, PKI_CA_CHAIN NEXT, &home->ca_chain, msg));
+    return save_file(home, PKI_NODE_CHAIN NEXT, &home->node_chain, msg);
+}
+
+enum err home_use_next(struct home *home, const struct id *tree, struct errmsg *msg)
+{
+    static const char *const NAMES[][2] = {{PKI_NODE_KEY NEXT, PKI_NODE_KEY},
+                                           {PKI_CA_KEY NEXT, PKI_CA_KEY},
+                                           {PKI_CA_CHAIN NEXT, PKI_CA_CHAIN},
+                                           {PKI_NODE_CHAIN NEXT, PKI_NODE_CHAIN}};
+    char next[HOME_PATH_BYTES];
+    char path[HOME_PATH_BYTES];
+    TRY(renew_admin(home, tree, clock_read().wall, msg));
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        (void)home_path(home, NAMES[i][0], next);
+        (void)home_path(home, NAMES[i][1], path);
+        if (rename(next, path) != 0 && errno != ENOENT) {
+            return err_fail(msg, ERR_IO, "cannot name %.400s: %s", path, strerror(errno));
+        }
+        TRY(file_sync_folder(path, msg));
+    }
+    return ERR_OK;
+}
+
+/* ---- a new node ---- */
+
 enum err home_save(struct home *home, const struct id *tree, const struct config_node *config,
                    struct errmsg *msg)
 {
@@ -316,6 +369,12 @@ enum err home_open(struct home *home, const char *dir, struct errmsg *msg)
     TRY(set_dir(home, dir, msg));
     TRY(look(home, msg));
     TRY(take_lock(home, msg));
+    if (has_next(home)) {
+        return err_fail(msg, ERR_REFUSED,
+                        "the node in %.300s has joined again, and that has not ended: give the "
+                        "same tallyd join with the same token once more",
+                        dir);
+    }
     TRY(pki_key_load(home_path(home, PKI_NODE_KEY, path), &home->node_key, msg));
     TRY(pki_key_load(home_path(home, PKI_CA_KEY, path), &home->ca_key, msg));
     TRY(read_file(home, PKI_NODE_KEY, &home->node_key_pem, msg));

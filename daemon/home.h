@@ -34,7 +34,7 @@ void home_deinit(struct home *home);
 const char *home_path(const struct home *home, const char *file, char out[HOME_PATH_BYTES]);
 
 /* Takes the directory for a new node: makes it when it is not there, locks it. ERR_EXISTS when a
- * node lives in it. */
+ * node lives in it, and it is locked. */
 enum err home_claim(struct home *home, const char *dir, struct errmsg *msg) MUST_CHECK;
 
 /* Keys of a new node, saved; those of an attempt that did not end are used again, so that a parent
@@ -44,6 +44,14 @@ enum err home_make_keys(struct home *home, struct errmsg *msg) MUST_CHECK;
 /* Saves the chains that are in `home`, tally.yaml, and the certificate of an admin client. */
 enum err home_save(struct home *home, const struct id *tree, const struct config_node *config,
                    struct errmsg *msg) MUST_CHECK;
+
+/* For a node that joins again with its data: keys that are not in force yet, of an attempt that did
+ * not end or new ones; their chains, kept beside those in force, after which the node runs only
+ * when the join has ended; and all four put into force, the database being that of the new
+ * identity. */
+enum err home_next_keys(struct home *home, struct errmsg *msg) MUST_CHECK;
+enum err home_next_chains(const struct home *home, struct errmsg *msg) MUST_CHECK;
+enum err home_use_next(struct home *home, const struct id *tree, struct errmsg *msg) MUST_CHECK;
 
 /* Puts new chains into force and saves them, with a new certificate for the admin client's key. */
 enum err home_renew(struct home *home, const struct id *tree, const struct buf *node_chain,
@@ -62,7 +70,8 @@ enum err home_make_database(const struct home *home,
 void home_remove_part(const struct home *home);
 
 /* Opens the directory of a node: locks it and reads keys and chains. ERR_NOT_FOUND when no node
- * lives there, ERR_BUSY when another process uses it. */
+ * lives there, ERR_BUSY when another process uses it, ERR_REFUSED
+ * when it has joined again and that has not ended. */
 enum err home_open(struct home *home, const char *dir, struct errmsg *msg) MUST_CHECK;
 
 /* What the node asks of the world; `home` is its context. */

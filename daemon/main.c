@@ -29,6 +29,10 @@ static const struct command {
      "reachable. \"-\" reads the token from standard input. Only a node that will have nodes below "
      "it needs --listen.\n"
      "\n"
+     "In the directory of a node, with a token that `tally reissue UNIT` printed for its unit, the "
+     "node gets a new identity\n"
+     "and keeps all that it has recorded; it must not run meanwhile.\n"
+     "\n"
      "Example:\n"
      "  tallyd join --data /var/lib/tally/436 --listen 192.0.2.36:7800 tally1-...\n"},
     {"run", cmd_run,

@@ -302,6 +302,7 @@ struct msg_join {
     struct bytes
         ca_request; /* PKCS#10, DER: for the certificate with which it signs its own children's */
     const char *address; /* where it will listen; may be empty */
+    struct id origin;    /* whose ledger the machine has already; zero: none */
 };
 
 struct msg_joined {
@@ -420,6 +421,7 @@ struct req_invite {
     const char *level;  /* "" with an existing unit */
     int64_t expires_ms; /* from now */
     bool replace;
+    bool reissue; /* a replacement by a machine that has the data, to end a fork */
 };
 
 struct msg_request {

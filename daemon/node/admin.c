@@ -386,10 +386,16 @@ static enum err check_invite(struct node *node, const struct req_invite *invite,
         return err_fail(msg, ERR_REFUSED, "unit %s lies under the node of unit %s; invite it there",
                         row->code, host == TREE_NONE ? "?" : view->tree.units[host].code);
     }
-    if (row->hosting && !invite->replace) {
+    if (row->hosting && !invite->replace && !invite->reissue) {
         return err_fail(msg, ERR_REFUSED,
                         "unit %s has a node already; --replace gives it a new one in its place",
                         row->code);
+    }
+    if (!row->hosting && invite->reissue) {
+        return err_fail(msg, ERR_REFUSED,
+                        "unit %s has no node whose identity could be issued anew; tally invite %s "
+                        "gives it one",
+                        row->code, row->code);
     }
     if (!row->hosting && invite->replace) {
         return err_fail(msg, ERR_REFUSED,
@@ -411,6 +417,9 @@ static enum err invite(struct node *node, const struct request *request, const c
     int unit = view_unit_by_code(&node->view, wanted->unit);
     if (wanted->expires_ms <= 0 || wanted->expires_ms > INT64_C(1) * INVITE_DAYS_MAX * DAY_MS) {
         return err_fail(msg, ERR_REFUSED, "an invitation lasts up to %d days", INVITE_DAYS_MAX);
+    }
+    if (unit == TREE_NONE && wanted->reissue) {
+        return err_fail(msg, ERR_REFUSED, "unit %s is not known here", wanted->unit);
     }
     if (unit == TREE_NONE) {
         struct unit_new made = {
@@ -438,7 +447,7 @@ static enum err invite(struct node *node, const struct request *request, const c
     const struct unit *row = &node->view.tree.units[unit];
     struct store_invite kept = {.unit = row->id,
                                 .expires = {node->now.wall.ms + wanted->expires_ms},
-                                .replace = wanted->replace};
+                                .replace = wanted->replace || wanted->reissue};
     node->env.random(node->env.ctx, kept.name.b, sizeof kept.name.b);
     node->env.random(node->env.ctx, kept.secret, sizeof kept.secret);
     struct act act = {.kind = ACT_INVITE,

@@ -335,10 +335,12 @@ static void fence(struct node *node, struct link *link)
     (void)snprintf(text, sizeof text,
                    "two machines have the data of unit %s: this one, at %s, and another%s%s, which "
                    "this office goes on with; what was recorded on this one stays on it, and is "
-                   "not counted; stop one of them",
+                   "not counted; stop one of them, or let tally reissue %s at this office give "
+                   "one of them a new identity",
                    link->address, link->peer == NULL ? "?" : link->peer,
                    other == NULL || other == link || other->peer == NULL ? "" : " at ",
-                   other == NULL || other == link || other->peer == NULL ? "" : other->peer);
+                   other == NULL || other == link || other->peer == NULL ? "" : other->peer,
+                   link->address);
     downlink_refuse_child(node, link, REFUSAL_FORK, text);
 }
 

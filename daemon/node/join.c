@@ -36,6 +36,22 @@ static enum err check_proof(const struct store_invite *invite, const struct msg_
     return err;
 }
 
+/* A machine that has data goes on with it only where it belongs. */
+static enum err check_data(struct node *node, const struct store_invite *invite,
+                           const struct msg_join *join, const char **no)
+{
+    struct store_hosting hosting;
+    if (id_is_zero(&join->origin)) {
+        return ERR_OK;
+    }
+    enum err err = store_hosting_get(node->store, invite->unit, &hosting);
+    bool its = err == ERR_OK && id_equal(&hosting.origin, &join->origin);
+    *no = its ? NULL
+              : "the data of this machine is another node's than that which this unit has; join "
+                "in an empty directory";
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 static const char *why_not(const struct node *node, const struct store_invite *invite,
                            const struct node_joiner *joiner)
 {
@@ -171,7 +187,8 @@ void node_on_join(struct node *node, uint64_t link, const struct msg_join *join,
         return;
     }
     const char *no = err == ERR_OK ? why_not(node, &invite, joiner) : NULL;
-    if (no != NULL) {
+    err = err == ERR_OK && no == NULL ? check_data(node, &invite, join, &no) : err;
+    if (err == ERR_OK && no != NULL) {
         refuse_join(node, link, no);
         return;
     }

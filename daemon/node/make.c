@@ -1,4 +1,6 @@
-/* Making a node's database: for a root, and for a node that has just joined. */
+/* Making a node's database: for a root, for a node that has just joined, and for one that has
+ * joined again with the data that it has. */
+#include <stdio.h>
 #include <string.h>
 
 #include "node/internal.h"
@@ -95,6 +97,16 @@ static enum err publish_first(struct store *store, const struct node_root *root,
     return err;
 }
 
+static enum err end_transaction(struct store *store, enum err err, struct errmsg *msg)
+{
+    err = err == ERR_OK ? store_commit(store) : err;
+    if (err != ERR_OK) {
+        store_rollback(store);
+        return err_fail(msg, err, "%s", store_error(store));
+    }
+    return ERR_OK;
+}
+
 enum err node_make_root(struct store *store, const struct node_root *root, struct errmsg *msg)
 {
     struct identity identity = {.unit = root->unit,
@@ -113,12 +125,26 @@ enum err node_make_root(struct store *store, const struct node_root *root, struc
     enum err err = store_begin(store);
     err = err == ERR_OK ? put_identity(store, &identity) : err;
     err = err == ERR_OK ? store_fact_set_int(store, "is_root", 1) : err;
-    err = err == ERR_OK ? store_commit(store) : err;
-    if (err != ERR_OK) {
-        store_rollback(store);
-        return err_fail(msg, err, "%s", store_error(store));
-    }
+    TRY(end_transaction(store, err, msg));
     return root->catalogue == NULL ? ERR_OK : publish_first(store, root, msg);
+}
+
+static enum err put_parent(struct store *store, const struct ancestor *parent)
+{
+    struct buf addresses;
+    buf_init(&addresses, 1 << 14);
+    buf_put_u32(&addresses, (uint32_t)parent->address_count);
+    for (size_t i = 0; i < parent->address_count; i++) {
+        buf_put_str(&addresses, parent->addresses[i]);
+    }
+    enum err err = addresses.failed ? ERR_NO_MEMORY : ERR_OK;
+    err = err == ERR_OK ? store_fact_set_blob(store, "parent_key", parent->key.b, HASH_BYTES) : err;
+    err = err == ERR_OK
+              ? store_fact_set_blob(store, "parent_addresses", addresses.data, addresses.len)
+              : err;
+    buf_deinit(&addresses);
+    TRY(err);
+    return put_fact_text(store, "parent_unit", parent->unit);
 }
 
 enum err node_make_child(struct store *store, const struct msg_joined *joined,
@@ -139,25 +165,86 @@ enum err node_make_child(struct store *store, const struct msg_joined *joined,
                                 .root_key = joined->root_key,
                                 .hosting = joined->hosting,
                                 .scope = SCOPE_ABOVE};
-    struct buf addresses;
-    buf_init(&addresses, 1 << 14);
-    buf_put_u32(&addresses, (uint32_t)parent->address_count);
-    for (size_t i = 0; i < parent->address_count; i++) {
-        buf_put_str(&addresses, parent->addresses[i]);
-    }
-    enum err err = addresses.failed ? ERR_NO_MEMORY : store_begin(store);
+    enum err err = store_begin(store);
     err = err == ERR_OK ? put_identity(store, &identity) : err;
     err = err == ERR_OK ? store_fact_set_int(store, "is_root", 0) : err;
-    err = err == ERR_OK ? store_fact_set_blob(store, "parent_key", parent->key.b, HASH_BYTES) : err;
-    err = err == ERR_OK
-              ? store_fact_set_blob(store, "parent_addresses", addresses.data, addresses.len)
-              : err;
-    err = err == ERR_OK ? put_fact_text(store, "parent_unit", parent->unit) : err;
-    err = err == ERR_OK ? store_commit(store) : err;
-    buf_deinit(&addresses);
-    if (err != ERR_OK) {
-        store_rollback(store);
-        return err_fail(msg, err, "%s", store_error(store));
-    }
+    err = err == ERR_OK ? put_parent(store, parent) : err;
+    return end_transaction(store, err, msg);
+}
+
+/* ---- the same data under a new identity ---- */
+
+static enum err read_owner(struct store *store, struct arena *arena, struct node_owner *out)
+{
+    int64_t unit;
+    int64_t is_root;
+    const char *code;
+    TRY(store_fact_fixed(store, "tree", out->tree.b, ID_BYTES));
+    TRY(store_fact_fixed(store, "origin", out->origin.b, ID_BYTES));
+    TRY(store_fact_int(store, "is_root", 0, &is_root));
+    TRY(store_fact_int(store, "unit", 0, &unit));
+    TRY(store_symbol_text(store, unit, arena, &code));
+    out->is_root = is_root != 0;
+    (void)snprintf(out->unit, sizeof out->unit, "%s", code);
     return ERR_OK;
+}
+
+enum err node_owner(struct store *store, struct node_owner *out, struct errmsg *msg)
+{
+    struct arena arena;
+    arena_init(&arena, 1 << 16);
+    enum err err = read_owner(store, &arena, out);
+    arena_reset(&arena);
+    return err == ERR_OK ? ERR_OK : store_unusable(store, err, "it does not say whose it is", msg);
+}
+
+/* Names that others know this file by, and what they had of it, are those of a node that is gone.
+ */
+static enum err forget_links(struct store *store)
+{
+    static const char *const NAMES[] = {"acked_session", "said_session", "welcomed_session",
+                                        "parent_have_session"};
+    static const struct id NONE;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        TRY(store_fact_set_blob(store, NAMES[i], NONE.b, ID_BYTES));
+    }
+    TRY(store_fact_set_int(store, "acked_revision", 0));
+    TRY(store_fact_set_int(store, "entries_acked", 0));
+    TRY(store_fact_set_int(store, "parent_have_revision", 0));
+    TRY(store_fact_set_int(store, "parent_number", 0));
+    TRY(store_alarm_delete(store, "uplink-refused", "parent"));
+    return store_sessions_forget(store);
+}
+
+static enum err take_identity(struct store *store, const struct msg_joined *joined,
+                              const struct hash *key)
+{
+    struct store_hosting own;
+    int64_t unit;
+    TRY(store_fact_int(store, "unit", 0, &unit));
+    TRY(store_hosting_get(store, unit, &own));
+    own.node = joined->node;
+    own.key = *key;
+    own.number = joined->hosting;
+    TRY(store_hosting_put(store, &own)); /* the row that tells others of it comes from above */
+    TRY(store_fact_set_blob(store, "node", joined->node.b, ID_BYTES));
+    TRY(store_fact_set_int(store, "hosting", joined->hosting));
+    TRY(put_parent(store, &joined->ancestors[0]));
+    return forget_links(store);
+}
+
+enum err node_rejoin(struct store *store, const struct msg_joined *joined, const struct hash *key,
+                     struct errmsg *msg)
+{
+    struct node_owner owner;
+    if (joined->ancestor_count == 0) {
+        return err_fail(msg, ERR_PROTOCOL, "the parent did not say who it is");
+    }
+    TRY(node_owner(store, &owner, msg));
+    if (!id_equal(&owner.tree, &joined->tree) || !id_equal(&owner.origin, &joined->origin)) {
+        return err_fail(msg, ERR_PROTOCOL, "the parent answered for another node's data");
+    }
+    enum err err = store_begin(store);
+    err = err == ERR_OK ? take_identity(store, joined, key) : err;
+    return end_transaction(store, err, msg);
 }

@@ -76,6 +76,21 @@ enum err node_make_root(struct store *store, const struct node_root *root, struc
 enum err node_make_child(struct store *store, const struct msg_joined *joined,
                          const struct hash *key, struct errmsg *msg) MUST_CHECK;
 
+/* Whose database that is. */
+struct node_owner {
+    struct id tree;
+    struct id origin;
+    bool is_root;
+    char unit[CODE_MAX_BYTES + 1];
+};
+enum err node_owner(struct store *store, struct node_owner *out, struct errmsg *msg) MUST_CHECK;
+
+/* The database of a node that has joined again, with its data: it goes on under the new identity.
+ * Who it was to others is forgotten (sessions, what the parent had of its feed); its ledger and all
+ * else it knows stays. Doing it twice changes nothing more. */
+enum err node_rejoin(struct store *store, const struct msg_joined *joined, const struct hash *key,
+                     struct errmsg *msg) MUST_CHECK;
+
 /* ---- running ---- */
 
 /* Takes the store but does not own it. Stores a new session name, so it writes. */

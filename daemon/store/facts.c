@@ -120,6 +120,11 @@ enum err store_session_end(struct store *store, const struct id *name, int64_t *
                           read_id, NULL, head);
 }
 
+enum err store_sessions_forget(struct store *store)
+{
+    return store_run(store, store_bind(store, STMT_SESSION_FORGET, ""));
+}
+
 static enum err read_session(sqlite3_stmt *stmt, struct arena *arena, void *element)
 {
     (void)arena;

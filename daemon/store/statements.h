@@ -281,6 +281,7 @@
       "SELECT name,unit,secret,expires,used,replace,key FROM invite WHERE name=?1") \
     X(SESSION_ADD, \
       "INSERT INTO session(name,head) VALUES(?1,?2)") \
+    X(SESSION_FORGET, "DELETE FROM session") \
     X(SESSION_END, \
       "SELECT coalesce((SELECT n.head FROM session n WHERE n.id>s.id ORDER BY n.id LIMIT 1)," \
       "9223372036854775807) FROM session s WHERE s.name=?1") \

@@ -447,6 +447,8 @@ struct store_session {
 };
 enum err store_sessions(struct store *store, struct store_session *out, size_t cap, size_t *count)
     MUST_CHECK;
+/* All of them: this file is another node's now. */
+enum err store_sessions_forget(struct store *store) MUST_CHECK;
 
 /* ---- refused rows, alarms ---- */
 struct store_refused {

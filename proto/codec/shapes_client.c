@@ -104,9 +104,12 @@ static SHAPE(shape_units, req_units, tally__units_request__descriptor);
 
 #define P struct req_invite
 #define W Tally__InviteRequest
-static const struct field shape_invite_fields[] = {
-    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_STR(P, W, name, NAME_MAX_BYTES),
-    AS_STR(P, W, level, CODE_MAX_BYTES), AS_I64(P, W, expires_ms), AS_BOOL(P, W, replace)};
+static const struct field shape_invite_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                   AS_STR(P, W, name, NAME_MAX_BYTES),
+                                                   AS_STR(P, W, level, CODE_MAX_BYTES),
+                                                   AS_I64(P, W, expires_ms),
+                                                   AS_BOOL(P, W, replace),
+                                                   AS_BOOL(P, W, reissue)};
 static SHAPE(shape_invite, req_invite, tally__invite_request__descriptor);
 #undef P
 #undef W

@@ -227,9 +227,12 @@ SHAPE(shape_ping, msg_ping, tally__ping__descriptor);
 #define P struct msg_join
 #define W Tally__Join
 static const struct field shape_join_fields[] = {
-    AS_ID(P, W, invite), AS_HASH(P, W, proof),
+    AS_ID(P, W, invite),
+    AS_HASH(P, W, proof),
     AS_BLOB(P, W, node_request, FRAME_MAX_BYTES_STRANGER),
-    AS_BLOB(P, W, ca_request, FRAME_MAX_BYTES_STRANGER), AS_STR(P, W, address, ADDRESS_MAX_BYTES)};
+    AS_BLOB(P, W, ca_request, FRAME_MAX_BYTES_STRANGER),
+    AS_STR(P, W, address, ADDRESS_MAX_BYTES),
+    AS_ID(P, W, origin)};
 SHAPE(shape_join, msg_join, tally__join__descriptor);
 #undef P
 #undef W

@@ -12,7 +12,7 @@ import unittest
 
 import harness
 import smalltree
-from harness import DONE, NO
+from harness import DONE, NO, REFUSED, UNREACHABLE
 from smalltree import COMMUNE, DISTRICT, PROVINCE
 
 MONTH = "2023-03"
@@ -211,6 +211,86 @@ class Healing(unittest.TestCase):
         self.commune.stop()
         other.run()
         self.check_at_root(total_of(1, 40))
+        # The office above ends it: the one that was turned away goes on, with what both have.
+        district = self.tree.nodes[DISTRICT]
+        for words in ("reissue", "43602"), ("reissue", "439"), ("reissue", DISTRICT):
+            refused = district.tally(*words)
+            self.assertEqual((refused.status, refused.out), (REFUSED, ""), words)
+        token = district.tally("reissue", COMMUNE).line()
+        self.assertIn("in use", self.join(other, token).err)
+        self.commune.stop()
+        elsewhere = self.tree.root.tally("reissue", DISTRICT).line()
+        self.assertIn("has the node of unit 43601 already", self.join(self.commune, elsewhere).err)
+        self.assertIn("goes on with its data", self.join(self.commune, token, DONE).err)
+        self.commune.run()
+        self.tree.nodes[COMMUNE] = self.commune
+        self.check(total_of(1, 50))
+        self.assertEqual(other.status()["parent"]["state"], "refused")
+        other.json("import", "-", given=rows(51, 55))
+        self.check(total_of(1, 50))
+        # And once more the other way: what was recorded there comes in too.
+        other.stop()
+        self.commune.stop()
+        self.join(other, district.tally("reissue", COMMUNE).line(), DONE)
+        other.run()
+        self.tree.nodes[COMMUNE] = other
+        self.check(total_of(1, 55))
+        self.assertEqual(sum(1 for row in other.log() if row["live"]), 55)
+        shutil.rmtree(self.commune.data)
+        token = district.tally("reissue", COMMUNE).line()  # also a machine without data may have it
+        other.stop()
+        self.join(self.commune, token, DONE)
+        self.commune.run()
+        self.tree.nodes[COMMUNE] = self.commune
+        self.check(total_of(1, 55))
+
+    def test_reissue_interrupted(self):
+        """A machine stops in the middle of taking its new identity, at each place: it does not run with half of one, and the
+        same command goes on."""
+        self.give(rows(1, 10))
+        self.check(total_of(1, 10))
+        self.commune.stop()
+        data = self.commune.data
+        before = os.path.join(self.tree.folder, "before")
+        shutil.copytree(data, before)
+        token = self.tree.nodes[DISTRICT].tally("reissue", COMMUNE).line()
+        self.join(self.commune, token, DONE)
+        after = os.path.join(self.tree.folder, "after")
+        shutil.copytree(data, after)
+        taken = ["node.key", "ca.key", "ca.crt", "node.crt"]
+        self.assertEqual([name for name in os.listdir(after) if name.endswith(".next")], [])
+        for renamed in range(4):
+            for database in (before, after) if renamed == 0 else (after,):
+                shutil.rmtree(data)
+                shutil.copytree(before, data)
+                shutil.copy(f"{database}/tally.db", f"{data}/tally.db")
+                for place, name in enumerate(taken):
+                    shutil.copy(f"{after}/{name}", f"{data}/{name}" if place < renamed else f"{data}/{name}.next")
+                refused = harness.tallyd("run", "--data", data)
+                self.assertEqual(refused.status, REFUSED)
+                self.assertIn("once more", refused.err)
+                self.join(self.commune, token, DONE)
+                self.commune.run()
+                self.check(total_of(1, 10))
+                self.commune.stop()
+        # Before the parent has answered nothing has changed: the node runs as it was, until it is answered.
+        shutil.rmtree(data)
+        shutil.copytree(before, data)
+        self.tree.nodes[DISTRICT].stop()
+        self.join(self.commune, token, UNREACHABLE)
+        self.assertEqual(sorted(name for name in os.listdir(data) if name.endswith(".next")), ["ca.key.next", "node.key.next"])
+        self.commune.run()
+        self.assertEqual(self.commune.total(COMMUNE, "fund_raised", MONTH), total_of(1, 10))
+        self.commune.stop()
+        self.tree.nodes[DISTRICT].run()
+        self.join(self.commune, self.tree.nodes[DISTRICT].tally("reissue", COMMUNE).line(), DONE)
+        self.commune.run()
+        self.check(total_of(1, 10))
+
+    def join(self, node, token, status=REFUSED):
+        answer = harness.tallyd("join", "--data", node.data, token)
+        self.assertEqual(answer.status, status, answer.err)
+        return answer
 
     def check_at_root(self, value):
         self.tree.settle()

@@ -245,7 +245,7 @@ static inline struct msg_request sample_request(enum request_type type)
         r.u.units = (struct req_units){UNITS, 1, true};
         break;
     case REQUEST_INVITE:
-        r.u.invite = (struct req_invite){"436", "Thạch Hà", "district", 7, true};
+        r.u.invite = (struct req_invite){"436", "Thạch Hà", "district", 7, true, true};
         break;
     case REQUEST_STATUS:
     case REQUEST_TREE:
@@ -406,9 +406,9 @@ static inline size_t samples(struct message out[SAMPLES_MAX])
     out[n] = (struct message){.type = MESSAGE_PING};
     out[n++].u.ping = (struct msg_ping){true, UINT64_MAX, {-144}, true, sample_mark, 145};
     out[n] = (struct message){.type = MESSAGE_JOIN};
-    out[n++].u.join =
-        (struct msg_join){SAMPLE_16(146), SAMPLE_32(147), SAMPLE_BYTES("node request"),
-                          SAMPLE_BYTES("ca request"), "h:7800"};
+    out[n++].u.join = (struct msg_join){
+        SAMPLE_16(146), SAMPLE_32(147), SAMPLE_BYTES("node request"), SAMPLE_BYTES("ca request"),
+        "h:7800",       SAMPLE_16(148)};
     for (int type = REQUEST_RECORD; type < REQUEST_TYPE_COUNT; type++) {
         out[n] = (struct message){.type = MESSAGE_REQUEST};
         out[n++].u.request = sample_request((enum request_type)type);

@@ -567,6 +567,28 @@ static void test_joins(void **state)
     assert_non_null(strstr(join_text, "has expired"));
 }
 
+/* A machine that has data goes on with it only in the unit whose ledger it is; what is refused does
+ * not use the invitation up. */
+static void test_joins_with_data(void **state)
+{
+    (void)state;
+    struct node_joiner joiner = {.address = ""};
+    world_fill(NULL, joiner.node_key.b, HASH_BYTES);
+    assert_int_equal(invite(root, "42", true)->err, ERR_OK);
+    struct msg_join message = tree_join_message(world.token, &joiner.exporter);
+    message.origin = root->origin;
+    join(root, &message, &joiner);
+    assert_non_null(strstr(join_text, "the data of this machine is another node's"));
+    message.origin = office->origin;
+    join(root, &message, &joiner);
+    assert_string_equal(join_text, "accepted");
+    assert_int_equal(invite(root, "49", false)->err, ERR_OK); /* which has no node */
+    message = tree_join_message(world.token, &joiner.exporter);
+    message.origin = office->origin;
+    join(root, &message, &joiner);
+    assert_non_null(strstr(join_text, "the data of this machine is another node's"));
+}
+
 /* A machine in the place of another goes on with its ledger, which it has back first: nothing that
  * was reported is lost, or counted twice. The old one is turned away. */
 static void test_a_machine_that_is_replaced(void **state)
@@ -646,6 +668,7 @@ int main(void)
                                        CASE(test_a_catalogue_that_is_bent),
                                        CASE(test_a_parent_that_breaks_the_protocol),
                                        CASE(test_joins),
+                                       CASE(test_joins_with_data),
                                        CASE(test_a_machine_that_is_replaced),
                                        CASE(test_renewals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
