@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "daemon/aside.h"
 #include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
@@ -44,7 +45,8 @@ static enum err make(void *ctx, struct store *store, struct errmsg *msg)
 {
     const struct join *join = ctx;
     struct hash key = pki_key_public(join->home->node_key);
-    return node_make_child(store, join->joined, &key, msg);
+    TRY(node_make_child(store, join->joined, &key, msg));
+    return aside_keep_first(join->home, store, msg);
 }
 
 static enum err take_answer(void *ctx, const struct msg_joined *joined, struct errmsg *msg)

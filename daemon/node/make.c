@@ -113,6 +113,7 @@ enum err node_make_root(struct store *store, const struct node_root *root, struc
     enum err err = store_begin(store);
     err = err == ERR_OK ? put_identity(store, &identity) : err;
     err = err == ERR_OK ? store_fact_set_int(store, "is_root", 1) : err;
+    err = err == ERR_OK ? identity_seal(store) : err;
     err = err == ERR_OK ? store_commit(store) : err;
     if (err != ERR_OK) {
         store_rollback(store);
@@ -153,6 +154,7 @@ enum err node_make_child(struct store *store, const struct msg_joined *joined,
               ? store_fact_set_blob(store, "parent_addresses", addresses.data, addresses.len)
               : err;
     err = err == ERR_OK ? put_fact_text(store, "parent_unit", parent->unit) : err;
+    err = err == ERR_OK ? identity_seal(store) : err;
     err = err == ERR_OK ? store_commit(store) : err;
     buf_deinit(&addresses);
     if (err != ERR_OK) {

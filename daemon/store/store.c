@@ -63,9 +63,25 @@ enum err store_unusable(const struct store *store, enum err err, const char *why
                     damaged ? "; " STORE_KEEP_ASIDE : "");
 }
 
+/* What the statements of an opening stumble over when nothing else is wrong: a changed letter of
+ * the schema, a header that forbids writing. */
+static bool shows_damage(struct store *store)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    int code = sqlite3_extended_errcode(store->db);
+    int may = 0;
+    if (code == SQLITE_READONLY && vfs != NULL) {
+        const char *path = sqlite3_db_filename(store->db, "main");
+        code =
+            vfs->xAccess(vfs, path, SQLITE_ACCESS_READWRITE, &may) != SQLITE_OK ? SQLITE_OK : code;
+    }
+    return code == SQLITE_ERROR || (code == SQLITE_READONLY && may != 0);
+}
+
 /* What to do about a file that cannot be opened. */
 static enum err fail_open(struct store *store, enum err err, struct errmsg *msg)
 {
+    err = err == ERR_IO && shows_damage(store) ? ERR_CORRUPT : err;
     /* The index of the WAL could not grow; only here, where nothing is under way, is that harmless.
      */
     bool full = err == ERR_IO && sqlite3_extended_errcode(store->db) == SQLITE_IOERR_SHMSIZE;
