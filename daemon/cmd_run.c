@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/aside.h"
 #include "daemon/backup.h"
+#include "daemon/ballast.h"
 #include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
@@ -40,6 +41,7 @@ struct daemon {
     struct wall fresh_at;
     struct backup backup;
     struct watch watch;
+    struct ballast ballast;
     struct buf identity; /* as it is kept beside the database */
     bool stays;          /* the database is damaged, and may not be set aside */
 };
@@ -224,6 +226,7 @@ static enum err on_alive(void *ctx, struct errmsg *msg)
     struct errmsg why = {{0}};
     (void)sd_notify(0, "WATCHDOG=1");
     TRY(watch_look(&daemon->watch, msg));
+    node_set_full(daemon->node, ballast_look(&daemon->ballast));
     if (aside_keep_identity(&daemon->home, daemon->store, &daemon->identity, &why) != ERR_OK) {
         log_line(LOG_LEVEL_WARN, "identity=unkept text=\"%s\"", why.text);
     }
@@ -284,7 +287,9 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
         TRY(address_parse(daemon->config.listen, daemon->host, &daemon->port, msg));
     }
     TRY(pki_chain_root(buf_bytes(&daemon->home.root), &daemon->root, NULL, msg));
+    bool full = ballast_begin(&daemon->ballast, &daemon->home);
     TRY(open_or_make(daemon, msg));
+    node_set_full(daemon->node, full);
     TRY(aside_keep_identity(&daemon->home, daemon->store, &daemon->identity, msg));
     apply_config(daemon);
     watch_begin(&daemon->watch, &daemon->home, daemon->store);

@@ -129,6 +129,9 @@ struct link {
     uint64_t catalogue_told;
 };
 
+#define NODE_FULL "the disk is full; nothing of this was recorded; free some room and try again"
+#define NODE_FULL_HERE "the disk of this office is full: it takes nothing in until there is room"
+
 /* Why a node with `unsound` takes nothing in that must be looked up first. */
 #define NODE_UNSOUND "a table of this file is damaged; " STORE_KEEP_ASIDE
 
@@ -307,6 +310,8 @@ struct node {
         audit_wait_ms; /* until what the last one found is looked at again; 0: it found nothing */
     struct damage *damages;
     size_t damage_count;
+    bool full;                     /* the disk */
+    bool full_said;                /* an alarm says so */
     bool file_broken;              /* a batch failed on a part that cannot be used */
     char file_why[TEXT_MAX_BYTES]; /* why the file had better be made anew; "" */
     bool fenced;                   /* the parent's last word: another line of this data goes on */

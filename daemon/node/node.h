@@ -175,6 +175,10 @@ bool node_wants_tick(const struct node *node);
  * and none has been committed since. Queries are to be told. */
 bool node_is_behind(const struct node *node);
 
+/* Whether the disk is full: new entries and decisions are refused and nothing is taken in from
+ * children, so that what room is left serves what is to go up. Known from the next tick on. */
+void node_set_full(struct node *node, bool full);
+
 /* Why the file had better be made anew, when that is so: parts of it cannot be used, or are damaged
  * so that they cannot be put right row by row, and all that is in it is at the neighbours too. NULL
  * else, and always at the root. Between batches; lives until the next one begins. */

@@ -112,6 +112,10 @@ enum err open_load(struct node *node, struct errmsg *msg)
     TRY(open_load_own_segment(node));
     TRY(open_load_origins(node));
     TRY(audit_load_doubts(node));
+    struct store_alarm full;
+    size_t said;
+    TRY(store_alarms_about(node->store, "disk-full", "", &node->arena, &full, 1, &said));
+    node->full_said = said > 0;
     TRY(store_cells_held_count(node->store, &node->held_rows));
     return store_refused_total(node->store, &node->refused_rows);
 }
@@ -197,7 +201,8 @@ static enum err load_all(struct node *node, bool *sealed, struct errmsg *msg)
     err = err == ERR_OK ? open_load(node, msg) : err;
     err = err == ERR_OK ? load_parent(node) : err;
     err = err == ERR_OK ? check_catalogue(node, msg) : err;
-    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err; /* what every file has */
+    /* What every file has is missing, or cannot be read. */
+    return err == ERR_NOT_FOUND || err == ERR_INVALID ? ERR_CORRUPT : err;
 }
 
 static enum err first_batch(struct node *node, struct now now, bool sealed, struct errmsg *msg)

@@ -149,9 +149,9 @@ class Damage(unittest.TestCase):
                 return "refused"
             try:
                 why = self.look(node)
-                clean = why is None and self.verify(node) == DONE and all(
-                    not each.status()["alarms"] for each in tree.nodes.values())
-                alarmed = alarmed or not clean
+                alarms = any(each.status()["alarms"] for each in tree.nodes.values())
+                clean = why is None and self.verify(node) == DONE and not alarms
+                alarmed = alarmed or alarms
             except harness.Failed as failed:
                 why, clean = str(failed), False
             if clean and node.alive():
@@ -197,6 +197,7 @@ class Damage(unittest.TestCase):
             if outcome not in ("harmless", "mended"):
                 print(f"  {unit}: bits {places}: {outcome}", flush=True)
             if outcome == "refused":
+                print(node.log_tail(2), flush=True)
                 self.put_back(node)
         return outcomes
 
