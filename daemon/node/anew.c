@@ -20,6 +20,11 @@ void anew_broken(struct node *node, const char *why)
     text_mend(node->file_why);
 }
 
+void node_on_unreadable(struct node *node)
+{
+    anew_broken(node, "a query met a part of it that cannot be read");
+}
+
 void anew_damaged(struct node *node, const char *why)
 {
     if (!node->file_broken && node->file_why[0] == '\0') {

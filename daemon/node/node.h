@@ -158,6 +158,10 @@ void node_on_client_gone(struct node *node, uint64_t client);
 /* Somebody was shown the result of a verify: alarms whose cause is mended have been seen. */
 void node_on_verified(struct node *node);
 
+/* A query has met a part of the file that cannot be read; what this node itself reads may come from
+ * memory still. */
+void node_on_unreadable(struct node *node);
+
 /* At least once a second. */
 void node_on_tick(struct node *node);
 
