@@ -105,8 +105,22 @@ static enum err check_pages(struct store *store, struct errmsg *msg)
     return err;
 }
 
+/* A flag in the file's first bytes says that it may only be read, when nothing else does. */
+static bool forbids_writing(struct store *store)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    int may = 0;
+    return sqlite3_db_readonly(store->db, "main") == 1 && vfs != NULL &&
+           vfs->xAccess(vfs, sqlite3_db_filename(store->db, "main"), SQLITE_ACCESS_READWRITE,
+                        &may) == SQLITE_OK &&
+           may != 0;
+}
+
 enum err store_check(struct store *store, struct errmsg *msg)
 {
+    if (forbids_writing(store)) {
+        return fail(store, "it says of itself that it may not be written", msg);
+    }
     struct store fresh = {.mode = STORE_CREATE};
     int code =
         sqlite3_open_v2(":memory:", &fresh.db,

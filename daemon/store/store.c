@@ -64,18 +64,10 @@ enum err store_unusable(const struct store *store, enum err err, const char *why
 }
 
 /* What the statements of an opening stumble over when nothing else is wrong: a changed letter of
- * the schema, a header that forbids writing. */
+ * the schema. */
 static bool shows_damage(struct store *store)
 {
-    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-    int code = sqlite3_extended_errcode(store->db);
-    int may = 0;
-    if (code == SQLITE_READONLY && vfs != NULL) {
-        const char *path = sqlite3_db_filename(store->db, "main");
-        code =
-            vfs->xAccess(vfs, path, SQLITE_ACCESS_READWRITE, &may) != SQLITE_OK ? SQLITE_OK : code;
-    }
-    return code == SQLITE_ERROR || (code == SQLITE_READONLY && may != 0);
+    return sqlite3_extended_errcode(store->db) == SQLITE_ERROR;
 }
 
 /* What to do about a file that cannot be opened. */
