@@ -5,10 +5,6 @@
 
 #include "store/internal.h"
 
-/* Of what is found, so many lines are looked through for one that says more than a row's fault. */
-enum { FOUND_MAX = 100 };
-#define FOUND_QUERY "PRAGMA quick_check(100)"
-
 /* How SQLite begins to speak of pages and trees, not of rows. */
 #define STRUCTURE "***"
 
@@ -79,13 +75,13 @@ static enum err check_schema(struct store *store, struct store *fresh, struct er
     return err;
 }
 
-/* Pages and trees. Rows that break a rule of their table are left to the audit. */
+/* Pages and trees, of which SQLite speaks first. Rows that break a rule of their table are left to
+ * the audit. */
 static enum err check_pages(struct store *store, struct errmsg *msg)
 {
     sqlite3_stmt *stmt = NULL;
-    int code = sqlite3_prepare_v2(store->db, FOUND_QUERY, -1, &stmt, NULL);
+    int code = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
     enum err err = code == SQLITE_OK ? ERR_OK : fail_sql(store, code, msg);
-    _Static_assert(FOUND_MAX == 100, "as the query says");
     while (err == ERR_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
         const char *found = (const char *)sqlite3_column_text(stmt, 0);
         if (found == NULL) {

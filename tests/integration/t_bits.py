@@ -303,8 +303,15 @@ class Damage(unittest.TestCase):
                           "UPDATE fact SET value = value + 1 WHERE name = 'hosting'",
                           "DELETE FROM fact WHERE name = 'origin'"):
             self.check_made_anew(self.sql(statement), "who this node is")
-        self.check_made_anew(self.sql("UPDATE fact SET value = CAST(replace(CAST(value AS TEXT), 'Money raised',"
-                                      " 'Money raiseD') AS BLOB) WHERE name = 'catalogue'"), "catalogue")
+
+        def rename(path):
+            with sqlite3.connect(path) as file:
+                old = file.execute("SELECT value FROM fact WHERE name='catalogue'").fetchone()[0]
+                self.assertIn(b"Money raised", old)
+                file.execute("UPDATE fact SET value=? WHERE name='catalogue'",
+                             (old.replace(b"Money raised", b"Money raiseD"),))
+            file.close()
+        self.check_made_anew(rename, "signed")
 
     def test_chain(self):
         """An own entry that is not what was recorded: found by the recomputation while it runs, which ends the process

@@ -102,7 +102,7 @@ static void test_sealed(void **state)
         "INSERT OR REPLACE INTO fact VALUES('parent_number',9)",
         "UPDATE symbol SET text='43' WHERE text='42'",
         "DELETE FROM fact WHERE name='root_key'",
-        "UPDATE fact SET value=CAST(value AS BLOB)||x'00' WHERE name='catalogue'"};
+        "DELETE FROM fact WHERE name='catalogue_signature'"};
     struct errmsg msg;
     struct node_env env = world_env(office);
     struct store *store;
@@ -128,6 +128,31 @@ static void test_sealed(void **state)
     tree_open(office);
     assert_int_equal(state_number(office, "SELECT count(*) FROM fact WHERE name='identity_sum'"),
                      1);
+}
+
+/* Another letter in a name that the root has signed. */
+static void test_catalogue(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct bytes content;
+    struct errmsg msg;
+    struct node_env env = world_env(office);
+    struct store *store;
+    struct node *node;
+    arena_init(&arena, 1 << 20);
+    tree_close(office);
+    assert_int_equal(store_open(office->path, STORE_WRITE, &store, &msg), ERR_OK);
+    assert_int_equal(store_fact_blob(store, "catalogue", &arena, &content), ERR_OK);
+    char *name = memmem((void *)content.data, content.len, "raised", 6);
+    assert_non_null(name);
+    *name = 'R';
+    assert_int_equal(store_fact_set_blob(store, "catalogue", content.data, content.len), ERR_OK);
+    assert_int_equal(store_symbol_put(store, "Raised", &(int64_t){0}), ERR_OK);
+    assert_int_equal(node_open(store, &env, world.now, &node, &msg), ERR_CORRUPT);
+    assert_non_null(strstr(msg.text, "signed"));
+    store_close(store);
+    arena_reset(&arena);
 }
 
 /* ---- the new file ---- */
@@ -205,6 +230,10 @@ static void test_waits(void **state)
     tree_relink();
     world_settle();
     assert_non_null(node_wants_new_file(office->node));
+    assert_string_equal(world_record(office, "422", "raised", "1", "2025-02-05")->text, "");
+    assert_null(node_wants_new_file(office->node)); /* the last one is on its way */
+    world_settle();
+    assert_non_null(node_wants_new_file(office->node));
 }
 
 /* A part that cannot be read does not wait. A root has nobody to ask. */
@@ -249,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bytes, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_sealed, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_catalogue, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_made_again, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_wants_one, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_waits, set_up, tree_end_always),
