@@ -5,6 +5,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "daemon/aside.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
 #include "proto/address.h"
@@ -94,7 +95,8 @@ static enum err make(void *ctx, struct store *store, struct errmsg *msg)
                              .env = home_env(init->home),
                              .now = clock_read(),
                              .author = "init"};
-    return node_make_root(store, &root, msg);
+    TRY(node_make_root(store, &root, msg));
+    return aside_keep_first(init->home, store, msg);
 }
 
 static enum err run(struct init *init, struct errmsg *msg)

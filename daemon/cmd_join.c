@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "daemon/aside.h"
 #include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
@@ -58,7 +59,8 @@ static enum err make(void *ctx, struct store *store, struct errmsg *msg)
 {
     const struct join *join = ctx;
     struct hash key = pki_key_public(join->home->node_key);
-    return node_make_child(store, join->joined, &key, msg);
+    TRY(node_make_child(store, join->joined, &key, msg));
+    return aside_keep_first(join->home, store, msg);
 }
 
 /* The node's database under its new identity, then its keys and certificates. */
@@ -70,6 +72,7 @@ static enum err go_on(struct home *home, const struct msg_joined *joined, struct
     TRY(home_next_chains(home, msg));
     TRY(store_open(home_path(home, HOME_DATABASE, path), STORE_WRITE, &store, msg));
     enum err err = node_rejoin(store, joined, &key, msg);
+    err = err == ERR_OK ? aside_keep_first(home, store, msg) : err;
     store_close(store);
     TRY(err);
     return home_use_next(home, &joined->tree, msg);

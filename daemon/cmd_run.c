@@ -6,7 +6,9 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "daemon/aside.h"
 #include "daemon/backup.h"
+#include "daemon/ballast.h"
 #include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
@@ -39,6 +41,9 @@ struct daemon {
     struct wall fresh_at;
     struct backup backup;
     struct watch watch;
+    struct ballast ballast;
+    struct buf identity; /* as it is kept beside the database */
+    bool stays;          /* the database is damaged, and may not be set aside */
 };
 
 /* ---- what the server asks ---- */
@@ -218,15 +223,63 @@ static void on_ready(void *ctx)
 static enum err on_alive(void *ctx, struct errmsg *msg)
 {
     struct daemon *daemon = ctx;
+    struct errmsg why = {{0}};
     (void)sd_notify(0, "WATCHDOG=1");
-    return watch_look(&daemon->watch, msg);
+    TRY(watch_look(&daemon->watch, msg));
+    node_set_full(daemon->node, ballast_look(&daemon->ballast));
+    if (aside_keep_identity(&daemon->home, daemon->store, &daemon->identity, &why) != ERR_OK) {
+        log_line(LOG_LEVEL_WARN, "identity=unkept text=\"%s\"", why.text);
+    }
+    const char *damage = daemon->stays ? NULL : node_wants_new_file(daemon->node);
+    if (damage == NULL) {
+        return ERR_OK;
+    }
+    if (aside_begin(&daemon->home, damage, &why) != ERR_OK) {
+        daemon->stays = true;
+        log_line(LOG_LEVEL_ERROR, "damage=stays text=\"%s\"", why.text);
+        return ERR_OK;
+    }
+    return err_fail(msg, ERR_CORRUPT, "%.300s; the next start makes a new database", damage);
 }
 
 /* ---- starting and stopping ---- */
 
-static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *msg)
+static void close_node(struct daemon *daemon)
+{
+    node_close(daemon->node);
+    store_close(daemon->store);
+    daemon->node = NULL;
+    daemon->store = NULL;
+}
+
+/* ERR_CORRUPT: the database cannot be used. */
+static enum err open_node(struct daemon *daemon, struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
+    struct node_env env = home_env(&daemon->home);
+    TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_WRITE, &daemon->store,
+                   msg));
+    TRY(store_check(daemon->store, msg));
+    return node_open(daemon->store, &env, clock_read(), &daemon->node, msg);
+}
+
+/* A database that cannot be used gives way to a new one, once. */
+static enum err open_or_make(struct daemon *daemon, struct errmsg *msg)
+{
+    struct errmsg why = {{0}};
+    TRY(aside_begun(&daemon->home) ? aside_finish(&daemon->home, msg) : ERR_OK);
+    enum err err = open_node(daemon, &why);
+    if (err != ERR_CORRUPT) {
+        return err == ERR_OK ? ERR_OK : err_fail(msg, err, "%s", why.text);
+    }
+    close_node(daemon);
+    TRY(aside_begin(&daemon->home, why.text, msg));
+    TRY(aside_finish(&daemon->home, msg));
+    return open_node(daemon, msg);
+}
+
+static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *msg)
+{
     TRY(home_open(&daemon->home, dir, msg));
     backup_sweep(&daemon->home);
     TRY(load_config(daemon, &daemon->config, msg));
@@ -234,10 +287,10 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
         TRY(address_parse(daemon->config.listen, daemon->host, &daemon->port, msg));
     }
     TRY(pki_chain_root(buf_bytes(&daemon->home.root), &daemon->root, NULL, msg));
-    TRY(store_open(home_path(&daemon->home, HOME_DATABASE, path), STORE_WRITE, &daemon->store,
-                   msg));
-    struct node_env env = home_env(&daemon->home);
-    TRY(node_open(daemon->store, &env, clock_read(), &daemon->node, msg));
+    bool full = ballast_begin(&daemon->ballast, &daemon->home);
+    TRY(open_or_make(daemon, msg));
+    node_set_full(daemon->node, full);
+    TRY(aside_keep_identity(&daemon->home, daemon->store, &daemon->identity, msg));
     apply_config(daemon);
     watch_begin(&daemon->watch, &daemon->home, daemon->store);
     daemon->tree = node_identity(daemon->node)->tree;
@@ -285,12 +338,14 @@ static enum err run(const char *dir, struct errmsg *msg)
     buf_init(&daemon.chains[1], PKI_FILE_MAX_BYTES);
     buf_init(&daemon.fresh[0], PKI_FILE_MAX_BYTES);
     buf_init(&daemon.fresh[1], PKI_FILE_MAX_BYTES);
+    buf_init(&daemon.identity, PKI_FILE_MAX_BYTES);
     enum err err = open_all(&daemon, dir, msg);
     err = err == ERR_OK ? serve(&daemon, msg) : err;
-    if (err == ERR_IO && daemon.server != NULL) {
+    if ((err == ERR_IO || err == ERR_CORRUPT) && daemon.server != NULL) {
         /* The disk, or what lies on it, cannot be trusted: nothing more is written or said, not
          * even a checkpoint. */
-        log_line(LOG_LEVEL_ERROR, "stop=disk text=\"%s\"", msg->text);
+        log_line(LOG_LEVEL_ERROR, "stop=%s text=\"%s\"", err == ERR_IO ? "disk" : "damage",
+                 msg->text);
         _Exit(STATUS_REFUSED);
     }
     (void)sd_notify(0, "STOPPING=1");
@@ -304,6 +359,7 @@ static enum err run(const char *dir, struct errmsg *msg)
     buf_deinit(&daemon.chains[1]);
     buf_deinit(&daemon.fresh[0]);
     buf_deinit(&daemon.fresh[1]);
+    buf_deinit(&daemon.identity);
     home_deinit(&daemon.home);
     return err;
 }

@@ -8,12 +8,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/sha256.h"
 
-enum { LOCK_TEXT_BYTES = 32, SECRET_MODE = 0600, PUBLIC_MODE = 0644 };
+enum { LOCK_TEXT_BYTES = 32, DATE_BYTES = 32, SECRET_MODE = 0600, PUBLIC_MODE = 0644 };
 
 void home_init(struct home *home)
 {
@@ -55,11 +56,21 @@ static enum err set_dir(struct home *home, const char *dir, struct errmsg *msg)
     return ERR_OK;
 }
 
-static bool has_database(const struct home *home)
+static bool has(const struct home *home, const char *file)
 {
     char path[HOME_PATH_BYTES];
     struct stat info;
-    return stat(home_path(home, HOME_DATABASE, path), &info) == 0;
+    return stat(home_path(home, file, path), &info) == 0;
+}
+
+void home_dated_name(const char *word, char out[HOME_NAME_BYTES])
+{
+    char date[DATE_BYTES];
+    struct tm now;
+    time_t seconds = (time_t)(clock_read().wall.ms / 1000);
+    (void)gmtime_r(&seconds, &now);
+    (void)strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &now);
+    (void)snprintf(out, HOME_NAME_BYTES, HOME_DATABASE ".%.16s-%s", word, date);
 }
 
 /* Directory and database can be looked at: what cannot be seen is not said to be missing. */
@@ -68,7 +79,7 @@ static enum err look(const struct home *home, struct errmsg *msg)
     struct stat info;
     errno = 0;
     bool folder = stat(home->dir, &info) == 0 && S_ISDIR(info.st_mode);
-    if (folder && has_database(home)) {
+    if (folder && (has(home, HOME_DATABASE) || has(home, HOME_ASIDE))) {
         return ERR_OK;
     }
     if (errno == EACCES) {
@@ -136,11 +147,13 @@ enum err home_claim(struct home *home, const char *dir, struct errmsg *msg)
         return err_fail(msg, ERR_REFUSED, "cannot make %.400s: %s", dir, strerror(errno));
     }
     TRY(take_lock(home, msg));
-    if (has_database(home)) {
+    if (has(home, HOME_DATABASE)) {
         return err_fail(msg, ERR_EXISTS,
                         "a node lives in %.400s already; choose another directory for a new one",
                         dir);
     }
+    char path[HOME_PATH_BYTES];
+    (void)unlink(home_path(home, HOME_ASIDE, path)); /* of a database that was here */
     return ERR_OK;
 }
 

@@ -15,6 +15,10 @@ enum { HOME_PATH_BYTES = 4096 };
 #define HOME_DATABASE_PART "tally.db.part" /* until it is whole */
 #define HOME_SOCKET "tally.sock"
 #define HOME_LOCK "lock"
+#define HOME_IDENTITY "node.identity" /* who the node is, outside its database */
+#define HOME_ASIDE "aside"            /* a database is being set aside: which, and why */
+
+enum { HOME_NAME_BYTES = 64 };
 
 struct home {
     char dir[HOME_PATH_BYTES];
@@ -32,6 +36,9 @@ void home_deinit(struct home *home);
 
 /* The path of a file in it. */
 const char *home_path(const struct home *home, const char *file, char out[HOME_PATH_BYTES]);
+
+/* A name of now for a database beside the one in use: "tally.db.WORD-DATE". */
+void home_dated_name(const char *word, char out[HOME_NAME_BYTES]);
 
 /* Takes the directory for a new node: makes it when it is not there, locks it. ERR_EXISTS when a
  * node lives in it, and it is locked. */
@@ -70,8 +77,8 @@ enum err home_make_database(const struct home *home,
 void home_remove_part(const struct home *home);
 
 /* Opens the directory of a node: locks it and reads keys and chains. ERR_NOT_FOUND when no node
- * lives there, ERR_BUSY when another process uses it, ERR_REFUSED
- * when it has joined again and that has not ended. */
+ * lives there, also none whose database is being set aside; ERR_BUSY when another process uses it,
+ * ERR_REFUSED when it has joined again and that has not ended. */
 enum err home_open(struct home *home, const char *dir, struct errmsg *msg) MUST_CHECK;
 
 /* What the node asks of the world; `home` is its context. */

@@ -5,14 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
-enum { SLICE_PAGES = 1000, STILL_MAX = 1000, DATE_BYTES = 32 };
+enum { SLICE_PAGES = 1000, STILL_MAX = 1000 };
 
 static const char *const NAMES[WATCH_FILES] = {HOME_DATABASE, HOME_DATABASE "-wal",
                                                HOME_DATABASE "-shm"};
@@ -135,13 +133,8 @@ static enum err put_back(struct watch *watch, const char *part, struct errmsg *m
 static enum err set_aside(struct watch *watch, const char *part, char name[HOME_PATH_BYTES],
                           struct errmsg *msg)
 {
-    char date[DATE_BYTES];
-    char file[64];
-    struct tm now;
-    time_t seconds = (time_t)(clock_read().wall.ms / 1000);
-    (void)gmtime_r(&seconds, &now);
-    (void)strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &now);
-    (void)snprintf(file, sizeof file, HOME_DATABASE ".kept-%s", date);
+    char file[HOME_NAME_BYTES];
+    home_dated_name("kept", file);
     TRY(give_name(part, home_path(watch->home, file, name), msg));
     drop_log(watch);
     return ERR_OK;

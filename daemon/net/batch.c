@@ -77,6 +77,9 @@ static void tell_node(struct server *server, struct event *event)
     case EVENT_VERIFIED:
         node_on_verified(node);
         break;
+    case EVENT_UNREADABLE:
+        node_on_unreadable(node);
+        break;
     case EVENT_TICK:
         node_on_tick(node);
         break;

@@ -76,6 +76,7 @@ enum event_type {
     EVENT_CLIENT_GONE,
     EVENT_DIAL_FAILED,
     EVENT_VERIFIED,
+    EVENT_UNREADABLE,
     EVENT_TICK,
 };
 

@@ -28,11 +28,12 @@ struct job {
     uv_mutex_t lock; /* over what follows */
     uv_cond_t room;
     struct buf out;
-    bool gone;     /* nobody wants the answer any more */
-    bool cut;      /* some of the answer was not wanted any more */
-    bool failed;   /* the answer could not be made or given */
-    bool refused;  /* it says why there is none */
-    bool finished; /* the loop's: the worker has returned */
+    bool gone;       /* nobody wants the answer any more */
+    bool cut;        /* some of the answer was not wanted any more */
+    bool failed;     /* the answer could not be made or given */
+    bool refused;    /* it says why there is none */
+    bool unreadable; /* because a part of the database could not be read */
+    bool finished;   /* the loop's: the worker has returned */
 };
 
 static void job_free(struct job *job)
@@ -65,6 +66,7 @@ static bool take_reply(void *ctx, const struct message *reply)
     }
     bool on = !job->gone;
     job->refused = reply->u.reply.err != ERR_OK;
+    job->unreadable = job->unreadable || reply->u.reply.err == ERR_CORRUPT;
     job->cut = job->cut || !on;
     if (on && codec_encode(sink->codec, reply, &job->out, &why) != ERR_OK) {
         log_line(LOG_LEVEL_ERROR, "query=failed text=\"%s\"", why.text);
@@ -165,6 +167,14 @@ static bool was_given(const struct job *job)
     return !job->failed && !job->refused && !job->cut && (there || job->out.len == 0);
 }
 
+static void tell_node(struct server *server, enum event_type type)
+{
+    struct event *event = event_new(type, 0);
+    if (event != NULL) {
+        event_post(server, event);
+    }
+}
+
 static void on_worked(uv_work_t *work, int status)
 {
     struct job *job = work->data;
@@ -172,10 +182,10 @@ static void on_worked(uv_work_t *work, int status)
     (void)status;
     job->finished = true;
     if (job->message.u.request.type == REQUEST_VERIFY && was_given(job)) {
-        struct event *event = event_new(EVENT_VERIFIED, 0);
-        if (event != NULL) {
-            event_post(server, event); /* what it showed need not be shown again */
-        }
+        tell_node(server, EVENT_VERIFIED); /* what it showed need not be shown again */
+    }
+    if (job->unreadable) {
+        tell_node(server, EVENT_UNREADABLE);
     }
     pump(job);
 }

@@ -93,6 +93,10 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
     if (map_put(&audit->subjects, &hash, NULL) == NULL) {
         return ERR_NO_MEMORY;
     }
+    bool chain = finding->check == AUDIT_CHAINS || finding->check == AUDIT_ESCROW;
+    if (chain || strncmp(subject, TABLE, strlen(TABLE)) == 0) {
+        anew_damaged(node, finding->text);
+    }
     bool own = finding->segment != 0 || finding->key.origin == node->own_origin;
     bool mendable = !(own && finding->own_chain_broken);
     bool above;
@@ -273,6 +277,7 @@ enum err audit_step(struct node *node)
         }
         audit->node = node;
         audit->begun = node->now.mono;
+        anew_look_again(node);
         node->ledger_damaged = false;
         map_init(&audit->subjects, sizeof(uint64_t), 1);
         audit->auditor = auditor_new(node->store, &node->view, on_finding, audit);

@@ -391,6 +391,10 @@ void hello_receive(struct node *node, struct link *link, const struct msg_hello 
                                : "a hello without the name of its session");
         return;
     }
+    if (node->full) {
+        downlink_refuse(node, link, REFUSAL_BUSY, NODE_FULL_HERE);
+        return;
+    }
     enum refusal_code code = check_peer(node, link, hello, text, sizeof text);
     if (code != 0) {
         downlink_refuse_child(node, link, code, text);

@@ -129,6 +129,9 @@ struct link {
     uint64_t catalogue_told;
 };
 
+#define NODE_FULL "the disk is full; nothing of this was recorded; free some room and try again"
+#define NODE_FULL_HERE "the disk of this office is full: it takes nothing in until there is room"
+
 /* Why a node with `unsound` takes nothing in that must be looked up first. */
 #define NODE_UNSOUND "a table of this file is damaged; " STORE_KEEP_ASIDE
 
@@ -307,6 +310,11 @@ struct node {
         audit_wait_ms; /* until what the last one found is looked at again; 0: it found nothing */
     struct damage *damages;
     size_t damage_count;
+    bool full;                     /* the disk */
+    bool full_said;                /* an alarm says so */
+    bool file_broken;              /* a batch failed on a part that cannot be used */
+    char file_why[TEXT_MAX_BYTES]; /* why the file had better be made anew; "" */
+    bool fenced;                   /* the parent's last word: another line of this data goes on */
 };
 
 /* ---- state.c ---- */
@@ -397,6 +405,18 @@ enum err open_load_origins(struct node *node) MUST_CHECK;
 enum err open_load_own_segment(struct node *node) MUST_CHECK;
 /* Children that the file calls linked and that have no link are offline. */
 enum err open_reset_statuses(struct node *node) MUST_CHECK;
+
+/* ---- identity.c ---- */
+/* The sum over the facts of who this node is, after one of them has changed. */
+enum err identity_seal(struct store *store) MUST_CHECK;
+/* ERR_CORRUPT when they are not what was written; a file of an earlier release is not sealed. */
+enum err identity_check(struct store *store, bool *sealed, struct errmsg *msg) MUST_CHECK;
+
+/* ---- anew.c: when the file had better be made anew ---- */
+void anew_broken(struct node *node, const char *why);
+void anew_damaged(struct node *node, const char *why);
+/* An audit begins: what it finds counts, not what the last one did. */
+void anew_look_again(struct node *node);
 
 /* ---- ledger.c ---- */
 struct ledger_texts {

@@ -125,6 +125,7 @@ enum err node_make_root(struct store *store, const struct node_root *root, struc
     enum err err = store_begin(store);
     err = err == ERR_OK ? put_identity(store, &identity) : err;
     err = err == ERR_OK ? store_fact_set_int(store, "is_root", 1) : err;
+    err = err == ERR_OK ? identity_seal(store) : err;
     TRY(end_transaction(store, err, msg));
     return root->catalogue == NULL ? ERR_OK : publish_first(store, root, msg);
 }
@@ -169,6 +170,7 @@ enum err node_make_child(struct store *store, const struct msg_joined *joined,
     err = err == ERR_OK ? put_identity(store, &identity) : err;
     err = err == ERR_OK ? store_fact_set_int(store, "is_root", 0) : err;
     err = err == ERR_OK ? put_parent(store, parent) : err;
+    err = err == ERR_OK ? identity_seal(store) : err;
     return end_transaction(store, err, msg);
 }
 
@@ -230,7 +232,8 @@ static enum err take_identity(struct store *store, const struct msg_joined *join
     TRY(store_fact_set_blob(store, "node", joined->node.b, ID_BYTES));
     TRY(store_fact_set_int(store, "hosting", joined->hosting));
     TRY(put_parent(store, &joined->ancestors[0]));
-    return forget_links(store);
+    TRY(forget_links(store));
+    return identity_seal(store);
 }
 
 enum err node_rejoin(struct store *store, const struct msg_joined *joined, const struct hash *key,

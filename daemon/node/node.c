@@ -108,7 +108,9 @@ void node_on_request(struct node *node, const struct node_client *client,
     if (node->failed != ERR_OK) {
         return;
     }
-    if (request->type == REQUEST_RECORD) {
+    if (node->full && request->type != REQUEST_WAIT) {
+        request_refuse(node, &both, ERR_DISK_FULL, NODE_FULL);
+    } else if (request->type == REQUEST_RECORD) {
         record_request(node, &both);
     } else if (request->type == REQUEST_CORRECT) {
         correct_request(node, &both);
@@ -165,8 +167,34 @@ static void tick_link(struct node *node, struct link *link)
     }
 }
 
+void node_set_full(struct node *node, bool full)
+{
+    node->full = full;
+}
+
+/* Children come again, and are told why not. */
+static enum err say_full(struct node *node)
+{
+    TRY(node_write(node));
+    for (size_t i = 0; i < node->link_count && node->full; i++) {
+        struct link *link = node->links[i];
+        if (!link->up && link->state != SESSION_CLOSING) {
+            downlink_refuse(node, link, REFUSAL_BUSY, NODE_FULL_HERE);
+        }
+    }
+    node->full_said = node->full;
+    return node->full
+               ? node_alarm(node, "disk-full", "disk",
+                            "the disk is full: new entries are refused, and nothing is taken in "
+                            "from below; what is here goes up; free some room, then all goes on")
+               : store_alarm_delete(node->store, "disk-full", "disk");
+}
+
 void node_on_tick(struct node *node)
 {
+    if (node->full != node->full_said && node->failed == ERR_OK) {
+        node_check(node, say_full(node), "disk");
+    }
     for (size_t i = 0; i < node->link_count; i++) {
         tick_link(node, node->links[i]);
     }
@@ -259,9 +287,7 @@ static void finish_replies(struct node *node)
 
 static const char *failure_text(const struct node *node)
 {
-    return node->failed == ERR_DISK_FULL
-               ? "the disk is full; nothing of this was recorded; free some room and try again"
-               : node->failure.text;
+    return node->failed == ERR_DISK_FULL ? NODE_FULL : node->failure.text;
 }
 
 /* That the file is damaged must be seen, also by who only asks for the status. */
@@ -314,6 +340,7 @@ static void take_back(struct node *node)
     struct errmsg why;
     enum err err = open_load(node, &why);
     if (err == ERR_OK && node->failed == ERR_CORRUPT) {
+        anew_broken(node, node->failure.text);
         err = tell_damage(node);
         err = err == ERR_DISK_FULL || err == ERR_NO_MEMORY ? ERR_OK : err; /* the next one tells */
     }

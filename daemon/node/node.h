@@ -91,6 +91,23 @@ enum err node_owner(struct store *store, struct node_owner *out, struct errmsg *
 enum err node_rejoin(struct store *store, const struct msg_joined *joined, const struct hash *key,
                      struct errmsg *msg) MUST_CHECK;
 
+/* Who a node is and where it stands, as canonical bytes, appended: what must be kept outside its
+ * file to make that anew. */
+enum err node_identity_bytes(struct store *store, struct buf *out) MUST_CHECK;
+/* ERR_INVALID for what are no such bytes. */
+enum err node_identity_look(struct bytes bytes, bool *is_root, struct errmsg *msg) MUST_CHECK;
+
+/* The file that a new one takes the place of: its name, and what people are told of it. */
+struct node_aside {
+    const char *name;
+    const char *text;
+    struct wall at;
+};
+/* The file of a node below another, anew: its parent gives back its ledger, its children theirs.
+ * An alarm tells of the old one until a verify has shown it. ERR_REFUSED for a root. */
+enum err node_make_again(struct store *store, struct bytes identity, const struct hash *key,
+                         const struct node_aside *aside, struct errmsg *msg) MUST_CHECK;
+
 /* ---- running ---- */
 
 /* Takes the store but does not own it. Stores a new session name, so it writes. */
@@ -156,6 +173,10 @@ void node_on_client_gone(struct node *node, uint64_t client);
 /* Somebody was shown the result of a verify: alarms whose cause is mended have been seen. */
 void node_on_verified(struct node *node);
 
+/* A query has met a part of the file that cannot be read; what this node itself reads may come from
+ * memory still. */
+void node_on_unreadable(struct node *node);
+
 /* At least once a second. */
 void node_on_tick(struct node *node);
 
@@ -172,6 +193,15 @@ bool node_wants_tick(const struct node *node);
 /* Whether the file cannot be kept up with how links stand: a batch failed (the disk is full, say),
  * and none has been committed since. Queries are to be told. */
 bool node_is_behind(const struct node *node);
+
+/* Whether the disk is full: new entries and decisions are refused and nothing is taken in from
+ * children, so that what room is left serves what is to go up. Known from the next tick on. */
+void node_set_full(struct node *node, bool full);
+
+/* Why the file had better be made anew, when that is so: parts of it cannot be used, or are damaged
+ * so that they cannot be put right row by row, and all that is in it is at the neighbours too. NULL
+ * else, and always at the root. Between batches; lives until the next one begins. */
+const char *node_wants_new_file(struct node *node);
 
 /* ---- queries: on a reader, in any thread; several may run at the same time, each with its own
  * reader ---- */

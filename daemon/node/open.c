@@ -112,6 +112,10 @@ enum err open_load(struct node *node, struct errmsg *msg)
     TRY(open_load_own_segment(node));
     TRY(open_load_origins(node));
     TRY(audit_load_doubts(node));
+    struct store_alarm full;
+    size_t said;
+    TRY(store_alarms_about(node->store, "disk-full", "", &node->arena, &full, 1, &said));
+    node->full_said = said > 0;
     TRY(store_cells_held_count(node->store, &node->held_rows));
     return store_refused_total(node->store, &node->refused_rows);
 }
@@ -168,7 +172,40 @@ enum err open_reset_statuses(struct node *node)
     return ERR_OK;
 }
 
-static enum err first_batch(struct node *node, struct now now, struct errmsg *msg)
+/* What the root has signed is still that. A node below another gets it again with a new file. */
+static enum err check_catalogue(struct node *node, struct errmsg *msg)
+{
+    struct bytes content;
+    struct buf said;
+    struct signature signature;
+    if (node->view.catalogue.version == 0) {
+        return ERR_OK;
+    }
+    TRY(store_fact_blob(node->store, "catalogue", &node->arena, &content));
+    TRY(store_fact_fixed(node->store, "catalogue_signature", signature.b, SIGNATURE_BYTES));
+    buf_init(&said, CATALOGUE_MAX_BYTES + 64);
+    buf_put_u64(&said, node->view.catalogue.version);
+    buf_put(&said, content.data, content.len);
+    bool whole = !said.failed;
+    bool good =
+        whole && node->env.verify(node->env.ctx, &node->root_key, buf_bytes(&said), &signature);
+    buf_deinit(&said);
+    TRY(whole ? ERR_OK : ERR_NO_MEMORY);
+    return good ? ERR_OK
+                : err_fail(msg, ERR_CORRUPT, "the catalogue is not what the root has signed");
+}
+
+static enum err load_all(struct node *node, bool *sealed, struct errmsg *msg)
+{
+    enum err err = identity_check(node->store, sealed, msg);
+    err = err == ERR_OK ? open_load(node, msg) : err;
+    err = err == ERR_OK ? load_parent(node) : err;
+    err = err == ERR_OK ? check_catalogue(node, msg) : err;
+    /* What every file has is missing, or cannot be read. */
+    return err == ERR_NOT_FOUND || err == ERR_INVALID ? ERR_CORRUPT : err;
+}
+
+static enum err first_batch(struct node *node, struct now now, bool sealed, struct errmsg *msg)
 {
     node_begin(node, now);
     node->env.random(node->env.ctx, node->session.b, sizeof node->session.b);
@@ -176,6 +213,7 @@ static enum err first_batch(struct node *node, struct now now, struct errmsg *ms
     err = err == ERR_OK ? store_session_add(node->store, &node->session, node->head, SESSIONS_KEPT)
                         : err;
     err = err == ERR_OK ? open_reset_statuses(node) : err;
+    err = err == ERR_OK && !sealed ? identity_seal(node->store) : err;
     if (err == ERR_OK && !node->identity.is_root) {
         uplink_refused_state(node, UPLINK_CONNECTING, "");
     }
@@ -209,8 +247,8 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
     map_init(&node->symbols, sizeof(uint64_t), sizeof(int64_t));
     texts_init(&node->texts, store);
     struct errmsg why = {{0}};
-    enum err err = open_load(node, &why);
-    err = err == ERR_OK ? load_parent(node) : err;
+    bool sealed = false;
+    enum err err = load_all(node, &sealed, &why);
     if (err != ERR_OK) {
         const char *text = why.text[0] != '\0' ? why.text : store_error(store);
         struct errmsg state;
@@ -218,7 +256,7 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
                        text[0] != '\0' ? text : "a part of it is missing");
         (void)store_unusable(store, err, state.text, msg);
     } else {
-        err = first_batch(node, now, &why);
+        err = first_batch(node, now, sealed, &why);
         err = err == ERR_OK ? ERR_OK : store_unusable(store, err, why.text, msg);
     }
     if (err != ERR_OK) {

@@ -182,6 +182,7 @@ static enum err receive_hosting(struct receiver *r, const struct hosting_row *ro
         node->hosting = row->number;
         TRY(node_write(node));
         TRY(store_fact_set_int(node->store, "hosting", row->number));
+        TRY(identity_seal(node->store));
     } else {
         TRY(route_origin(r, &row->origin, &origin));
         if (origin == NULL) {

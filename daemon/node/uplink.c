@@ -44,6 +44,7 @@ bool sender_acked(struct node *node, struct sender *out, const struct msg_ack *a
 void uplink_refused_state(struct node *node, enum uplink_state state, const char *text)
 {
     uint64_t said = map_hash(text, strlen(text)) + (uint64_t)state;
+    node->fenced = state == UPLINK_FENCED || (node->fenced && state != UPLINK_LINKED);
     if (said == node->uplink_said) {
         return;
     }
@@ -232,6 +233,7 @@ static enum err adopt_addresses(struct node *node, const struct msg_welcome *wel
     enum err err = list.failed ? ERR_NO_MEMORY : node_write(node);
     err = err == ERR_OK ? store_fact_set_blob(node->store, "parent_addresses", list.data, list.len)
                         : err;
+    err = err == ERR_OK ? identity_seal(node->store) : err;
     buf_deinit(&list);
     return err;
 }
@@ -288,6 +290,7 @@ static enum err keep_parent(struct node *node)
     TRY(node_write(node));
     TRY(store_fact_set_blob(node->store, "parent_key", node->met_key.b, HASH_BYTES));
     TRY(store_fact_set_int(node->store, "parent_number", node->met_number));
+    TRY(identity_seal(node->store));
     identity->parent_key = node->met_key;
     identity->parent_number = node->met_number;
     return ERR_OK;

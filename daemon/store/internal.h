@@ -18,6 +18,8 @@ struct store {
     char error[STORE_ERROR_BYTES];
     bool begun;      /* a transaction */
     enum err undone; /* not ERR_OK: why SQLite has rolled it back by itself */
+    int64_t size;    /* of the database file after the last checkpoint; it never shrinks */
+    bool cut;        /* it has: what was in it is not there any more */
 };
 
 /* Remembers SQLite's sentence and translates its code. */

@@ -116,7 +116,8 @@ _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,
 static enum err exec(struct store *store, const char *sql)
 {
     int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-    return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
+    enum err err = code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
+    return (code & 0xff) == SQLITE_ERROR ? ERR_CORRUPT : err; /* what it builds upon is not there */
 }
 
 /* Rows that an earlier release wrote get hashes. Whether they are what was written nothing says:

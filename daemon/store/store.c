@@ -4,7 +4,9 @@
  * checkpoints everything into the database file, which syncs it: what a damaged or unsynced WAL
  * would lose is lost before anybody is answered.
  * 2. begin / statements / commit; commit returns after the WAL is synced.
- * 3. Readers open the same file read-only, never checkpoint, also not when they close.
+ * 3. The WAL goes into the database file when it has grown to WAL_PAGES, unless that file is
+ * shorter than it was: somebody cut it, and a checkpoint would fill the hole with zeros.
+ * 4. Readers open the same file read-only, never checkpoint, also not when they close.
  *
  * Failures: a full disk fails the statement or the commit; the caller rolls back and nothing has
  * changed. A failed sync is ERR_IO from commit: the caller must stop the process, because the
@@ -19,7 +21,8 @@ enum { BUSY_WAIT_MS = 2000, CACHE_KIB = 1024, WAL_PAGES = 1000 };
 
 enum err store_sql_error(struct store *store, int code)
 {
-    (void)snprintf(store->error, sizeof store->error, "database: %s", sqlite3_errmsg(store->db));
+    (void)snprintf(store->error, sizeof store->error, "database: %s%s", sqlite3_errmsg(store->db),
+                   store->cut ? ": its file was cut short while the node ran" : "");
     switch (code & 0xff) {
     case SQLITE_FULL:
         return ERR_DISK_FULL;
@@ -48,10 +51,49 @@ static enum err run_pragmas(struct store *store)
     char sql[256];
     (void)snprintf(sql, sizeof sql,
                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-%d; "
-                   "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=8388608;",
-                   CACHE_KIB, WAL_PAGES);
+                   "PRAGMA journal_size_limit=8388608;",
+                   CACHE_KIB);
     int code = sqlite3_exec(store->db, store->mode == STORE_READ ? "PRAGMA query_only=1;" : sql,
                             NULL, NULL, NULL);
+    return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
+}
+
+/* ---- checkpoints ---- */
+
+/* 0 when it cannot be told. */
+static int64_t file_size(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+    bool told = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
+                file != NULL && file->pMethods != NULL &&
+                file->pMethods->xFileSize(file, &size) == SQLITE_OK;
+    return told ? size : 0;
+}
+
+/* After each commit. One that other connections keep from ending goes on after a later one. */
+static int checkpoint(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    struct store *store = ctx;
+    if (pages < WAL_PAGES) {
+        return SQLITE_OK;
+    }
+    int64_t size = file_size(db);
+    store->cut = size != 0 && size < store->size;
+    if (store->cut) {
+        return SQLITE_IOERR_SHORT_READ;
+    }
+    (void)sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    size = file_size(db);
+    store->size = size == 0 ? store->size : size;
+    return SQLITE_OK;
+}
+
+static enum err first_checkpoint(struct store *store)
+{
+    int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    store->size = file_size(store->db);
+    (void)sqlite3_wal_hook(store->db, checkpoint, store);
     return code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
 }
 
@@ -63,9 +105,17 @@ enum err store_unusable(const struct store *store, enum err err, const char *why
                     damaged ? "; " STORE_KEEP_ASIDE : "");
 }
 
+/* What the statements of an opening stumble over when nothing else is wrong: a changed letter of
+ * the schema. */
+static bool shows_damage(struct store *store)
+{
+    return sqlite3_extended_errcode(store->db) == SQLITE_ERROR;
+}
+
 /* What to do about a file that cannot be opened. */
 static enum err fail_open(struct store *store, enum err err, struct errmsg *msg)
 {
+    err = err == ERR_IO && shows_damage(store) ? ERR_CORRUPT : err;
     /* The index of the WAL could not grow; only here, where nothing is under way, is that harmless.
      */
     bool full = err == ERR_IO && sqlite3_extended_errcode(store->db) == SQLITE_IOERR_SHMSIZE;
@@ -91,9 +141,7 @@ static enum err prepare_file(struct store *store, struct errmsg *msg)
         }
     }
     if (err == ERR_OK && store->mode != STORE_READ) {
-        int code =
-            sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        err = code == SQLITE_OK ? ERR_OK : store_sql_error(store, code);
+        err = first_checkpoint(store);
     }
     return err == ERR_OK ? ERR_OK : fail_open(store, err, msg);
 }

@@ -29,6 +29,9 @@ enum { STORE_SCHEMA_VERSION = 5 };
 enum err store_open(const char *path, enum store_mode mode, struct store **out, struct errmsg *msg)
     MUST_CHECK;
 void store_close(struct store *store);
+/* Whether the file can be used at all: the form of its tables, its pages and trees. ERR_CORRUPT
+ * with what was found. It reads all of the file. */
+enum err store_check(struct store *store, struct errmsg *msg) MUST_CHECK;
 const char *store_error(const struct store *store);
 #define STORE_KEEP_ASIDE "keep this file aside, and put a good copy in its place"
 /* `why`, with the file's path and, when it is damaged, what to do about it. */

@@ -30,10 +30,11 @@ README = os.path.join(harness.HERE, "..", "..", "README.md")
 
 tree = None
 stopped = None  # the data directory of a commune's node that does not run
+stopped_root = None  # and of the root
 
 
 def setUpModule():
-    global tree, stopped
+    global tree, stopped, stopped_root
     tree = smalltree.make()
     tree.nodes[COMMUNE].tally("record", COMMUNE, "fund_raised", 5, "--date", "2023-01-01", "--wait",
                               "root").ok()
@@ -41,6 +42,10 @@ def setUpModule():
     stopped = os.path.join(tree.folder, "stopped")
     shutil.copytree(tree.nodes[COMMUNE].data, stopped)
     tree.nodes[COMMUNE].run()
+    tree.root.stop()
+    stopped_root = os.path.join(tree.folder, "stopped-root")
+    shutil.copytree(tree.root.data, stopped_root)
+    tree.root.run()
 
 
 def tearDownModule():
@@ -152,11 +157,11 @@ class Directories(Case):
 
 
 class Files(Case):
-    def refused(self, name, change, *words):
+    def refused(self, name, change, *words, of=None):
         """A copy of the stopped node with one change does not start."""
         copy = self.place("copy")
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(stopped, copy)
+        shutil.copytree(of or stopped, copy)
         change(os.path.join(copy, name))
         self.assertLine(harness.tallyd("run", "--data", copy), REFUSED, *words)
 
@@ -177,7 +182,8 @@ class Files(Case):
         return change
 
     def test_database(self):
-        """Newer, damaged, emptied, another program's: named, with what to do; never taken for a new one."""
+        """Newer, damaged, emptied, another program's: named, with what to do; a root's is never taken for a new one
+        (t_bits.py has the others')."""
         def damage(path):
             with open(path, "r+b") as file:
                 for at in range(8192, os.path.getsize(path), 4096):
@@ -190,7 +196,7 @@ class Files(Case):
         self.refused("tally.db", self.sql("PRAGMA user_version=99"), "schema 99", "newer release")
         for change in (damage, other, lambda path: os.truncate(path, 0),
                        lambda path: os.truncate(path, 8192), self.write("garbage" * 100)):
-            self.refused("tally.db", change, "tally.db", "keep this file aside")
+            self.refused("tally.db", change, "tally.db", "keep this file aside", "tallyd restore", of=stopped_root)
 
     def test_keys_and_certificates(self):
         """Missing, garbage, of another key: the file is named at the start, not when it is needed."""

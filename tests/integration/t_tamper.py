@@ -2,7 +2,7 @@
 """A district's database is changed behind its back while it is stopped: one cell, one total, one entry of its own
 or of its escrow, each alone. It raises an alarm, `tally verify` ends with 1 and names what was changed; a cell, a
 total and what is kept beside an entry mend themselves at the first mark after the recomputation that follows the
-start, an entry does not.
+start. For an entry the file is set aside as soon as all that is in it is somewhere else too, and made anew.
 """
 
 import sqlite3
@@ -10,7 +10,7 @@ import unittest
 
 import harness
 import smalltree
-from harness import DONE, NO
+from harness import DONE, NO, REFUSED
 from smalltree import COMMUNE, DISTRICT, PROVINCE
 
 tree = None
@@ -99,31 +99,54 @@ class Tampering(unittest.TestCase):
         self.check_mends("UPDATE entry SET now_value = 18 WHERE value = 17 AND own = 1", names=(entry, "43602"))
 
     def test_y_own_entry_and_cell(self):
-        """The value of an own entry, its state and its cell, so that they agree: the chain tells, and the cell is
-        not made again from such a ledger."""
+        """The value of an own entry, its state and its cell, so that they agree: the chain tells, the cell is not made
+        again from such a ledger, and the parent gives the entry back as it was recorded."""
         entry = next(row["entry"] for row in tree.nodes[DISTRICT].log() if row["value"] == 17)
-        self.tamper("UPDATE entry SET value = 18, now_value = 18 WHERE value = 17 AND own = 1")
-        self.check_stays(entry)
-        self.tamper("UPDATE entry SET value = 17, now_value = 17 WHERE value = 18 AND own = 1")
-        harness.wait_for(lambda: self.verify()[0] == DONE and not tree.nodes[DISTRICT].status()["alarms"],
-                         "nothing is left of it")
+        self.check_made_anew(entry, "UPDATE entry SET value = 18, now_value = 18 WHERE value = 17 AND own = 1")
+        self.assertEqual([row["value"] for row in tree.nodes[DISTRICT].log() if row["entry"] == entry], [17])
 
     def test_z_escrow(self):
-        """The value of an entry in escrow, not its hash: no total is wrong, verify names the entry, for good."""
+        """The value of an entry in escrow, not its hash: no total is wrong, and the child sends it again."""
         entry = next(row["entry"] for row in tree.nodes[COMMUNE].log() if row["value"] == 5000)
-        self.tamper("UPDATE entry SET value = value + 1 WHERE value = 5000 AND own = 0")
-        self.check_stays(entry)
+        self.check_made_anew(entry, "UPDATE entry SET value = value + 1 WHERE value = 5000 AND own = 0")
 
-    def check_stays(self, entry):
-        """An entry was changed: that is named, again and again, and no total changes."""
+    def test_z_escrow_of_one_who_is_away(self):
+        """The same while the child is not there: its escrow is all that there is of it, so the file stays, and the
+        alarm, until the child is back."""
+        entry = next(row["entry"] for row in tree.nodes[COMMUNE].log() if row["value"] == 4000)
         before = all_totals()
+        tree.nodes[COMMUNE].stop()
+        self.tamper("UPDATE entry SET value = value + 1 WHERE value = 4000 AND own = 0")
         self.assertIn(entry, self.alarm())
         for _ in range(2):
             status, answer = self.verify()
             self.assertEqual((status, answer["ok"]), (NO, False), answer)
             self.assertTrue(any(entry in fault for fault in answer["faults"]), (entry, answer))
+        self.assertTrue(tree.nodes[DISTRICT].alive())
+        tree.nodes[COMMUNE].run()
+        self.check_ends(entry, before)
+
+    def check_made_anew(self, entry, statement):
+        before = all_totals()
+        self.tamper(statement)
+        self.check_ends(entry, before)
+
+    def check_ends(self, entry, before):
+        """The process ends by itself; the next one goes on with a new file, names the old one, and has everything."""
+        node = tree.nodes[DISTRICT]
+        node.killed = True  # by what was done to its file
+        harness.wait_for(lambda: not node.alive(), "the process has ended")
+        self.assertEqual(node.process.wait(), REFUSED)
+        harness.broom().say("gone", node.process.pid)
+        self.assertIn(entry, node.log_tail())
+        node.run()
+        aside = [alarm["text"] for alarm in node.status()["alarms"] if alarm["code"] == "set-aside"]
+        self.assertEqual(len(aside), 1, aside)
+        self.assertIn("tally.db.damaged-", aside[0])
         tree.settle()
         self.assertEqual(all_totals(), before)
+        harness.wait_for(lambda: self.verify()[0] == DONE, "verify finds nothing more")
+        self.assertEqual(node.status()["alarms"], [])
 
 
 if __name__ == "__main__":

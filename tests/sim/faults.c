@@ -116,7 +116,27 @@ static bool loses_in_line(const struct host *host)
     return false;
 }
 
-/* The file is copied the first time, while nobody uses it; later the copy is put in its place. */
+/* In the place of the file of a node that does not run: a new one, which knows who the node is and
+ * nothing else. */
+static bool make_anew(struct host *host, struct bytes identity)
+{
+    char path[DISK_PATH_BYTES];
+    struct store *store = NULL;
+    struct errmsg msg;
+    struct node_aside aside = {.name = "aside", .text = "the old file was set aside"};
+    (void)disk_remove(host->disk, HOST_DATABASE);
+    enum err err =
+        store_open(disk_path(host->disk, HOST_DATABASE, path), STORE_CREATE, &store, &msg);
+    err = err == ERR_OK ? node_make_again(store, identity, &host->key, &aside, &msg) : err;
+    err = err == ERR_OK ? store_begin(store) : err; /* somebody has asked for a verify */
+    err = err == ERR_OK ? store_alarms_delete_mended(store) : err;
+    err = err == ERR_OK ? store_commit(store) : err;
+    store_close(store);
+    return err == ERR_OK;
+}
+
+/* The file is copied the first time, while nobody uses it; later the copy is put in its place, or
+ * the file is set aside and made anew. */
 static void copy(struct harm *harm)
 {
     struct host *host = harm->host;
@@ -137,11 +157,19 @@ static void copy(struct harm *harm)
             cells_free(cells_read(harm->world, child));
         }
     }
+    struct buf identity;
+    buf_init(&identity, FRAME_MAX_BYTES);
+    bool anew = host->parent != NULL && chance_percent(&harm->chance, 40) &&
+                node_identity_bytes(host->store, &identity) == ERR_OK;
     host_kill(harm->world, host, DISK_KEPT, false);
     (void)disk_remove(host->disk, HOST_DATABASE "-wal");
-    (void)disk_copy(host->disk, "copy.db", host->disk, HOST_DATABASE);
+    anew = anew && make_anew(host, buf_bytes(&identity));
+    if (!anew) {
+        (void)disk_copy(host->disk, "copy.db", host->disk, HOST_DATABASE);
+    }
+    buf_deinit(&identity);
     host_may_lose(host);
-    world_trace(harm->world, "%s is put back", host->code);
+    world_trace(harm->world, "%s is %s", host->code, anew ? "made anew" : "put back");
     start_soon(harm, host);
 }
 

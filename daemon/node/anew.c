@@ -1,0 +1,78 @@
+/* When the file had better be made anew: set aside, and made of what the neighbours have.
+ *
+ * At once when a batch has failed because a part of the file could not be used: nothing can go on
+ * upon it. What an audit finds that cannot be put right row by row (a broken chain, an index that
+ * does not fit its table) can wait until all that is in the file is somewhere else too: the own
+ * entries in escrow, every child linked and equal, so that each gives again what is its own. A root
+ * has nobody to ask; there damage stays named, and people put a backup back. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "node/internal.h"
+
+enum { PAGE = 128 };
+
+void anew_broken(struct node *node, const char *why)
+{
+    node->file_broken = true;
+    (void)snprintf(node->file_why, sizeof node->file_why, "%.400s", why);
+    text_mend(node->file_why);
+}
+
+void node_on_unreadable(struct node *node)
+{
+    anew_broken(node, "a query met a part of it that cannot be read");
+}
+
+void anew_damaged(struct node *node, const char *why)
+{
+    if (!node->file_broken && node->file_why[0] == '\0') {
+        (void)snprintf(node->file_why, sizeof node->file_why, "%.400s", why);
+        text_mend(node->file_why);
+    }
+}
+
+void anew_look_again(struct node *node)
+{
+    if (!node->file_broken) {
+        node->file_why[0] = '\0';
+    }
+}
+
+/* Whether each child that this node has made is linked, and equal. */
+static bool children_equal(struct node *node)
+{
+    struct store_hosting rows[PAGE];
+    size_t n = PAGE;
+    for (int64_t after = 0; n == PAGE; after = rows[n - 1].unit) {
+        if (store_hostings(node->store, after, rows, PAGE, &n) != ERR_OK) {
+            return false;
+        }
+        for (size_t i = 0; i < n; i++) {
+            bool child = id_equal(&rows[i].decider, &node->origin) && !rows[i].revoked;
+            const struct link *link = child ? downlink_live_of_unit(node, rows[i].unit) : NULL;
+            if (child && (link == NULL || !link->exact)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Without the parent's word the new file would stay empty; that another line of the own data goes
+ * on is such a word too: the damage may be what makes this one look like another. */
+static bool parent_answers(const struct node *node)
+{
+    return node->fenced || (node->uplink != NULL && node->uplink->state == SESSION_LIVE);
+}
+
+const char *node_wants_new_file(struct node *node)
+{
+    if (node->identity.is_root || node->file_why[0] == '\0') {
+        return NULL;
+    }
+    bool now = node->file_broken || (node->entries_acked >= node->ledger_length &&
+                                     parent_answers(node) && children_equal(node));
+    return now ? node->file_why : NULL;
+}

@@ -1,0 +1,288 @@
+/* layer: node store codec */
+/* A file that gives way to a new one: who a node is, inside and outside its file; what the new file
+ * has back; when a file had better be made anew, and when it must not. */
+#include "test_node_state.h"
+
+static struct world_node *root;
+static struct world_node *office;
+static struct world_node *child;
+
+static int set_up(void **state)
+{
+    (void)state;
+    tree_begin(47);
+    root = tree_root("4", tree_catalogue(2));
+    office = tree_child(root, "42", "district");
+    tree_relink();
+    child = tree_child(office, "421", "commune");
+    tree_relink();
+    assert_string_equal(tree_unit(office, "422", "commune", "42")->text, "");
+    assert_string_equal(world_record(office, "422", "raised", "3", "2025-02-03")->text, "");
+    assert_string_equal(world_record(child, "421", "raised", "20", "2025-02-03")->text, "");
+    world_settle();
+    return 0;
+}
+
+static int64_t alarms(struct world_node *n, const char *code)
+{
+    char sql[96];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM alarm WHERE code='%s'", code);
+    return state_number(n, sql);
+}
+
+static wide raised(struct world_node *n, const char *unit)
+{
+    struct tree_total total = tree_total(n, unit, "raised", "2025");
+    assert_string_equal(total.error, "");
+    return total.value;
+}
+
+static void tick(struct world_node *n)
+{
+    world_begin(n);
+    node_on_tick(n->node);
+    assert_int_equal(world_commit(n), ERR_OK);
+}
+
+static struct buf identity_of(struct world_node *n)
+{
+    struct buf bytes;
+    buf_init(&bytes, 1 << 16);
+    assert_int_equal(node_identity_bytes(n->store, &bytes), ERR_OK);
+    return bytes;
+}
+
+static enum err make_again(struct world_node *n, struct bytes identity, const char *path)
+{
+    struct store *store;
+    struct errmsg msg;
+    struct node_aside aside = {.name = "old-file", .text = "it was set aside", .at = {5}};
+    assert_int_equal(store_open(path, STORE_CREATE, &store, &msg), ERR_OK);
+    enum err err = node_make_again(store, identity, &n->key, &aside, &msg);
+    store_close(store);
+    return err;
+}
+
+/* ---- who a node is ---- */
+
+/* Every cut and every other length is told from the whole; nothing is made of it. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    struct buf bytes = identity_of(office);
+    struct errmsg msg;
+    bool is_root = true;
+    assert_int_equal(node_identity_look(buf_bytes(&bytes), &is_root, &msg), ERR_OK);
+    assert_false(is_root);
+    for (size_t len = 0; len < bytes.len; len++) {
+        struct bytes cut = {bytes.data, len};
+        assert_int_equal(node_identity_look(cut, &is_root, &msg), ERR_INVALID);
+    }
+    buf_put_u8(&bytes, 0);
+    assert_int_equal(node_identity_look(buf_bytes(&bytes), &is_root, &msg), ERR_INVALID);
+    buf_deinit(&bytes);
+    struct buf of_root = identity_of(root);
+    assert_int_equal(node_identity_look(buf_bytes(&of_root), &is_root, &msg), ERR_OK);
+    assert_true(is_root);
+    char path[WORLD_PATH_BYTES + 8];
+    (void)snprintf(path, sizeof path, "%s.copy", root->path);
+    assert_int_equal(make_again(root, buf_bytes(&of_root), path), ERR_REFUSED);
+    buf_deinit(&of_root);
+}
+
+/* A changed fact of who the node is, or a lost one, is no start; a file of before is sealed. */
+static void test_sealed(void **state)
+{
+    (void)state;
+    static const char *const CHANGES[] = {
+        "UPDATE fact SET value=x'00112233445566778899aabbccddeeff' WHERE name='tree'",
+        "UPDATE fact SET value=value+1 WHERE name='hosting'",
+        "UPDATE fact SET value=1 WHERE name='is_root'",
+        "UPDATE fact SET value=zeroblob(32) WHERE name='parent_key'",
+        "INSERT OR REPLACE INTO fact VALUES('parent_number',9)",
+        "UPDATE symbol SET text='43' WHERE text='42'",
+        "DELETE FROM fact WHERE name='root_key'",
+        "DELETE FROM fact WHERE name='catalogue_signature'"};
+    struct errmsg msg;
+    struct node_env env = world_env(office);
+    struct store *store;
+    struct node *node;
+    char good[WORLD_PATH_BYTES + 8];
+    (void)snprintf(good, sizeof good, "%s.copy", office->path);
+    tree_close(office);
+    tree_copy_file(office->path, good);
+    for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++) {
+        tree_copy_file(good, office->path);
+        assert_int_equal(store_open(office->path, STORE_WRITE, &store, &msg), ERR_OK);
+        assert_int_equal(sqlite3_exec(store->db, CHANGES[i], NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(node_open(store, &env, world.now, &node, &msg), ERR_CORRUPT);
+        assert_non_null(strstr(msg.text, office->path));
+        store_close(store);
+    }
+    tree_copy_file(good, office->path);
+    assert_int_equal(store_open(office->path, STORE_WRITE, &store, &msg), ERR_OK);
+    assert_int_equal(
+        sqlite3_exec(store->db, "DELETE FROM fact WHERE name='identity_sum'", NULL, NULL, NULL),
+        SQLITE_OK);
+    store_close(store);
+    tree_open(office);
+    assert_int_equal(state_number(office, "SELECT count(*) FROM fact WHERE name='identity_sum'"),
+                     1);
+}
+
+/* Another letter in a name that the root has signed. */
+static void test_catalogue(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct bytes content;
+    struct errmsg msg;
+    struct node_env env = world_env(office);
+    struct store *store;
+    struct node *node;
+    arena_init(&arena, 1 << 20);
+    tree_close(office);
+    assert_int_equal(store_open(office->path, STORE_WRITE, &store, &msg), ERR_OK);
+    assert_int_equal(store_fact_blob(store, "catalogue", &arena, &content), ERR_OK);
+    char *name = memmem((void *)content.data, content.len, "raised", 6);
+    assert_non_null(name);
+    *name = 'R';
+    assert_int_equal(store_fact_set_blob(store, "catalogue", content.data, content.len), ERR_OK);
+    assert_int_equal(store_symbol_put(store, "Raised", &(int64_t){0}), ERR_OK);
+    assert_int_equal(node_open(store, &env, world.now, &node, &msg), ERR_CORRUPT);
+    assert_non_null(strstr(msg.text, "signed"));
+    store_close(store);
+    arena_reset(&arena);
+}
+
+/* ---- the new file ---- */
+
+/* An office with a child, units and entries of its own: all of it comes back, from above and below,
+ * and no total above changes meanwhile. */
+static void test_made_again(void **state)
+{
+    (void)state;
+    struct buf identity = identity_of(office);
+    struct id origin = office->origin;
+    tree_close(office);
+    tree_unlink(office->path);
+    assert_int_equal(make_again(office, buf_bytes(&identity), office->path), ERR_OK);
+    buf_deinit(&identity);
+    tree_open(office);
+    assert_true(id_equal(&office->origin, &origin));
+    assert_int_equal(raised(root, "4"), 23);
+    assert_int_equal(alarms(office, "set-aside"), 1);
+    tree_relink();
+    world_pass(60000);
+    tree_relink();
+    world_settle();
+    assert_int_equal(raised(root, "4"), 23);
+    assert_int_equal(raised(office, "42"), 23);
+    assert_int_equal(raised(office, "421"), 20);
+    assert_string_equal(world_record(child, "421", "raised", "1", "2025-02-04")->text, "");
+    assert_string_equal(world_record(office, "422", "raised", "1", "2025-02-04")->text, "");
+    world_settle();
+    assert_int_equal(raised(root, "4"), 25);
+    struct buf again = identity_of(office);
+    assert_true(again.len > 0);
+    buf_deinit(&again);
+}
+
+/* ---- when ---- */
+
+/* Changes what the office holds in escrow of its child; the audit finds it. */
+static void spoil_escrow(void)
+{
+    state_change(office, "UPDATE entry SET note='another' WHERE own=0 AND kind=1");
+    state_audit(office);
+}
+
+static void test_wants_one(void **state)
+{
+    (void)state;
+    assert_null(node_wants_new_file(office->node));
+    spoil_escrow();
+    const char *why = node_wants_new_file(office->node);
+    assert_non_null(why);
+    assert_non_null(strstr(why, "escrow entry"));
+    state_change(office, "UPDATE entry SET note=NULL WHERE own=0 AND kind=1");
+    state_audit(office); /* what is whole again is no reason any more */
+    assert_null(node_wants_new_file(office->node));
+}
+
+/* What is nowhere else is not set aside: entries that are not above, a child that is away. */
+static void test_waits(void **state)
+{
+    (void)state;
+    spoil_escrow();
+    assert_non_null(node_wants_new_file(office->node));
+    world_cut(child, false);
+    world_settle();
+    assert_null(node_wants_new_file(office->node));
+    tree_relink();
+    world_settle();
+    assert_non_null(node_wants_new_file(office->node));
+    world_cut(office, false);
+    world_settle();
+    assert_null(node_wants_new_file(office->node)); /* nobody would give anything back */
+    assert_string_equal(world_record(office, "422", "raised", "1", "2025-02-04")->text, "");
+    assert_null(node_wants_new_file(office->node));
+    tree_relink();
+    world_settle();
+    assert_non_null(node_wants_new_file(office->node));
+    assert_string_equal(world_record(office, "422", "raised", "1", "2025-02-05")->text, "");
+    assert_null(node_wants_new_file(office->node)); /* the last one is on its way */
+    world_settle();
+    assert_non_null(node_wants_new_file(office->node));
+}
+
+/* A part that cannot be read does not wait. A root has nobody to ask. */
+static void test_at_once(void **state)
+{
+    (void)state;
+    world_cut(office, false);
+    world_cut(child, false);
+    world_settle();
+    node_on_unreadable(office->node);
+    assert_non_null(node_wants_new_file(office->node));
+    node_on_unreadable(root->node);
+    assert_null(node_wants_new_file(root->node));
+}
+
+/* ---- a full disk ---- */
+
+static void test_full(void **state)
+{
+    (void)state;
+    node_set_full(office->node, true);
+    tick(office);
+    world_settle();
+    assert_int_equal(alarms(office, "disk-full"), 1);
+    assert_int_equal(world_record(office, "422", "raised", "1", "2025-02-04")->err, ERR_DISK_FULL);
+    assert_int_equal(tree_unit(office, "423", "commune", "42")->err, ERR_DISK_FULL);
+    assert_string_equal(world_record(child, "421", "raised", "1", "2025-02-04")->text, "");
+    tree_relink();
+    world_settle();
+    assert_int_equal(raised(office, "42"), 23); /* nothing is taken in */
+    tree_restart(office);
+    node_set_full(office->node, false);
+    tick(office);
+    assert_int_equal(alarms(office, "disk-full"), 0);
+    tree_relink();
+    world_settle();
+    assert_int_equal(raised(root, "4"), 24);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_bytes, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_sealed, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_catalogue, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_made_again, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_wants_one, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_waits, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_at_once, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_full, set_up, tree_end_always)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
