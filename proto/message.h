@@ -11,6 +11,7 @@
 #include "base/wide.h"
 #include "proto/catalogue.h"
 #include "proto/entry.h"
+#include "proto/ranges.h"
 
 enum { PROTOCOL_MIN = 1, PROTOCOL_MAX = 1 };
 
@@ -218,6 +219,9 @@ struct msg_batch {
     struct wall marked_at;
     const struct digest *digests; /* at a mark: of origins that changed since the last one */
     size_t digest_count;
+    const struct ranges *ranges; /* at a mark: what the parent asked for; one at most */
+    size_t range_count;
+    bool compares; /* at a mark: the sender can be asked for ranges */
 };
 
 enum hold_reason {
@@ -272,6 +276,10 @@ struct msg_ack {
     size_t unequal_count;
     bool unasked; /* acknowledges no batch: only what differs is news */
     bool differs; /* of a mark: not all is equal, whether it is asked for now or later */
+    const struct range_ask *compare; /* the next mark has these sums; one at most */
+    size_t compare_count;
+    const struct cell_key *again; /* these cells are sent again */
+    size_t again_count;
 };
 
 /* Parent to child. */

@@ -47,6 +47,7 @@ void link_free(struct link *link)
     map_deinit(&link->unequal);
     map_deinit(&link->asked);
     map_deinit(&link->stated);
+    compare_stop(link);
     free(link->beyond);
     free((char *)link->address);
     free((char *)link->peer);
@@ -276,6 +277,8 @@ static void on_batch(struct node *node, struct link *link, const struct msg_batc
     link->marked_at = batch->marked_at;
     link->digests = batch->digests;
     link->digest_count = batch->digest_count;
+    link->ranges = batch->mark && batch->range_count > 0 ? batch->ranges : NULL;
+    link->compares = link->compares || batch->compares;
 }
 
 static enum err acknowledge(struct node *node, struct link *link)
@@ -312,6 +315,7 @@ static enum err acknowledge(struct node *node, struct link *link)
         .unasked = !link->ack_asked,
         .differs = link->differs,
     };
+    TRY(compare_ask(node, link, &message->u.ack));
     link->told_root_revision = link->root_revision;
     node_send(node, link, message);
     return ERR_OK;

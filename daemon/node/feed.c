@@ -499,12 +499,37 @@ static enum err add_digests(struct builder *b, const struct map *midway)
     return ERR_OK;
 }
 
+/* What the parent asked for, to find cells that differ: at a mark, and like a digest not of an
+ * origin that comes through a child that is midway. */
+static enum err add_ranges(struct builder *b, const struct map *midway)
+{
+    struct narrowing *asked = b->link->narrowing;
+    struct cached_origin *origin;
+    struct ranges *out = arena_array(&b->node->arena, 1, sizeof *out);
+    bool answered;
+    TRY(out == NULL ? ERR_NO_MEMORY : ERR_OK);
+    b->batch->compares = true;
+    if (asked == NULL) {
+        return ERR_OK;
+    }
+    int64_t id = asked->origin;
+    TRY(node_origin(b->node, id, &origin));
+    if (map_get(midway, &origin->row.via) != NULL) {
+        return ERR_OK;
+    }
+    TRY(compare_answer(b->node, b->link, out, &answered));
+    b->batch->ranges = out;
+    b->batch->range_count = answered ? 1 : 0;
+    return note_origin(b, id);
+}
+
 /* Step 4. Digests for which there is no room have a mark of their own after this one. */
 static enum err add_mark(struct builder *b)
 {
     struct map midway;
     map_init(&midway, sizeof(int64_t), 1);
     enum err err = note_those_midway(b->node, &midway);
+    err = err == ERR_OK ? add_ranges(b, &midway) : err;
     err = err == ERR_OK ? add_digests(b, &midway) : err;
     map_deinit(&midway);
     b->batch->mark = true;

@@ -1,7 +1,8 @@
 /* Inside the node: its state, and what its files ask of each other. Files from the bottom up: view
  * (units, catalogue), state (caches, effects, alarms), cells (roll-up), ledger (own entries), rows
  * (rows of the feed), feed (batches out), refuse and receive (batches in), giveback and heal (what
- * a child has lost), uplink, downlink with hello and mark (sessions), request with record, correct,
+ * a child has lost), ranges and compare (cells that differ),
+ * uplink, downlink with hello and mark (sessions), request with record, correct,
  * admin, wait and join (requests), audit, open, node (dispatch). */
 #ifndef TALLY_NODE_INTERNAL_H
 #define TALLY_NODE_INTERNAL_H
@@ -63,10 +64,34 @@ struct sender {
 };
 
 /* When an origin whose rows are not equal was last asked for. */
+enum { ASK_FIRST_MS = 5000, ASK_LAST_MS = 3600000 }; /* between askings for the same */
 struct ask_state {
     struct mono until; /* not again before */
     int64_t wait_ms;
-    uint64_t round; /* of the last mark at which they were not equal */
+    uint64_t round;  /* of the last mark at which they were not equal */
+    bool narrowed;   /* the cells that differ have been looked for */
+    uint64_t by_key; /* of the mark at which cells of it were asked for by their keys */
+};
+
+/* A cell by its key but for the origin. */
+struct range_place {
+    char unit[CODE_MAX_BYTES + 1];
+    char measure[CODE_MAX_BYTES + 1];
+    char category[CATEGORY_MAX_BYTES + 1];
+    int32_t period;
+};
+
+/* Two sets of cells held against each other: see compare.c. At the child, what was asked for. */
+struct narrowing {
+    int64_t origin;
+    struct range_place after;
+    struct range_place upto;
+    bool to_end;                    /* there is no `upto` */
+    bool fine;                      /* cell by cell */
+    bool due;                       /* to be asked for with the next acknowledgement */
+    size_t ranges;                  /* that differed */
+    size_t cells;                   /* that differed */
+    char names[TEXT_MAX_BYTES / 2]; /* of the first of them */
 };
 
 struct link {
@@ -85,6 +110,11 @@ struct link {
     struct wall marked_at;
     const struct digest *digests;
     size_t digest_count;
+    const struct ranges *ranges; /* of the mark that came; NULL: none */
+    bool compares;               /* the child can be asked for ranges */
+    struct narrowing *narrowing; /* allocated: the one under way, or NULL */
+    struct cell_key *again;      /* cells to be sent again; in the batch arena */
+    size_t again_count;
     struct refused_row *refused; /* in the batch arena */
     size_t refused_count;
     int64_t refused_total;
@@ -538,6 +568,58 @@ enum err hello_send_catalogue(struct node *node, struct link *link) MUST_CHECK;
 /* The ancestors that a child is told of: this node. */
 enum err hello_ancestors(struct node *node, const struct ancestor **list, size_t *count) MUST_CHECK;
 enum err mark_settle(struct node *node, struct link *link) MUST_CHECK;
+
+/* ---- ranges.c: cells of an origin in the order that both ends of a link share ---- */
+enum { RANGE_PAGE = 128 };
+struct range_cell {
+    const struct store_cell *row; /* until the next one */
+    struct cell_key key;
+    struct id hash; /* of its content; of a damaged row, one that no cell has */
+};
+struct range_walk {
+    struct node *node;
+    int64_t origin;
+    struct id name;
+    int given; /* the unit that an act gave the origin, in the tree */
+    int64_t unit;
+    const char *unit_text;
+    struct store_symbol symbols[RANGE_PAGE]; /* the next ones that may be units */
+    size_t symbol_count;
+    size_t symbol_at;
+    struct range_series *series; /* of the unit */
+    size_t series_count;
+    size_t series_at;
+    const struct range_series *page; /* that the cells are of */
+    int64_t from;                    /* the period at which its next page begins */
+    struct store_cell cells[RANGE_PAGE];
+    size_t cell_count;
+    size_t cell_at;
+    size_t looks;
+};
+/* Texts in the key last as long as the walk. ERR_NOT_FOUND when one is lost; ERR_LIMIT. */
+enum err range_walk_begin(struct range_walk *walk, struct node *node,
+                          const struct cached_origin *origin, const struct cell_key *after)
+    MUST_CHECK;
+enum err range_walk_next(struct range_walk *walk, struct range_cell *out, bool *there) MUST_CHECK;
+/* Like strcmp; origins are not looked at. */
+int range_key_compare(const struct cell_key *a, const struct cell_key *b);
+
+/* ---- compare.c: which cells differ ---- */
+/* The parent: over a link whose child compares, when no other comparison is under way. */
+enum err compare_begin(struct link *link, int64_t origin) MUST_CHECK;
+/* What came with a mark; before the digests are looked at. */
+enum err compare_settle(struct node *node, struct link *link, const struct ranges *answer)
+    MUST_CHECK;
+/* A cell that is to be sent again; ERR_LIMIT when there are too many of them. */
+enum err compare_again(struct node *node, struct link *link, const struct cell_key *key) MUST_CHECK;
+/* Puts into the acknowledgement what is asked for. */
+enum err compare_ask(struct node *node, struct link *link, struct msg_ack *ack) MUST_CHECK;
+void compare_stop(struct link *link);
+/* The child: what the parent asks for, and the answer for a mark. */
+enum err compare_asked(struct node *node, struct link *link, const struct range_ask *ask)
+    MUST_CHECK;
+enum err compare_answer(struct node *node, struct link *link, struct ranges *out, bool *answered)
+    MUST_CHECK;
 
 /* ---- request.c, record.c, correct.c, admin.c, wait.c: requests ---- */
 struct request {

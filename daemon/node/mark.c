@@ -1,11 +1,23 @@
 /* A mark, at the parent: child and parent are equal there. Digests of the origins that changed are
- * compared, what is unequal is asked for again, and the counts of the child's cells must add up to
+ * compared; of what is unequal the cells that differ are looked for (compare.c) and asked for
+ * again, and when that does not help, all cells; and the counts of the child's cells must add up to
  * its ledger. */
 #include <inttypes.h>
 
 #include "node/internal.h"
 
-enum { ASK_FIRST_MS = 5000, ASK_LAST_MS = 3600000 }; /* between askings for the same */
+/* The alarm, which names what differed, says that it is over. It may be from an earlier link. */
+static enum err mend_digest_alarm(struct node *node, const char *name)
+{
+    struct store_alarm alarm;
+    size_t n;
+    TRY(store_alarms_about(node->store, "digest", name, &node->arena, &alarm, 1, &n));
+    if (n == 0 || alarm.mended) {
+        return ERR_OK;
+    }
+    const char *text = arena_printf(&node->arena, "%s; they are equal now", alarm.text);
+    return text == NULL ? ERR_NO_MEMORY : store_alarm_mend(node->store, "digest", name, text);
+}
 
 /* Compares one digest; an origin whose sums differ is remembered with the link. */
 static enum err compare_digest(struct node *node, struct link *link, const struct digest *digest)
@@ -36,15 +48,16 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
         equal = equal && rows == 0; /* what was refused may have had no room beside them */
     }
     if (equal) {
-        /* The alarm may be from an earlier link. */
         map_remove(&link->unequal, &origin->row.id);
         map_remove(&node->doubted, &origin->row.id);
-        return store_alarm_mend(node->store, "digest", name,
-                                "the cells of this origin differed from its own at a mark; they "
-                                "were sent again and are equal now");
+        return mend_digest_alarm(node, name);
     }
-    if (map_put(&link->unequal, &origin->row.id, NULL) == NULL) {
+    bool made;
+    if (map_put(&link->unequal, &origin->row.id, &made) == NULL) {
         return ERR_NO_MEMORY;
+    }
+    if (!made) {
+        return ERR_OK; /* it has been said, and maybe which cells */
     }
     return node_alarm(node, "digest", name,
                       "the cells of this origin, which come through unit %s, differ from its own; "
@@ -52,10 +65,12 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
                       link->address);
 }
 
-/* Puts the origin among those that are asked for: at once, and then less and less often. When
- * asking has not helped, the sum here may be what is damaged: the file is looked at. What is
- * refused rightly comes again, and is again. */
-static enum err want(struct node *node, struct link *link, int64_t id, struct id *names)
+/* Puts the origin among those that are asked for: at once, and then less and less often. First the
+ * cells that are known to be damaged, then those that are found to differ, then all. When asking
+ * has not helped, the sum here may be what is damaged: the file is looked at. What is refused
+ * rightly comes again, and is again. */
+static enum err want(struct node *node, struct link *link, int64_t id, bool by_key,
+                     struct id *names)
 {
     struct cached_origin *origin;
     enum err err = id == node->own_origin ? ERR_NOT_FOUND : node_origin(node, id, &origin);
@@ -69,18 +84,54 @@ static enum err want(struct node *node, struct link *link, int64_t id, struct id
     link->exact = false;
     bool seen = asked->round == link->ask_round;
     bool waits = asked->wait_ms > 0 && node->now.mono.ms < asked->until.ms;
+    bool first = asked->wait_ms == 0;
+    bool keyed = first && by_key && link->compares;
+    bool narrow = !keyed && !asked->narrowed && link->compares;
+    bool in_turn = !narrow || link->narrowing == NULL; /* one at a time */
     asked->round = link->ask_round;
-    if (seen || waits || link->ask_again_count == BATCH_ROWS_MAX) {
+    if (seen || waits || !in_turn || link->ask_again_count == BATCH_ROWS_MAX) {
         return ERR_OK;
     }
-    if (asked->wait_ms > 0) {
+    if (!first) {
         audit_soon(node, 0);
     }
-    int64_t wait = asked->wait_ms == 0 ? ASK_FIRST_MS : 2 * asked->wait_ms;
+    int64_t wait = first ? ASK_FIRST_MS : 2 * asked->wait_ms;
     asked->wait_ms = wait < ASK_LAST_MS ? wait : ASK_LAST_MS;
     asked->until.ms = node->now.mono.ms + asked->wait_ms;
+    asked->by_key = keyed ? link->ask_round : 0;
+    if (keyed) {
+        return ERR_OK;
+    }
+    TRY(store_refused_forget(node->store, id));
+    if (narrow) {
+        asked->narrowed = true;
+        return compare_begin(link, id);
+    }
+    if (link->narrowing != NULL && link->narrowing->origin == id) {
+        compare_stop(link); /* no answer came */
+    }
     names[link->ask_again_count++] = origin->row.name;
-    return store_refused_forget(node->store, id);
+    return ERR_OK;
+}
+
+/* A cell that is known to be damaged need not be looked for. */
+static enum err want_cell(struct node *node, struct link *link, const struct store_cell_key *key,
+                          struct id *names)
+{
+    struct store_cell cell = {.key = *key};
+    struct cell message;
+    TRY(want(node, link, key->origin, true, names));
+    const struct ask_state *asked = map_get(&link->asked, &key->origin);
+    if (asked == NULL || asked->by_key != link->ask_round) {
+        return ERR_OK;
+    }
+    enum err err = cells_message(node, &cell, &message);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err; /* all are asked for when it has not come */
+    }
+    struct cell_key named = {message.origin, message.unit, message.measure, message.category,
+                             message.period};
+    return compare_again(node, link, &named);
 }
 
 /* What is equal again is asked for at once when it differs another time. */
@@ -100,12 +151,15 @@ static enum err forget_asked(struct node *node, struct link *link)
         }
     }
     for (size_t i = 0; i < count; i++) {
+        if (link->narrowing != NULL && link->narrowing->origin == gone[i]) {
+            compare_stop(link);
+        }
         map_remove(&link->asked, &gone[i]);
     }
     return ERR_OK;
 }
 
-/* Asks for all cells of what is not equal. */
+/* Asks for what is not equal. */
 static enum err ask_again(struct node *node, struct link *link)
 {
     size_t most = link->unequal.count + node->doubted.count + node->damage_count;
@@ -118,13 +172,13 @@ static enum err ask_again(struct node *node, struct link *link)
     link->exact = true;
     link->ask_round++;
     for (size_t at = 0; map_next(&link->unequal, &at, &key, &value);) {
-        TRY(want(node, link, *(const int64_t *)key, names));
+        TRY(want(node, link, *(const int64_t *)key, false, names));
     }
     for (size_t at = 0; map_next(&node->doubted, &at, &key, &value);) {
-        TRY(want(node, link, *(const int64_t *)key, names));
+        TRY(want(node, link, *(const int64_t *)key, false, names));
     }
     for (size_t i = 0; i < node->damage_count; i++) {
-        TRY(want(node, link, node->damages[i].key.origin, names));
+        TRY(want_cell(node, link, &node->damages[i].key, names));
     }
     link->ask_again = names;
     TRY(forget_asked(node, link));
@@ -163,6 +217,7 @@ static enum err check_conserved(struct node *node, struct link *link)
 enum err mark_settle(struct node *node, struct link *link)
 {
     TRY(node_write(node));
+    TRY(link->ranges != NULL ? compare_settle(node, link, link->ranges) : ERR_OK);
     for (size_t i = 0; i < link->digest_count; i++) {
         TRY(compare_digest(node, link, &link->digests[i]));
     }

@@ -45,6 +45,9 @@ void node_begin(struct node *node, struct now now)
         link->mark_due = false;
         link->digests = NULL;
         link->digest_count = 0;
+        link->ranges = NULL;
+        link->again = NULL;
+        link->again_count = 0;
         link->refused = NULL;
         link->refused_count = 0;
         link->refused_total = 0;

@@ -340,12 +340,38 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
     return go_live(node, link, welcome, place);
 }
 
-/* The parent lacks cells of these origins, or has others: all of theirs go up again. */
+/* The parent names a cell that differs. One that is not here may have been lost; with the digest
+ * the parent sees whether it has been. */
+static enum err send_cell_again(struct node *node, struct link *link, const struct cell_key *key)
+{
+    struct cached_origin *origin;
+    struct store_cell_key symbols = {.period = key->period};
+    enum err err = node_origin_named(node, &key->origin, &origin);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && origin->row.scope == SCOPE_ABOVE)) {
+        return ERR_OK;
+    }
+    TRY(err);
+    origin->marked = false;
+    link->out.marked = false;
+    symbols.origin = origin->row.id;
+    err = store_symbol_find(node->store, key->unit, &symbols.unit);
+    err = err == ERR_OK ? store_symbol_find(node->store, key->measure, &symbols.measure) : err;
+    err = err == ERR_OK ? store_symbol_find(node->store, key->category, &symbols.category) : err;
+    err = err == ERR_OK ? store_cell_requeue(node->store, &symbols, &node->head) : err;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* The parent lacks cells of these origins, or has others: those that it names go up again, or all
+ * of theirs. */
 static enum err send_again(struct node *node, struct link *link, const struct msg_ack *ack)
 {
-    if (ack->unequal_count > 0) {
+    if (ack->unequal_count + ack->again_count > 0) {
         audit_soon(node, AUDIT_AGAIN_MS); /* or they are what is damaged here */
     }
+    for (size_t i = 0; i < ack->again_count; i++) {
+        TRY(send_cell_again(node, link, &ack->again[i]));
+    }
+    TRY(ack->compare_count > 0 ? compare_asked(node, link, &ack->compare[0]) : ERR_OK);
     for (size_t i = 0; i < ack->unequal_count; i++) {
         struct cached_origin *origin;
         enum err err = node_origin_named(node, &ack->unequal[i], &origin);

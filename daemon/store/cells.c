@@ -72,6 +72,30 @@ enum err store_cells_series(struct store *store, const struct store_cell_key *se
     return store_list(store, stmt, read_cell, NULL, out, sizeof *out, cap, count);
 }
 
+enum err store_cells_in_series(struct store *store, const struct store_cell_key *key,
+                               struct store_cell *out, size_t cap, size_t *count)
+{
+    sqlite3_stmt *stmt = store_bind(store, STMT_CELLS_IN_SERIES, "iiiiii", key->unit, key->measure,
+                                    key->category, key->period, key->origin, (int64_t)cap);
+    return store_list(store, stmt, read_cell, NULL, out, sizeof *out, cap, count);
+}
+
+static enum err read_series(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    (void)arena;
+    struct store_cell_key *key = element;
+    key->measure = sqlite3_column_int64(stmt, 0);
+    key->category = sqlite3_column_int64(stmt, 1);
+    return ERR_OK;
+}
+
+enum err store_series_after(struct store *store, struct store_cell_key *key)
+{
+    sqlite3_stmt *stmt =
+        store_bind(store, STMT_SERIES_AFTER, "iii", key->unit, key->measure, key->category);
+    return store_read_one(store, stmt, read_series, NULL, key);
+}
+
 static enum err read_int(sqlite3_stmt *stmt, struct arena *arena, void *element)
 {
     (void)arena;
@@ -129,6 +153,22 @@ enum err store_cells_held_via(struct store *store, int64_t via, int64_t *out)
                           out);
 }
 
+static enum err set_revision(struct store *store, const struct store_cell_key *key, int64_t rev)
+{
+    return store_run(store, store_bind(store, STMT_CELL_REV_SET, "iiiiii", key->unit, key->measure,
+                                       key->category, key->period, key->origin, rev));
+}
+
+enum err store_cell_requeue(struct store *store, const struct store_cell_key *key, int64_t *head)
+{
+    TRY(set_revision(store, key, *head + 1));
+    if (sqlite3_changes(store->db) == 0) {
+        return ERR_NOT_FOUND;
+    }
+    *head += 1;
+    return ERR_OK;
+}
+
 enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head)
 {
     enum { CHUNK = 128 };
@@ -142,10 +182,7 @@ enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head)
                        after.category, after.period, (int64_t)CHUNK);
         TRY(store_list(store, stmt, read_cell, NULL, cells, sizeof *cells, CHUNK, &n));
         for (size_t i = 0; i < n; i++) {
-            const struct store_cell_key *key = &cells[i].key;
-            TRY(store_run(store,
-                          store_bind(store, STMT_CELL_REV_SET, "iiiiii", key->unit, key->measure,
-                                     key->category, key->period, key->origin, ++next)));
+            TRY(set_revision(store, &cells[i].key, ++next));
         }
         after = n > 0 ? cells[n - 1].key : after;
     }

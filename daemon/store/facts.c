@@ -97,6 +97,21 @@ enum err store_table_check(struct store *store, const char *table, struct arena 
     return read ? ERR_OK : store_sql_error(store, code);
 }
 
+static enum err read_symbol(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    struct store_symbol *symbol = element;
+    symbol->id = sqlite3_column_int64(stmt, 0);
+    symbol->text = store_column_text(stmt, 1, arena);
+    return symbol->text == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+enum err store_symbols_after(struct store *store, const char *after, struct arena *arena,
+                             struct store_symbol *out, size_t cap, size_t *count)
+{
+    return store_list(store, store_bind(store, STMT_SYMBOLS_AFTER, "ti", after, (int64_t)cap),
+                      read_symbol, arena, out, sizeof *out, cap, count);
+}
+
 enum err store_symbols_torn(struct store *store, int64_t *count)
 {
     return store_read_one(store, store_bind(store, STMT_SYMBOLS_TORN, ""), read_id, NULL, count);

@@ -32,6 +32,8 @@
       "INSERT INTO symbol(text) VALUES(?1)") \
     X(SYMBOL_FIND, \
       "SELECT id FROM symbol WHERE text=?1") \
+    X(SYMBOLS_AFTER, \
+      "SELECT id,text FROM symbol WHERE text>?1 ORDER BY text LIMIT ?2") \
     X(TABLE_CHECK, \
       "SELECT integrity_check FROM pragma_integrity_check(?1) LIMIT 1") \
     X(SYMBOLS_TORN, \
@@ -181,6 +183,14 @@
       "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
       " FROM cell WHERE origin=?1 AND (unit,measure,category,period)>(?2,?3,?4,?5) ORDER BY " \
       "unit,measure,category,period LIMIT ?6") \
+    X(SERIES_AFTER, \
+      "SELECT measure,category FROM cell WHERE unit=?1 AND (measure,category)>(?2,?3) ORDER BY " \
+      "measure,category LIMIT 1") \
+    X(CELLS_IN_SERIES, \
+      "SELECT " \
+      "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
+      " FROM cell WHERE unit=?1 AND measure=?2 AND category=?3 AND period>=?4 AND origin=?5 ORDER " \
+      "BY period LIMIT ?6") \
     X(CELL_REV_SET, \
       "UPDATE cell SET rev=?6 WHERE unit=?1 AND measure=?2 AND category=?3 AND period=?4 AND " \
       "origin=?5") \

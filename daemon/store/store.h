@@ -69,6 +69,13 @@ enum err store_symbol_find(struct store *store, const char *text, int64_t *id)
     MUST_CHECK; /* ERR_NOT_FOUND */
 enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text)
     MUST_CHECK;
+/* In order of the text's bytes, those after `after`. */
+struct store_symbol {
+    int64_t id;
+    const char *text;
+};
+enum err store_symbols_after(struct store *store, const char *after, struct arena *arena,
+                             struct store_symbol *out, size_t cap, size_t *count) MUST_CHECK;
 /* What SQLite finds wrong with a table and its indexes, "ok" when nothing. In the arena. */
 enum err store_table_check(struct store *store, const char *table, struct arena *arena,
                            const char **found) MUST_CHECK;
@@ -264,6 +271,12 @@ enum err store_cells(struct store *store, const struct store_cell_key *after,
 enum err store_cells_series(struct store *store, const struct store_cell_key *series, int64_t from,
                             int64_t to, struct store_cell *out, size_t cap, size_t *count)
     MUST_CHECK;
+/* Of one unit, measure, category and origin with periods from `key->period` on, in their order. */
+enum err store_cells_in_series(struct store *store, const struct store_cell_key *key,
+                               struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
+/* The measure and category, next after those of the key, of which the unit has cells: put into the
+ * key. ERR_NOT_FOUND. */
+enum err store_series_after(struct store *store, struct store_cell_key *key) MUST_CHECK;
 /* Stocks: the nearest period before / after with a live, counted cell. ERR_NOT_FOUND. */
 enum err store_period_before(struct store *store, const struct store_cell_key *series,
                              int64_t period, int64_t *out) MUST_CHECK;
@@ -281,6 +294,9 @@ enum err store_cells_held(struct store *store, const struct store_cell_key *afte
 enum err store_cells_held_count(struct store *store, int64_t *out) MUST_CHECK;
 /* Of them, those whose origin comes through that child. */
 enum err store_cells_held_via(struct store *store, int64_t via, int64_t *out) MUST_CHECK;
+/* The cell, if there is one, gets the revision `head` + 1; `head` is moved on. ERR_NOT_FOUND. */
+enum err store_cell_requeue(struct store *store, const struct store_cell_key *key, int64_t *head)
+    MUST_CHECK;
 /* All cells of an origin get revisions from `head` + 1 on; `head` is moved on. */
 enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head) MUST_CHECK;
 

@@ -155,6 +155,42 @@ SHAPE(shape_refuse, msg_refuse, tally__refuse__descriptor);
 #undef P
 #undef W
 
+#define P struct cell_key
+#define W Tally__CellKey
+static const struct field shape_cell_key_fields[] = {
+    AS_ID(P, W, origin), AS_STR(P, W, unit, CODE_MAX_BYTES), AS_STR(P, W, measure, CODE_MAX_BYTES),
+    AS_STR(P, W, category, CATEGORY_MAX_BYTES), AS_I32(P, W, period)};
+static SHAPE(shape_cell_key, cell_key, tally__cell_key__descriptor);
+#undef P
+#undef W
+
+#define P struct range_ask
+#define W Tally__RangeAsk
+static const struct field shape_range_ask_fields[] = {AS_ONE(P, W, after, shape_cell_key),
+                                                      AS_ONE(P, W, upto, shape_cell_key),
+                                                      AS_BOOL(P, W, to_end), AS_U32(P, W, grain)};
+static SHAPE(shape_range_ask, range_ask, tally__range_ask__descriptor);
+#undef P
+#undef W
+
+#define P struct range_sum
+#define W Tally__RangeSum
+static const struct field shape_range_sum_fields[] = {AS_ONE(P, W, last, shape_cell_key),
+                                                      AS_ID(P, W, sum)};
+static SHAPE(shape_range_sum, range_sum, tally__range_sum__descriptor);
+#undef P
+#undef W
+
+#define P struct ranges
+#define W Tally__Ranges
+static const struct field shape_ranges_fields[] = {
+    AS_ONE(P, W, asked, shape_range_ask),
+    AS_ARRAY(FIELD_MANY, P, W, sums, sum_count, sums, RANGES_MAX, &shape_range_sum),
+    AS_BOOL(P, W, end)};
+static SHAPE(shape_ranges, ranges, tally__ranges__descriptor);
+#undef P
+#undef W
+
 #define P struct msg_batch
 #define W Tally__Batch
 static const struct field shape_batch_fields[] = {
@@ -169,7 +205,9 @@ static const struct field shape_batch_fields[] = {
     AS_ARRAY(FIELD_MANY, P, W, heads, heads_count, heads, BATCH_ROWS_MAX, &shape_origin_heads),
     AS_BOOL(P, W, mark),
     AS_WALL(P, W, marked_at),
-    AS_ARRAY(FIELD_MANY, P, W, digests, digest_count, digests, BATCH_ROWS_MAX, &shape_digest)};
+    AS_ARRAY(FIELD_MANY, P, W, digests, digest_count, digests, BATCH_ROWS_MAX, &shape_digest),
+    AS_ARRAY(FIELD_MANY, P, W, ranges, range_count, ranges, 1, &shape_ranges),
+    AS_BOOL(P, W, compares)};
 SHAPE(shape_batch, msg_batch, tally__batch__descriptor);
 #undef P
 #undef W
@@ -199,7 +237,9 @@ static const struct field shape_ack_fields[] = {
     AS_I64(P, W, root_revision),
     AS_ARRAY(FIELD_IDS, P, W, unequal, unequal_count, unequal, BATCH_ROWS_MAX, NULL),
     AS_BOOL(P, W, unasked),
-    AS_BOOL(P, W, differs)};
+    AS_BOOL(P, W, differs),
+    AS_ARRAY(FIELD_MANY, P, W, compare, compare_count, compare, 1, &shape_range_ask),
+    AS_ARRAY(FIELD_MANY, P, W, again, again_count, again, BATCH_ROWS_MAX, &shape_cell_key)};
 SHAPE(shape_ack, msg_ack, tally__ack__descriptor);
 #undef P
 #undef W

@@ -114,6 +114,19 @@ static void dup_entries(struct copier *c, struct msg_batch *batch)
     batch->entries = entries;
 }
 
+static void dup_key(struct copier *c, struct cell_key *key)
+{
+    dup_text(c, &key->unit);
+    dup_text(c, &key->measure);
+    dup_text(c, &key->category);
+}
+
+static void dup_ask(struct copier *c, struct range_ask *ask)
+{
+    dup_key(c, &ask->after);
+    dup_key(c, &ask->upto);
+}
+
 static void dup_batch(struct copier *c, struct msg_batch *batch)
 {
     dup_places(c, batch);
@@ -143,6 +156,16 @@ static void dup_batch(struct copier *c, struct msg_batch *batch)
     }
     batch->cells = cells;
     DUP(c, batch, digests, digest_count);
+    struct ranges *ranges = dup_array(c, batch->ranges, batch->range_count, sizeof *ranges);
+    for (size_t i = 0; i < batch->range_count && !c->failed; i++) {
+        dup_ask(c, &ranges[i].asked);
+        struct range_sum *sums = dup_array(c, ranges[i].sums, ranges[i].sum_count, sizeof *sums);
+        for (size_t s = 0; s < ranges[i].sum_count && !c->failed; s++) {
+            dup_key(c, &sums[s].last);
+        }
+        ranges[i].sums = sums;
+    }
+    batch->ranges = ranges;
 }
 
 static void dup_ack(struct copier *c, struct msg_ack *ack)
@@ -156,6 +179,16 @@ static void dup_ack(struct copier *c, struct msg_ack *ack)
     }
     ack->refused = rows;
     DUP(c, ack, unequal, unequal_count);
+    struct range_ask *asks = dup_array(c, ack->compare, ack->compare_count, sizeof *asks);
+    for (size_t i = 0; i < ack->compare_count && !c->failed; i++) {
+        dup_ask(c, &asks[i]);
+    }
+    ack->compare = asks;
+    struct cell_key *keys = dup_array(c, ack->again, ack->again_count, sizeof *keys);
+    for (size_t i = 0; i < ack->again_count && !c->failed; i++) {
+        dup_key(c, &keys[i]);
+    }
+    ack->again = keys;
 }
 
 enum err copy_message(const struct message *from, struct arena *arena, struct message *out)

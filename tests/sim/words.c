@@ -68,6 +68,26 @@ static void say_places(struct words *w, const struct msg_batch *m)
     }
 }
 
+static void say_key(struct words *w, const struct cell_key *key)
+{
+    say(w, " %s/%s%s%s@%d", key->unit, key->measure, key->category[0] != '\0' ? "/" : "",
+        key->category, (int)key->period);
+}
+
+static void say_ask(struct words *w, const char *what, const struct range_ask *ask)
+{
+    say(w, " %s by %u", what, (unsigned)ask->grain);
+    if (ask->after.unit[0] != '\0') {
+        say(w, " after");
+        say_key(w, &ask->after);
+    }
+    if (!ask->to_end) {
+        say(w, " up to");
+        say_key(w, &ask->upto);
+    }
+    say(w, ":");
+}
+
 static void say_batch(struct words *w, const struct msg_batch *m)
 {
     static const char *const KINDS[] = {"", "record", "amend", "void", "act"};
@@ -94,6 +114,13 @@ static void say_batch(struct words *w, const struct msg_batch *m)
     if (m->mark) {
         say(w, " mark digests=%zu", m->digest_count);
     }
+    for (size_t i = 0; i < m->range_count; i++) {
+        say_ask(w, "sums", &m->ranges[i].asked);
+        for (size_t s = 0; s < m->ranges[i].sum_count; s++) {
+            say_key(w, &m->ranges[i].sums[s].last);
+        }
+        say(w, "%s", m->ranges[i].end ? " end" : "");
+    }
 }
 
 static void say_ack(struct words *w, const struct msg_ack *m)
@@ -109,6 +136,13 @@ static void say_ack(struct words *w, const struct msg_ack *m)
     }
     if (m->unequal_count > 0) {
         say(w, " unequal=%zu", m->unequal_count);
+    }
+    for (size_t i = 0; i < m->compare_count; i++) {
+        say_ask(w, "compare", &m->compare[i]);
+    }
+    for (size_t i = 0; i < m->again_count; i++) {
+        say(w, " again");
+        say_key(w, &m->again[i]);
     }
     say(w, " at-root=%lld%s%s", (long long)m->root_revision, m->unasked ? " unasked" : "",
         m->differs ? " differs" : "");

@@ -145,6 +145,16 @@ static inline struct message sample_batch(void)
     static const struct opening OPENINGS[] = {{SAMPLE_16(41), SAMPLE_16(42), sample_heads, 2}};
     static const struct signed_heads SIGNED[] = {
         {{SAMPLE_16(43), sample_heads, 1}, {-44}, SAMPLE_32(45), {{46, 47}}}};
+    static const struct range_sum SUMS[] = {
+        {{SAMPLE_16(70), "436", "fund", "g=c", -71}, SAMPLE_16(72)},
+        {{SAMPLE_16(73), "437", "fund", "", 74}, SAMPLE_16(75)}};
+    static const struct ranges RANGES[] = {{{{SAMPLE_16(76), "435", "fund", "", 77},
+                                             {SAMPLE_16(78), "439", "visits", "g=d", 79},
+                                             true,
+                                             80},
+                                            SUMS,
+                                            2,
+                                            true}};
     static const struct digest DIGESTS[] = {{SAMPLE_16(48), SAMPLE_16(49), 50}};
     struct message m = {.type = MESSAGE_BATCH};
     m.u.batch = (struct msg_batch){.number = 7,
@@ -168,7 +178,10 @@ static inline struct message sample_batch(void)
                                    .mark = true,
                                    .marked_at = {56},
                                    .digests = DIGESTS,
-                                   .digest_count = 1};
+                                   .digest_count = 1,
+                                   .ranges = RANGES,
+                                   .range_count = 1,
+                                   .compares = true};
     return m;
 }
 
@@ -176,6 +189,12 @@ static inline struct message sample_ack(void)
 {
     static const struct refused_row REFUSED[] = {
         {REFUSE_DUPLICATE, SAMPLE_16(60), "436", "fund", "g=c", -61, 62}};
+    static const struct range_ask COMPARE[] = {{{SAMPLE_16(81), "435", "fund", "", 82},
+                                                {SAMPLE_16(83), "439", "visits", "g=d", 84},
+                                                true,
+                                                85}};
+    static const struct cell_key AGAIN[] = {{SAMPLE_16(86), "436", "fund", "g=c", -87},
+                                            {SAMPLE_16(88), "437", "visits", "", 89}};
     struct message m = {.type = MESSAGE_ACK};
     m.u.ack = (struct msg_ack){.number = 7,
                                .upto = sample_mark,
@@ -189,7 +208,11 @@ static inline struct message sample_ack(void)
                                .unequal = sample_ids,
                                .unequal_count = 2,
                                .unasked = true,
-                               .differs = true};
+                               .differs = true,
+                               .compare = COMPARE,
+                               .compare_count = 1,
+                               .again = AGAIN,
+                               .again_count = 2};
     return m;
 }
 
