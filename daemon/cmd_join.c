@@ -134,9 +134,9 @@ static enum err check_owner(struct join *join, struct errmsg *msg)
                strcmp(token->unit, join->owner.unit) == 0;
     return its ? ERR_OK
                : err_fail(msg, ERR_EXISTS,
-                          "%.300s has the node of unit %s already, and the token is for unit %s%s; "
+                          "the node of unit %s lives in %.300s, and the token is for unit %s%s; "
                           "choose another directory for a new node",
-                          join->home->dir, join->owner.unit, token->unit,
+                          join->owner.unit, join->home->dir, token->unit,
                           id_equal(&token->tree, &join->owner.tree) ? "" : " of another tree");
 }
 
