@@ -450,6 +450,20 @@ static enum err add_mended(struct verify *verify)
     return ERR_OK;
 }
 
+/* What the office above said at the last mark that it has of this feed. */
+static enum err check_above(struct verify *verify, struct verify_count *count)
+{
+    int64_t differs;
+    int64_t compared;
+    TRY(store_fact_int(verify->q->store, "differs_above", 0, &differs));
+    TRY(store_fact_int(verify->q->store, "compared_at", 0, &compared));
+    *count = (struct verify_count){"parent", compared > 0 ? 1 : 0};
+    struct audit_finding finding = {
+        .text = "the office above has cells that differ from those here, as of the last mark; they "
+                "are sent again while it is linked"};
+    return differs != 0 ? on_fault(verify, &finding) : ERR_OK;
+}
+
 static enum err run_slices(struct query *q, struct auditor *auditor)
 {
     bool done = false;
@@ -469,10 +483,11 @@ static enum err run_verify(struct query *q)
     struct rep_verify *rep = &reply.u.reply.u.verify;
     struct verify verify = {.q = q,
                             .faults = arena_array(&q->arena, REFUSED_ROWS_MAX + 1, sizeof(char *))};
-    struct verify_count *counts = arena_array(&q->arena, AUDIT_COUNT, sizeof *counts);
+    struct verify_count *counts = arena_array(&q->arena, AUDIT_COUNT + 1, sizeof *counts);
     struct auditor *auditor = auditor_new(q->store, &q->view, on_fault, &verify);
     enum err err = auditor == NULL || verify.faults == NULL || counts == NULL ? ERR_NO_MEMORY
                                                                               : add_mended(&verify);
+    err = err == ERR_OK ? check_above(&verify, &counts[AUDIT_COUNT]) : err;
     store_rollback(q->store); /* the slices have their own */
     err = err == ERR_OK ? run_slices(q, auditor) : err;
     for (int i = 0; err == ERR_OK && i < AUDIT_COUNT; i++) {
@@ -483,7 +498,7 @@ static enum err run_verify(struct query *q)
     if (err == ERR_OK) {
         rep->ok = verify.total == 0;
         rep->checked = counts;
-        rep->checked_count = AUDIT_COUNT;
+        rep->checked_count = AUDIT_COUNT + 1;
         rep->faults = verify.faults;
         rep->fault_count = verify.count;
         rep->fault_total = verify.total;

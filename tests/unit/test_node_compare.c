@@ -223,6 +223,30 @@ static void test_a_child_that_does_not_answer(void **state)
     assert_int_equal(seen.unequal, 1);
 }
 
+/* Also at the child a verify says that something differs above, until it does not any more. */
+static void test_the_child_knows(void **state)
+{
+    (void)state;
+    bool told = false;
+    seen.no_answers = true; /* it takes longer */
+    assert_string_equal(state_verify(office).first, "");
+    state_change(root, "DELETE FROM cell WHERE " CELL("c17", 123));
+    state_audit(root);
+    for (int i = 0; i < 10 && !told; i++) {
+        world_pass(1000);
+        const struct state_verify verify = state_verify(office);
+        told = strstr(verify.first, "the office above has cells that differ") != NULL && !verify.ok;
+    }
+    assert_true(told);
+    seen.no_answers = false;
+    for (int i = 0; i < ROUNDS; i++) {
+        world_pass(7000);
+        state_audit(root);
+    }
+    check_whole();
+    assert_string_equal(state_verify(office).first, "");
+}
+
 /* Figures go on coming while it is looked for. */
 static void test_beside_new_entries(void **state)
 {
@@ -255,6 +279,7 @@ int main(void)
                                        CASE(test_a_lost_stretch),
                                        CASE(test_damage_everywhere),
                                        CASE(test_a_child_that_does_not_answer),
+                                       CASE(test_the_child_knows),
                                        CASE(test_beside_new_entries)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
