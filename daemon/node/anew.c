@@ -1,10 +1,12 @@
 /* When the file had better be made anew: set aside, and made of what the neighbours have.
  *
  * At once when a batch has failed because a part of the file could not be used: nothing can go on
- * upon it. What an audit finds that cannot be put right row by row (a broken chain, an index that
- * does not fit its table) can wait until all that is in the file is somewhere else too: the own
- * entries in escrow, every child linked and equal, so that each gives again what is its own. A root
- * has nobody to ask; there damage stays named, and people put a backup back. */
+ * upon it. So it is when a row is missing that should be there, once the own entries are in escrow:
+ * the rest of the file can be read, and nothing that is only here is given up for it. What an audit
+ * finds that cannot be put right row by row (a broken chain, an index that does not fit its table)
+ * can wait until all that is in the file is somewhere else too: the own entries in escrow, every
+ * child linked and equal, so that each gives again what is its own. A root has nobody to ask; there
+ * damage stays named, and people put a backup back. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +20,12 @@ void anew_broken(struct node *node, const char *why)
     node->file_broken = true;
     (void)snprintf(node->file_why, sizeof node->file_why, "%.400s", why);
     text_mend(node->file_why);
+}
+
+void anew_lacks(struct node *node, const char *why)
+{
+    anew_damaged(node, why);
+    node->file_lacks = true;
 }
 
 void node_on_unreadable(struct node *node)
@@ -72,7 +80,8 @@ const char *node_wants_new_file(struct node *node)
     if (node->identity.is_root || node->file_why[0] == '\0') {
         return NULL;
     }
-    bool now = node->file_broken || (node->entries_acked >= node->ledger_length &&
-                                     parent_answers(node) && children_equal(node));
+    bool safe = node->entries_acked >= node->ledger_length;
+    bool now = node->file_broken || (safe && node->file_lacks) ||
+               (safe && parent_answers(node) && children_equal(node));
     return now ? node->file_why : NULL;
 }

@@ -292,6 +292,7 @@ struct node {
     bool in_transaction;
     enum err failed;
     struct errmsg failure;
+    bool lacks_row; /* the failure is that a row is missing, not that a part cannot be read */
     bool tree_changed;
     bool recheck_held;
     struct buf scratch;
@@ -343,6 +344,7 @@ struct node {
     bool full;                     /* the disk */
     bool full_said;                /* an alarm says so */
     bool file_broken;              /* a batch failed on a part that cannot be used */
+    bool file_lacks;               /* or on a row that is missing */
     char file_why[TEXT_MAX_BYTES]; /* why the file had better be made anew; "" */
     bool fenced;                   /* the parent's last word: another line of this data goes on */
 };
@@ -444,6 +446,7 @@ enum err identity_check(struct store *store, bool *sealed, struct errmsg *msg) M
 
 /* ---- anew.c: when the file had better be made anew ---- */
 void anew_broken(struct node *node, const char *why);
+void anew_lacks(struct node *node, const char *why);
 void anew_damaged(struct node *node, const char *why);
 /* An audit begins: what it finds counts, not what the last one did. */
 void anew_look_again(struct node *node);

@@ -343,7 +343,8 @@ static void take_back(struct node *node)
     struct errmsg why;
     enum err err = open_load(node, &why);
     if (err == ERR_OK && node->failed == ERR_CORRUPT) {
-        anew_broken(node, node->failure.text);
+        node->lacks_row ? anew_lacks(node, node->failure.text)
+                        : anew_broken(node, node->failure.text);
         err = tell_damage(node);
         err = err == ERR_DISK_FULL || err == ERR_NO_MEMORY ? ERR_OK : err; /* the next one tells */
     }

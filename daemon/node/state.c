@@ -15,6 +15,7 @@ void node_fail(struct node *node, enum err err, const char *what)
         bool missing = err == ERR_NOT_FOUND; /* what a row names, or what every file has */
         const char *why = missing ? "a row is missing" : store_error(node->store);
         node->failed = missing ? ERR_CORRUPT : err;
+        node->lacks_row = missing;
         (void)err_fail(&node->failure, node->failed, "%s: %s", what,
                        why[0] != '\0' ? why : err_name(err));
     }
