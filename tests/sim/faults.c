@@ -167,6 +167,8 @@ static void copy(struct harm *harm)
     if (!anew) {
         (void)disk_copy(host->disk, "copy.db", host->disk, HOST_DATABASE);
     }
+    host->copied = !anew; /* the sessions of the copy end with the old file: who put it back would
+                             be turned away */
     buf_deinit(&identity);
     host_may_lose(host);
     world_trace(harm->world, "%s is %s", host->code, anew ? "made anew" : "put back");
