@@ -161,7 +161,7 @@ enum err aside_begin(const struct home *home, const char *why, struct errmsg *ms
 {
     char path[HOME_PATH_BYTES];
     char name[HOME_NAME_BYTES];
-    char tried[HOME_NAME_BYTES + 4];
+    char tried[HOME_NAME_BYTES + 16];
     char note[NOTE_FILE_BYTES];
     char cause[ERRMSG_MAX_BYTES];
     (void)snprintf(cause, sizeof cause, "%s", why);

@@ -49,20 +49,14 @@ static enum err cell_of(struct node *node, const struct store_entry *row,
     return cells_touch(node, &key, out);
 }
 
-/* The highest-ranking record that lives. */
-static enum err stand(struct node *node, const struct store_entry *row,
-                      const struct measure *measure, struct store_cell *cell)
+/* The highest-ranking record that lives, of those days. */
+static enum err look_for_standing(struct node *node, const struct store_stock_span *span,
+                                  struct store_cell *cell)
 {
-    struct period period = period_of_day(measure->frequency, row->day);
-    struct store_stock_span span = {.unit = row->unit,
-                                    .measure = row->measure,
-                                    .category = row->category,
-                                    .first_day = period_first_day(period),
-                                    .last_day = period_last_day(period)};
     struct store_placed found = {.clock = 0};
     enum err err = ERR_OK;
     for (int64_t rank = 0; err == ERR_OK && !found.entry.live; rank++) {
-        err = store_entry_ranked(node->store, &span, rank, &found);
+        err = store_entry_ranked(node->store, span, rank, &found);
     }
     TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
     bool stands = err == ERR_OK;
@@ -70,6 +64,38 @@ static enum err stand(struct node *node, const struct store_entry *row,
     cell->hosting = stands ? found.entry.hosting : 0;
     cell->day = stands ? found.entry.day : 0;
     return ERR_OK;
+}
+
+/* What a stock's cell comes to with one more entry, about `record`, by which `live` more live. One
+ * that is about less than what stands changes nothing, and a new one about more stands itself: a
+ * ledger is not gone through again for each of its entries. */
+static enum err stand(struct node *node, const struct store_entry *record, bool is_new,
+                      int64_t live, const struct merge_fact *fact, const struct measure *measure,
+                      struct store_cell *cell)
+{
+    struct period period = period_of_day(measure->frequency, record->day);
+    struct store_stock_span span = {.unit = record->unit,
+                                    .measure = record->measure,
+                                    .category = record->category,
+                                    .first_day = period_first_day(period),
+                                    .last_day = period_last_day(period)};
+    bool alone = is_new ? live == 1 : record->key[0] == '\0'; /* no other record changes with it */
+    int order = (record->hosting > cell->hosting) - (record->hosting < cell->hosting);
+    order = order != 0 ? order : (record->day > cell->day) - (record->day < cell->day);
+    bool any = cell->live - live > 0; /* something stood */
+    if (alone && any && order < 0) {
+        return ERR_OK;
+    }
+    if (alone && is_new && (!any || order > 0)) {
+        cell->value = fact->value;
+        cell->hosting = record->hosting;
+        cell->day = record->day;
+        return ERR_OK;
+    }
+    if (alone && is_new) {
+        span.first_day = span.last_day = record->day;
+    }
+    return look_for_standing(node, &span, cell);
 }
 
 /* An entry that is in the ledger and in no cell yet is counted, and its fact settled. */
@@ -84,17 +110,19 @@ static enum err count(struct node *node, const struct store_entry *row, const st
     if (row->kind != ENTRY_RECORD) {
         err = merge_corrected(node->store, row, &node->arena, &record, &name);
     }
-    if (err == ERR_OK) {
-        struct merge_fact fact;
+    struct merge_fact fact = {.live = false};
+    bool known = err == ERR_OK; /* else it corrects what is not here: only counted */
+    if (known) {
         TRY(merge_fact_of(node->store, &record, &name, &fact));
         TRY(merge_settle(node->store, &record, &fact, &value, &live));
     }
-    TRY(err == ERR_NOT_FOUND ? ERR_OK : err); /* corrects what is not here: only counted */
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
     struct store_cell *cell = &pending->now;
     cell->count++;
     cell->live += live;
     if (measure->kind == MEASURE_STOCK) {
-        TRY(stand(node, row, measure, cell));
+        bool is_new = row->kind == ENTRY_RECORD;
+        TRY(known ? stand(node, &record, is_new, live, &fact, measure, cell) : ERR_OK);
     } else {
         value += cell->value;
         TRY(wide_fits_i64(value) ? ERR_OK : ERR_LIMIT);

@@ -48,7 +48,7 @@ static void record_all(void)
     static struct record_row rows[DAYS];
     int32_t first = world_row("42", "visits", "1", "2024-01-01").day;
     for (int unit = 0; unit < UNITS; unit++) {
-        char code[8];
+        char code[16];
         (void)snprintf(code, sizeof code, "c%02d", unit);
         assert_string_equal(tree_unit(office, code, "commune", "42")->text, "");
         for (int day = 0; day < DAYS; day++) {
