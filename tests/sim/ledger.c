@@ -24,6 +24,20 @@ struct fact *offers_fact(const struct host *host, size_t place)
     return place < offers_fact_count(host) ? &host->book->facts[place] : NULL;
 }
 
+const struct fact *offers_lost(const struct host *host, struct chance *chance)
+{
+    const struct fact *found = NULL;
+    uint64_t seen = 0;
+    for (size_t i = 0; host->book != NULL && i < host->book->away_count; i++) {
+        const struct fact *fact = &host->book->away[i];
+        if (fact->kind == MODEL_RECORD && fact->key[0] != '\0' &&
+            chance_below(chance, ++seen) == 0) {
+            found = fact;
+        }
+    }
+    return found;
+}
+
 static void add_fact(struct fact **facts, size_t *count, size_t *cap, const struct fact *fact)
 {
     if (*count == *cap) {

@@ -143,6 +143,8 @@ void offers_not_joined(struct world *world, uint64_t line, const char *text);
 
 /* ---- ledger.c: the book's side of a ledger ---- */
 struct fact *book_add(struct host *host, const struct fact *fact);
+/* One of the records with a key that the host has lost, and that have not come back; NULL: none. */
+const struct fact *offers_lost(const struct host *host, struct chance *chance);
 /* The facts of a host's ledger are what its log says, all of which must have been known: what was
  * lost comes back, in its place. What is missing is kept in mind for that; it must not be missing
  * unless the host may lose. */

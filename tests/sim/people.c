@@ -208,9 +208,47 @@ static void do_correct(struct deed *deed)
     offers_give(deed->world, offer);
 }
 
-/* Somebody who got no answer, or an error, does it once more. */
+/* What a host has lost is typed there again, from the same paper, with the same key. */
+static bool type_again(struct deed *deed)
+{
+    struct world *world = deed->world;
+    struct host *host = NULL;
+    uint64_t seen = 0;
+    for (size_t i = 0; i < world->host_count; i++) {
+        struct host *other = world->hosts[i];
+        struct chance look = deed->chance;
+        bool idle = other->state == HOST_UP && other->items == NULL && !host_near_damage(other);
+        if (idle && offers_lost(other, &look) != NULL && chance_below(&deed->chance, ++seen) == 0) {
+            host = other;
+        }
+    }
+    if (host == NULL) {
+        return false;
+    }
+    const struct fact *fact = offers_lost(host, &deed->chance);
+    struct offer *offer = offers_make(world, host, OFFER_RECORD);
+    struct offer_row *row = offers_add_row(offer);
+    row->day = fact->day;
+    row->number = fact->number;
+    (void)snprintf(row->unit, sizeof row->unit, "%s", fact->unit);
+    (void)snprintf(row->measure, sizeof row->measure, "%s", fact->measure);
+    (void)snprintf(row->category, sizeof row->category, "%s", fact->category);
+    (void)snprintf(row->value, sizeof row->value, "%lld", (long long)fact->number);
+    (void)snprintf(row->key, sizeof row->key, "%s", fact->key);
+    (void)snprintf(row->note, sizeof row->note, "%s", fact->note);
+    offer->known = offers_has_key(host, row->key);
+    world_trace(world, "%s is typed again at %s", row->note, host->code);
+    offers_give(world, offer);
+    return true;
+}
+
+/* Somebody who got no answer, or an error, does it once more; so does who learns that it is lost.
+ */
 static void do_retry(struct deed *deed)
 {
+    if (type_again(deed)) {
+        return;
+    }
     struct offer *old = offers_any_unsettled(deed->world, &deed->chance);
     if (old == NULL || old->host->state != HOST_UP || old->host->items != NULL) {
         return;
