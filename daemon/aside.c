@@ -98,12 +98,6 @@ enum err aside_keep_first(const struct home *home, struct store *store, struct e
 
 /* ---- deciding ---- */
 
-static bool exists(const struct home *home, const char *file)
-{
-    char path[HOME_PATH_BYTES];
-    return access(home_path(home, file, path), F_OK) == 0;
-}
-
 static enum err count_set_aside(const struct home *home, int *count, struct errmsg *msg)
 {
     DIR *dir = opendir(home->dir);
@@ -172,7 +166,7 @@ enum err aside_begin(const struct home *home, const char *why, struct errmsg *ms
     TRY(check_may(home, cause, msg));
     home_dated_name(WORD, name);
     (void)snprintf(tried, sizeof tried, "%s", name);
-    for (int i = 2; exists(home, tried) && i <= ASIDE_MAX + 1; i++) {
+    for (int i = 2; home_has(home, tried) && i <= ASIDE_MAX + 1; i++) {
         (void)snprintf(tried, sizeof tried, "%s-%d", name, i);
     }
     int len = snprintf(note, sizeof note, "%s\n%.600s\n", tried, cause);
@@ -184,7 +178,7 @@ enum err aside_begin(const struct home *home, const char *why, struct errmsg *ms
 
 bool aside_begun(const struct home *home)
 {
-    return exists(home, HOME_ASIDE);
+    return home_has(home, HOME_ASIDE);
 }
 
 /* ---- doing ---- */
@@ -228,7 +222,7 @@ static enum err move(const struct home *home, const char *from, const char *to, 
 {
     char path[HOME_PATH_BYTES];
     char aside[HOME_PATH_BYTES];
-    bool gone = exists(home, to) || !exists(home, from);
+    bool gone = home_has(home, to) || !home_has(home, from);
     return gone || rename(home_path(home, from, path), home_path(home, to, aside)) == 0
                ? ERR_OK
                : err_fail(msg, ERR_IO, "%.250s cannot be renamed: %s", path, strerror(errno));
@@ -240,7 +234,7 @@ static enum err set_aside(const struct home *home, const char *name, struct errm
     char log[HOME_NAME_BYTES + sizeof LOG_OF];
     (void)snprintf(log, sizeof log, "%s" LOG_OF, name);
     TRY(move(home, HOME_DATABASE, name, msg));
-    if (exists(home, HOME_DATABASE)) {
+    if (home_has(home, HOME_DATABASE)) {
         return ERR_OK; /* the new one, and its log */
     }
     TRY(move(home, HOME_DATABASE LOG_OF, log, msg));
@@ -268,7 +262,7 @@ static enum err do_all(struct making *making, struct errmsg *msg)
     TRY(read_note(making, msg));
     TRY(read_identity(making->home, &making->identity, msg));
     TRY(set_aside(making->home, making->name, msg));
-    if (!exists(making->home, HOME_DATABASE)) {
+    if (!home_has(making->home, HOME_DATABASE)) {
         TRY(home_make_database(making->home, make, making, msg));
     }
     if (unlink(home_path(making->home, HOME_ASIDE, path)) != 0) {

@@ -220,16 +220,23 @@ static void on_ready(void *ctx)
     (void)sd_notify(0, "READY=1");
 }
 
-static enum err on_alive(void *ctx, struct errmsg *msg)
+/* A full disk is no reason to stop: it is tried again. */
+static void keep_identity(struct daemon *daemon)
 {
-    struct daemon *daemon = ctx;
-    struct errmsg why = {{0}};
-    (void)sd_notify(0, "WATCHDOG=1");
-    TRY(watch_look(&daemon->watch, msg));
-    node_set_full(daemon->node, ballast_look(&daemon->ballast));
+    struct errmsg why;
     if (aside_keep_identity(&daemon->home, daemon->store, &daemon->identity, &why) != ERR_OK) {
         log_line(LOG_LEVEL_WARN, "identity=unkept text=\"%s\"", why.text);
     }
+}
+
+static enum err on_alive(void *ctx, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    struct errmsg why;
+    (void)sd_notify(0, "WATCHDOG=1");
+    TRY(watch_look(&daemon->watch, msg));
+    node_set_full(daemon->node, ballast_look(&daemon->ballast));
+    keep_identity(daemon);
     const char *damage = daemon->stays ? NULL : node_wants_new_file(daemon->node);
     if (damage == NULL) {
         return ERR_OK;
@@ -290,7 +297,7 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
     bool full = ballast_begin(&daemon->ballast, &daemon->home);
     TRY(open_or_make(daemon, msg));
     node_set_full(daemon->node, full);
-    TRY(aside_keep_identity(&daemon->home, daemon->store, &daemon->identity, msg));
+    keep_identity(daemon);
     apply_config(daemon);
     watch_begin(&daemon->watch, &daemon->home, daemon->store);
     daemon->tree = node_identity(daemon->node)->tree;

@@ -56,7 +56,7 @@ static enum err set_dir(struct home *home, const char *dir, struct errmsg *msg)
     return ERR_OK;
 }
 
-static bool has(const struct home *home, const char *file)
+bool home_has(const struct home *home, const char *file)
 {
     char path[HOME_PATH_BYTES];
     struct stat info;
@@ -79,7 +79,7 @@ static enum err look(const struct home *home, struct errmsg *msg)
     struct stat info;
     errno = 0;
     bool folder = stat(home->dir, &info) == 0 && S_ISDIR(info.st_mode);
-    if (folder && (has(home, HOME_DATABASE) || has(home, HOME_ASIDE))) {
+    if (folder && (home_has(home, HOME_DATABASE) || home_has(home, HOME_ASIDE))) {
         return ERR_OK;
     }
     if (errno == EACCES) {
@@ -147,7 +147,7 @@ enum err home_claim(struct home *home, const char *dir, struct errmsg *msg)
         return err_fail(msg, ERR_REFUSED, "cannot make %.400s: %s", dir, strerror(errno));
     }
     TRY(take_lock(home, msg));
-    if (has(home, HOME_DATABASE)) {
+    if (home_has(home, HOME_DATABASE)) {
         return err_fail(msg, ERR_EXISTS,
                         "a node lives in %.400s already; choose another directory for a new one",
                         dir);
@@ -161,7 +161,8 @@ static enum err make_key(const struct home *home, const char *file, struct pki_k
                          struct errmsg *msg)
 {
     char path[HOME_PATH_BYTES];
-    if (access(home_path(home, file, path), F_OK) == 0) {
+    (void)home_path(home, file, path);
+    if (home_has(home, file)) {
         return pki_key_load(path, out, msg);
     }
     TRY(pki_key_generate(out, msg));
@@ -256,23 +257,17 @@ enum err home_renew(struct home *home, const struct id *tree, const struct buf *
 
 #define NEXT ".next"
 
-static bool is_there(const struct home *home, const char *file)
-{
-    char path[HOME_PATH_BYTES];
-    return access(home_path(home, file, path), F_OK) == 0;
-}
-
 /* The chain of the node is kept last and put into force last: while it lies there, what is not
  * there any more is in force. */
 static bool has_next(const struct home *home)
 {
-    return is_there(home, PKI_NODE_CHAIN NEXT);
+    return home_has(home, PKI_NODE_CHAIN NEXT);
 }
 
 enum err home_next_keys(struct home *home, struct errmsg *msg)
 {
-    bool used[] = {has_next(home) && !is_there(home, PKI_NODE_KEY NEXT),
-                   has_next(home) && !is_there(home, PKI_CA_KEY NEXT)};
+    bool used[] = {has_next(home) && !home_has(home, PKI_NODE_KEY NEXT),
+                   has_next(home) && !home_has(home, PKI_CA_KEY NEXT)};
     TRY(make_key(home, used[0] ? PKI_NODE_KEY : PKI_NODE_KEY NEXT, &home->node_key, msg));
     return make_key(home, used[1] ? PKI_CA_KEY : PKI_CA_KEY NEXT, &home->ca_key, msg);
 }

@@ -37,6 +37,8 @@ void home_deinit(struct home *home);
 /* The path of a file in it. */
 const char *home_path(const struct home *home, const char *file, char out[HOME_PATH_BYTES]);
 
+bool home_has(const struct home *home, const char *file);
+
 /* A name of now for a database beside the one in use: "tally.db.WORD-DATE". */
 void home_dated_name(const char *word, char out[HOME_NAME_BYTES]);
 

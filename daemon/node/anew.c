@@ -45,6 +45,7 @@ void anew_look_again(struct node *node)
 {
     if (!node->file_broken) {
         node->file_why[0] = '\0';
+        node->file_lacks = false;
     }
 }
 

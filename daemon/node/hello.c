@@ -328,19 +328,22 @@ static enum err contest(struct node *node, struct link *link, const struct msg_h
                    : ERR_OK;
 }
 
-static void fence(struct node *node, struct link *link)
+/* `forked`: its entries lie where other ones lie in the escrow, and the two cannot be joined. */
+static void fence(struct node *node, struct link *link, bool forked)
 {
     char text[TEXT_MAX_BYTES];
     const struct link *other = downlink_live_of_unit(node, link->unit);
+    const char *where = other == NULL || other == link ? NULL : other->peer;
     (void)snprintf(text, sizeof text,
                    "two machines have the data of unit %s: this one, at %s, and another%s%s, which "
                    "this office goes on with; what was recorded on this one stays on it, and is "
                    "not counted; stop one of them, or let tally reissue %s at this office give "
-                   "one of them a new identity",
+                   "one of them a new identity%s",
                    link->address, link->peer == NULL ? "?" : link->peer,
-                   other == NULL || other == link || other->peer == NULL ? "" : " at ",
-                   other == NULL || other == link || other->peer == NULL ? "" : other->peer,
-                   link->address);
+                   where == NULL ? "" : " at ", where == NULL ? "" : where, link->address,
+                   forked ? " (this one only in an empty directory: its entries contradict those "
+                            "of the other)"
+                          : "");
     downlink_refuse_child(node, link, REFUSAL_FORK, text);
 }
 
@@ -355,12 +358,12 @@ static enum err check_line(struct node *node, struct link *link, const struct ms
     TRY(check_escrow(node, link, hello, lost, &forked));
     TRY(has_ended(node, link, hello, &ended));
     if (forked || ended) {
-        fence(node, link);
+        fence(node, link, forked);
         return ERR_OK;
     }
     TRY(contest(node, link, hello, child, &waits, &ended));
     if (ended) {
-        fence(node, link);
+        fence(node, link, false);
     } else if (waits) {
         downlink_refuse(node, link, REFUSAL_BUSY,
                         "another machine is linked in the place of this one, and is being asked");

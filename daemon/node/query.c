@@ -454,10 +454,10 @@ static enum err add_mended(struct verify *verify)
 static enum err check_above(struct verify *verify, struct verify_count *count)
 {
     int64_t differs;
-    int64_t compared;
+    int64_t exact_as_of;
     TRY(store_fact_int(verify->q->store, "differs_above", 0, &differs));
-    TRY(store_fact_int(verify->q->store, "compared_at", 0, &compared));
-    *count = (struct verify_count){"parent", compared > 0 ? 1 : 0};
+    TRY(store_fact_int(verify->q->store, "exact_as_of", 0, &exact_as_of));
+    *count = (struct verify_count){"parent", exact_as_of > 0 || differs != 0 ? 1 : 0};
     struct audit_finding finding = {
         .text = "the office above has cells that differ from those here, as of the last mark; they "
                 "are sent again while it is linked"};

@@ -412,7 +412,6 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     if (link->out.in_flight_mark) {
         node->differs_above = ack->unequal_count > 0 || ack->differs;
         TRY(store_fact_set_int(node->store, "differs_above", node->differs_above ? 1 : 0));
-        TRY(store_fact_set_int(node->store, "compared_at", node->now.wall.ms));
     }
     if (link->out.in_flight_mark && !node->differs_above) {
         TRY(mend_all(node));

@@ -246,7 +246,7 @@ static bool type_again(struct deed *deed)
  */
 static void do_retry(struct deed *deed)
 {
-    if (type_again(deed)) {
+    if (chance_percent(&deed->chance, 60) && type_again(deed)) {
         return;
     }
     struct offer *old = offers_any_unsettled(deed->world, &deed->chance);
