@@ -249,6 +249,38 @@ static void test_at_once(void **state)
     assert_null(node_wants_new_file(root->node));
 }
 
+/* A batch that looks for a row that is not there. */
+static void lack_row(struct world_node *n)
+{
+    world.may_fail = true;
+    world_begin(n);
+    node_fail(n->node, ERR_NOT_FOUND, "unit");
+    assert_int_equal(world_commit(n), ERR_CORRUPT);
+    world.may_fail = false;
+}
+
+/* When only a row is missing, entries that are only here are not given up for it; an audit that
+ * misses nothing ends it. */
+static void test_a_missing_row(void **state)
+{
+    (void)state;
+    world_cut(office, false);
+    world_cut(child, false);
+    world_settle();
+    assert_string_equal(world_record(office, "422", "raised", "1", "2025-02-04")->text, "");
+    lack_row(office);
+    assert_null(node_wants_new_file(office->node));
+    (void)world_connect(office);
+    world_settle();
+    const char *why = node_wants_new_file(office->node);
+    assert_non_null(why);
+    assert_non_null(strstr(why, "a row is missing"));
+    state_audit(office);
+    assert_null(node_wants_new_file(office->node));
+    spoil_escrow(); /* which waits for the child, as ever */
+    assert_null(node_wants_new_file(office->node));
+}
+
 /* ---- a full disk ---- */
 
 static void test_full(void **state)
@@ -283,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wants_one, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_waits, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_at_once, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_a_missing_row, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_full, set_up, tree_end_always)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

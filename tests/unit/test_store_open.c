@@ -435,6 +435,42 @@ static void test_totals_beyond_64_bits(void **state)
     store_close(store);
 }
 
+/* So many commits of a page each, in turns under so many names. */
+static enum err put_pages(struct store *store, int count, int names)
+{
+    enum { PAGE = 4096 };
+    static uint8_t page[PAGE];
+    enum err err = ERR_OK;
+    for (int i = 0; err == ERR_OK && i < count; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "page%d", i % names);
+        page[0] = (uint8_t)i;
+        err = store_begin(store);
+        err = err == ERR_OK ? store_fact_set_blob(store, name, page, sizeof page) : err;
+        err = err == ERR_OK ? store_commit(store) : err;
+    }
+    return err;
+}
+
+/* A file that was cut is not made as long again by a checkpoint, with zeros in the hole. */
+static void test_cut_short(void **state)
+{
+    (void)state;
+    struct store *store = open_as(STORE_CREATE);
+    struct stat info;
+    assert_int_equal(put_pages(store, 1000, 1000), ERR_OK); /* checkpoints come and go */
+    assert_int_equal(stat(path, &info), 0);
+    off_t half = info.st_size / 2;
+    assert_true(half > 1 << 20);
+    assert_int_equal(truncate(path, half), 0);
+    assert_int_equal(put_pages(store, 1000, 1), ERR_IO); /* which reads nothing of the other half */
+    assert_non_null(strstr(store_error(store), "was cut short"));
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_size, half);
+    (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    store_close(store);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -451,6 +487,7 @@ int main(void)
                                        CASE(test_second_writer_is_kept_out),
                                        CASE(test_readers),
                                        CASE(test_full_disk),
+                                       CASE(test_cut_short),
                                        CASE(test_strict),
                                        CASE(test_totals_beyond_64_bits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
