@@ -5,8 +5,6 @@
  * entries, and nothing may have been lost, refused or alarmed on the way.
  *
  * The seeds are new in every run and printed; TALLY_SEED=N runs one again, TALLY_LONG=1 many. */
-#include <time.h>
-
 #include "test_node_model.h"
 
 enum { STEPS = 120, SEEDS = 16, SEEDS_VALGRIND = 2, SEEDS_LONG = 2000, MODEL_DAYS = 700 };
@@ -398,21 +396,7 @@ static void run_seed(uint64_t seed)
 static void test_totals_equal_the_model(void **state)
 {
     (void)state;
-    const char *one = getenv("TALLY_SEED");
-    const char *is_long = getenv("TALLY_LONG");
-    const char *preload = getenv("LD_PRELOAD");
-    bool slow = preload != NULL && strstr(preload, "vgpreload") != NULL;
-    uint64_t base = (uint64_t)time(NULL) * 100000;
-    int seeds = slow ? SEEDS_VALGRIND : SEEDS;
-    seeds = is_long != NULL && strcmp(is_long, "1") == 0 ? SEEDS_LONG : seeds;
-    if (one != NULL) {
-        run_seed(strtoull(one, NULL, 10));
-        return;
-    }
-    print_message("seeds from %llu, %d of them\n", (unsigned long long)base, seeds);
-    for (int i = 0; i < seeds; i++) {
-        run_seed(base + (uint64_t)i);
-    }
+    tree_seeds(run_seed, SEEDS, SEEDS_VALGRIND, SEEDS_LONG);
 }
 
 int main(void)

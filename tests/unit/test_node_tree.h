@@ -4,6 +4,8 @@
 #ifndef TALLY_TEST_NODE_TREE_H
 #define TALLY_TEST_NODE_TREE_H
 
+#include <time.h>
+
 #include "test_node_world.h"
 
 /* ---- catalogues ---- */
@@ -276,6 +278,30 @@ static inline void tree_relink(void)
     world_settle();
     tree_connect_all();
     world_settle();
+}
+
+/* ---- seeds ---- */
+
+/* That of TALLY_SEED alone; else new ones, printed: so many, fewer under valgrind, more when
+ * TALLY_LONG=1. */
+static inline void tree_seeds(void (*run)(uint64_t seed), int seeds, int under_valgrind,
+                              int when_long)
+{
+    const char *one = getenv("TALLY_SEED");
+    const char *is_long = getenv("TALLY_LONG");
+    const char *preload = getenv("LD_PRELOAD");
+    bool slow = preload != NULL && strstr(preload, "vgpreload") != NULL;
+    uint64_t base = (uint64_t)time(NULL) * 100000;
+    int count = slow ? under_valgrind : seeds;
+    count = is_long != NULL && strcmp(is_long, "1") == 0 ? when_long : count;
+    if (one != NULL) {
+        run(strtoull(one, NULL, 10));
+        return;
+    }
+    print_message("seeds from %llu, %d of them\n", (unsigned long long)base, count);
+    for (int i = 0; i < count; i++) {
+        run(base + (uint64_t)i);
+    }
 }
 
 /* ---- questions ---- */
