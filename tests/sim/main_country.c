@@ -355,6 +355,36 @@ static bool look(struct country *c)
     return all && looked.wrong == 0 && looked.compared == looked.wanted;
 }
 
+static bool see_sources(void *ctx, const struct message *message)
+{
+    struct looked *looked = ctx;
+    const struct msg_reply *reply = &message->u.reply;
+    if (reply->err == ERR_OK && reply->u.total.nodes > 0) {
+        looked->nodes = reply->u.total.nodes;
+        looked->exact = reply->u.total.exact;
+    }
+    return true;
+}
+
+/* Whether the nation calls every node exact: that a link is equal goes up one tier after the other,
+ * and comes there after the figures. */
+static bool all_exact(struct country *c, char *why, size_t size)
+{
+    struct host *nation = c->world->hosts[0];
+    struct looked looked = {.c = c};
+    struct msg_request request = {.type = REQUEST_TOTAL,
+                                  .u.total = {.unit = nation->code,
+                                              .has_period = true,
+                                              .period = {FREQUENCY_YEAR, 2025},
+                                              .level = "",
+                                              .tree_as_of = DAY_NONE}};
+    enum err err = host_query(c->world, nation, &request, see_sources, &looked);
+    (void)snprintf(why, size, "the nation calls %lld of %lld nodes exact", (long long)looked.exact,
+                   (long long)looked.nodes);
+    return err == ERR_OK && looked.nodes == (int64_t)c->world->host_count &&
+           looked.exact == looked.nodes;
+}
+
 /* ---- all of it ---- */
 
 static double seconds(void)
@@ -401,7 +431,7 @@ static int run(struct country *c)
     while (!there && !c->world->violated &&
            c->world->now_us < ended + (int64_t)CONVERGE_S * SECOND_US) {
         world_run_until(c->world, c->world->now_us + SECOND_US);
-        there = checks_converged(c->world, true, why, sizeof why);
+        there = checks_converged(c->world, true, why, sizeof why) && all_exact(c, why, sizeof why);
     }
     uint64_t entries = 0;
     for (size_t i = 0; i < c->world->host_count; i++) {
