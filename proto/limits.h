@@ -31,6 +31,7 @@ enum {
     IMPORT_ROWS_MAX = 5000,         /* rows of one import request */
     REFUSED_ROWS_MAX = 100,         /* refused rows told back in one reply or acknowledgement */
     BACKUP_PART_BYTES = 256 * 1024, /* of a backup, in one reply frame */
+    BUNDLE_PART_BYTES = 256 * 1024, /* of a bundle, in one frame */
     RANGES_MAX = 256,               /* sums of ranges in one batch */
     REPLY_ROWS_MAX = 2000,          /* rows of one reply frame; longer answers come in several */
     MEASURES_ASKED_MAX = 256,       /* measures named in one query */

@@ -3,13 +3,13 @@
 #include "base/sha256.h"
 
 static const char *const MESSAGE_NAMES[MESSAGE_TYPE_COUNT] = {
-    "?",         "hello", "welcome", "refuse", "batch",   "ack",
-    "catalogue", "ping",  "join",    "joined", "request", "reply",
+    "?",    "hello", "welcome", "refuse",  "batch", "ack",    "catalogue",
+    "ping", "join",  "joined",  "request", "reply", "bundle",
 };
 
 static const char *const REQUEST_NAMES[REQUEST_TYPE_COUNT] = {
-    "?",    "record", "correct", "wait",  "total",     "log",    "status",
-    "tree", "verify", "apply",   "units", "unit-list", "invite", "backup",
+    "?",      "record", "correct", "wait",      "total",  "log",    "status",       "tree",
+    "verify", "apply",  "units",   "unit-list", "invite", "backup", "bundle-write", "bundle-read",
 };
 
 const char *message_name(enum message_type type)

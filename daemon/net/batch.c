@@ -150,6 +150,7 @@ static void do_effect(struct server *server, const struct effect *effect,
         issue(server, peer, effect, events);
         break;
     case EFFECT_LOG:
+    case EFFECT_BUNDLE:
         break;
     }
 }

@@ -18,6 +18,20 @@
 
 /* ---- the link comes and goes ---- */
 
+struct link *link_new(struct node *node, uint64_t id)
+{
+    struct link *link = calloc(1, sizeof *link);
+    if (link != NULL) {
+        link->id = id;
+        link->heard_at = node->now.mono;
+        link->spoke_at = node->now.mono;
+        map_init(&link->unequal, sizeof(int64_t), 1);
+        map_init(&link->asked, sizeof(int64_t), sizeof(struct ask_state));
+        map_init(&link->stated, sizeof(int64_t), sizeof(int64_t));
+    }
+    return link;
+}
+
 static struct link *link_add(struct node *node, uint64_t id)
 {
     if (node->link_count == node->link_cap) {
@@ -29,14 +43,8 @@ static struct link *link_add(struct node *node, uint64_t id)
         node->links = links;
         node->link_cap = cap;
     }
-    struct link *link = calloc(1, sizeof *link);
+    struct link *link = link_new(node, id);
     if (link != NULL) {
-        link->id = id;
-        link->heard_at = node->now.mono;
-        link->spoke_at = node->now.mono;
-        map_init(&link->unequal, sizeof(int64_t), 1);
-        map_init(&link->asked, sizeof(int64_t), sizeof(struct ask_state));
-        map_init(&link->stated, sizeof(int64_t), sizeof(int64_t));
         node->links[node->link_count++] = link;
     }
     return link;
@@ -141,12 +149,43 @@ struct link *downlink_live_of_unit(struct node *node, int64_t unit)
     return NULL;
 }
 
-void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
-                      const struct hash *key, const char *address)
+enum err downlink_know(struct node *node, struct link *link, const struct id *node_id, bool *known,
+                       enum refusal_code *code, const char **why)
 {
     struct store_hosting hosting;
     struct cached_origin *origin;
-    const char *code;
+    const char *unit;
+    enum err err = store_hosting_by_key(node->store, &link->key, &node->origin, &hosting);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    bool mine = err == ERR_OK && id_equal(&hosting.node, node_id);
+    *known = mine && !hosting.revoked;
+    *code = mine ? REFUSAL_REVOKED : REFUSAL_UNKNOWN;
+    *why = mine ? "the key of this node was revoked; ask the office above for a new invitation"
+                : "this office has no node with that key below it; join with an invitation of "
+                  "this office";
+    if (!*known) {
+        return ERR_OK;
+    }
+    link->unit = hosting.unit;
+    link->node = hosting.node;
+    TRY(node_origin_named(node, &hosting.origin, &origin));
+    TRY(node_text(node, hosting.unit, &unit));
+    link->address = strdup(unit);
+    TRY(link->address == NULL ? ERR_NO_MEMORY : ERR_OK);
+    link->origin = origin->row.id;
+    struct store_status status;
+    if (store_status_get(node->store, link->unit, &status) == ERR_OK) {
+        link->exact_as_of = status.exact_as_of;
+    }
+    return ERR_OK;
+}
+
+void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
+                      const struct hash *key, const char *address)
+{
+    bool known;
+    enum refusal_code code;
+    const char *why;
     struct link *link = node->link_count < LINKS_MAX ? link_add(node, id) : NULL;
     if (link == NULL) {
         struct effect *effect = node_emit(node, EFFECT_CLOSE, id);
@@ -158,34 +197,12 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
     link->state = SESSION_HELLO;
     link->key = *key;
     link->peer = address == NULL ? NULL : strdup(address);
-    enum err err = store_hosting_by_key(node->store, key, &node->origin, &hosting);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+    enum err err = downlink_know(node, link, node_id, &known, &code, &why);
+    if (err != ERR_OK) {
         node_fail(node, err, "child");
-        return;
-    }
-    bool mine = err == ERR_OK && id_equal(&hosting.node, node_id);
-    if (!mine || hosting.revoked) {
+    } else if (!known) {
         link->address = address == NULL ? NULL : strdup(address);
-        downlink_refuse(
-            node, link, mine ? REFUSAL_REVOKED : REFUSAL_UNKNOWN,
-            mine ? "the key of this node was revoked; ask the office above for a new invitation"
-                 : "this office has no node with that key below it; join with an invitation of "
-                   "this office");
-        return;
-    }
-    link->unit = hosting.unit;
-    link->node = hosting.node;
-    err = node_origin_named(node, &hosting.origin, &origin);
-    err = err == ERR_OK ? node_text(node, hosting.unit, &code) : err;
-    link->address = err == ERR_OK ? strdup(code) : NULL;
-    if (link->address == NULL) {
-        node_check(node, err == ERR_OK ? ERR_NO_MEMORY : err, "child");
-        return;
-    }
-    link->origin = origin->row.id;
-    struct store_status status;
-    if (store_status_get(node->store, link->unit, &status) == ERR_OK) {
-        link->exact_as_of = status.exact_as_of;
+        downlink_refuse(node, link, code, why);
     }
 }
 

@@ -478,19 +478,26 @@ static enum err add_digests(struct builder *b, const struct map *midway)
         return ERR_NO_MEMORY;
     }
     size_t at = 0;
+    size_t seen = 0; /* by a bundle, which has those of all origins */
+    struct bundle *bundle = b->link->bundle;
     const void *key;
     void *value;
     while (map_next(&node->origins, &at, &key, &value)) {
         struct cached_origin *origin = value;
         bool waits = map_get(midway, &origin->row.via) != NULL;
-        if (origin->row.scope != SCOPE_ABOVE && !origin->marked && !waits) {
+        bool given = bundle != NULL ? ++seen <= bundle->digests_given : origin->marked;
+        if (origin->row.scope != SCOPE_ABOVE && !given && !waits) {
             if (!room_left(b) || b->batch->digest_count >= BATCH_ROWS_MAX) {
                 b->digests_done = false;
                 break;
             }
             out[b->batch->digest_count++] =
                 (struct digest){origin->row.name, origin->row.digest, origin->row.cell_count};
-            origin->marked = true;
+            if (bundle != NULL) {
+                bundle->digests_given = seen;
+            } else {
+                origin->marked = true;
+            }
             b->bytes += ROW_ROOM_BYTES;
             TRY(note_origin(b, origin->row.id));
         }
@@ -577,6 +584,42 @@ static enum err build(struct builder *b)
     return ERR_OK;
 }
 
+/* Puts the next batch together; it is not sent yet. */
+static enum err next_batch(struct node *node, struct link *link, struct builder *b,
+                           struct message **out)
+{
+    if (link->up && node->signed_length != node->ledger_length) {
+        TRY(sign_own_heads(node));
+    }
+    struct message *message = node_message(node, MESSAGE_BATCH);
+    if (message == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    *b = (struct builder){
+        .node = node, .link = link, .batch = &message->u.batch, .room = link->out.window_bytes};
+    map_init(&b->origin_seen, sizeof(int64_t), 1);
+    enum err err = build(b);
+    map_deinit(&b->origin_seen);
+    TRY(err);
+    revision_read(node, link);
+    *out = message;
+    return ERR_OK;
+}
+
+enum err feed_bundle(struct node *node, struct link *link, bool *over)
+{
+    struct message *message;
+    struct builder b;
+    TRY(next_batch(node, link, &b, &message));
+    *over = b.rows_done && b.entries_done && b.cells_done && b.digests_done;
+    b.batch->compares = false; /* nobody is there to be asked */
+    b.batch->number = ++link->out.number;
+    link->bundle->reply.entries += (int64_t)b.batch->entry_count;
+    link->bundle->reply.cells += (int64_t)b.batch->cell_count;
+    node_send(node, link, message);
+    return ERR_OK;
+}
+
 enum err feed_pump(struct node *node, struct link *link)
 {
     struct sender *out = &link->out;
@@ -586,20 +629,9 @@ enum err feed_pump(struct node *node, struct link *link)
     if (link->state != SESSION_LIVE || out->in_flight || (!behind && out->marked)) {
         return ERR_OK;
     }
-    if (link->up && node->signed_length != node->ledger_length) {
-        TRY(sign_own_heads(node));
-    }
-    struct message *message = node_message(node, MESSAGE_BATCH);
-    if (message == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    struct builder b = {
-        .node = node, .link = link, .batch = &message->u.batch, .room = out->window_bytes};
-    map_init(&b.origin_seen, sizeof(int64_t), 1);
-    enum err err = build(&b);
-    map_deinit(&b.origin_seen);
-    TRY(err);
-    revision_read(node, link);
+    struct message *message;
+    struct builder b;
+    TRY(next_batch(node, link, &b, &message));
     bool silent = nothing_to_say(&b);
     out->marked = b.rows_done && b.entries_done && b.cells_done && b.digests_done;
     if (!silent) {

@@ -418,6 +418,20 @@ static void say_what_is_left(struct node *node, struct link *link, const struct 
     uplink_refused_state(node, UPLINK_CONNECTING, text);
 }
 
+/* All of the batch, or nothing of it. */
+static enum err take_whole(struct node *node, struct link *link, const struct msg_batch *batch)
+{
+    if (node->audit != NULL) { /* it would count what it has passed, or pass it twice */
+        audit_stop(node);
+        audit_soon(node, AUDIT_AGAIN_MS);
+    }
+    TRY(node_savepoint(node));
+    enum err err = node->unsound ? ERR_REFUSED : take_batch(node, link, batch);
+    bool undo = err == ERR_REFUSED || err == ERR_LIMIT || err == ERR_PROTOCOL;
+    TRY(err == ERR_OK || undo ? node_savepoint_end(node, undo) : err);
+    return err;
+}
+
 enum err heal_batch(struct node *node, struct link *link, const struct msg_batch *batch)
 {
     if (batch->number <= link->received_number) {
@@ -427,14 +441,7 @@ enum err heal_batch(struct node *node, struct link *link, const struct msg_batch
         return ERR_PROTOCOL;
     }
     link->received_number = batch->number;
-    if (node->audit != NULL) { /* it would count what it has passed, or pass it twice */
-        audit_stop(node);
-        audit_soon(node, AUDIT_AGAIN_MS);
-    }
-    TRY(node_savepoint(node));
-    enum err err = node->unsound ? ERR_REFUSED : take_batch(node, link, batch);
-    bool undo = err == ERR_REFUSED || err == ERR_LIMIT || err == ERR_PROTOCOL;
-    TRY(err == ERR_OK || undo ? node_savepoint_end(node, undo) : err);
+    enum err err = take_whole(node, link, batch);
     if (err == ERR_REFUSED || err == ERR_LIMIT) {
         TRY(node_alarm(node, "uplink-refused", "parent",
                        "entries that this machine has lost cannot come back: %s",
@@ -447,4 +454,31 @@ enum err heal_batch(struct node *node, struct link *link, const struct msg_batch
     link->ack_due = true;
     link->received = batch->upto;
     return ERR_OK;
+}
+
+enum err heal_lacks(struct node *node, const struct msg_batch *batch, bool *lacks)
+{
+    struct store_segment segment = {.id = 0};
+    *lacks = false;
+    for (size_t i = 0; i < batch->opening_count && !*lacks; i++) {
+        enum err err = store_segment_find(node->store, &batch->openings[i].segment, &segment);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        *lacks = err == ERR_NOT_FOUND;
+    }
+    segment = (struct store_segment){.id = 0};
+    for (size_t i = 0; i < batch->entry_count && !*lacks; i++) {
+        const struct entry *entry = &batch->entries[i];
+        enum err err = ERR_OK;
+        if (segment.id == 0 || !id_equal(&segment.name, &entry->segment)) {
+            err = store_segment_find(node->store, &entry->segment, &segment);
+            TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        }
+        *lacks = err == ERR_NOT_FOUND || (int64_t)entry->seq > segment.length;
+    }
+    return ERR_OK;
+}
+
+enum err heal_bundle(struct node *node, struct link *link, const struct msg_batch *batch)
+{
+    return take_whole(node, link, batch);
 }

@@ -21,9 +21,7 @@
 
 enum { KNOWN_MAX = 2000, ENDED_KEPT = 1000, CONTEST_MS = 10000, CONTEST_KEPT_MS = 20000 };
 
-/* What the child's file knows of that session; NULL for nothing. */
-static const struct feed_mark *known_session(const struct msg_hello *hello,
-                                             const struct id *session)
+const struct feed_mark *hello_knows(const struct msg_hello *hello, const struct id *session)
 {
     for (size_t i = 0; i < hello->session_count; i++) {
         if (id_equal(&hello->sessions[i].session, session)) {
@@ -65,10 +63,9 @@ static bool states(const struct msg_hello *hello, const struct id *segment)
     return false;
 }
 
-/* Holds the child's heads against its escrow; *lost when the escrow has more. Of the segments that
- * were not stated the newest tell: everything before is continued by them. */
-static enum err check_escrow(struct node *node, const struct link *link,
-                             const struct msg_hello *hello, bool *lost, bool *forked)
+/* Of the segments that were not stated the newest tell: everything before is continued by them. */
+enum err hello_check_escrow(struct node *node, const struct link *link,
+                            const struct msg_hello *hello, bool *lost, bool *forked)
 {
     struct store_segment frontier[CONTINUES_MAX];
     size_t n;
@@ -89,19 +86,21 @@ static enum err check_escrow(struct node *node, const struct link *link,
     return ERR_OK;
 }
 
-static enum err has_ended(struct node *node, const struct link *link, const struct msg_hello *hello,
-                          bool *ended)
+enum err hello_has_ended(struct node *node, const struct link *link, const struct msg_hello *hello,
+                         bool *ended)
 {
     *ended = false;
     for (size_t i = 0; i < hello->session_count && !*ended; i++) {
+        if (hello->sessions[i].revision == SESSION_HEARD_OF) {
+            continue;
+        }
         TRY(store_ended_find(node->store, link->unit, &hello->sessions[i].session, ended));
     }
     return ERR_OK;
 }
 
-/* What makes a hello one that is turned away; 0: nothing. */
-static enum refusal_code check_peer(struct node *node, const struct link *link,
-                                    const struct msg_hello *hello, char *text, size_t size)
+enum refusal_code hello_check_peer(struct node *node, const struct link *link,
+                                   const struct msg_hello *hello, char *text, size_t size)
 {
     if (hello->protocol_min > PROTOCOL_MAX || hello->protocol_max < PROTOCOL_MIN) {
         (void)snprintf(text, size,
@@ -213,7 +212,7 @@ static enum err end_sessions(struct node *node, const struct link *link,
 {
     struct id *seen[] = {&child->session, &child->have_session};
     for (int i = 0; i < 2; i++) {
-        if (!id_is_zero(seen[i]) && known_session(hello, seen[i]) == NULL) {
+        if (!id_is_zero(seen[i]) && hello_knows(hello, seen[i]) == NULL) {
             TRY(store_ended_add(node->store, link->unit, seen[i], ENDED_KEPT));
             node_log(node, true,
                      "link=%" PRIu64 " unit=%s note=\"a session of it has ended: its "
@@ -221,7 +220,7 @@ static enum err end_sessions(struct node *node, const struct link *link,
                      link->id, link->address);
         }
     }
-    const struct feed_mark *known = known_session(hello, &child->have_session);
+    const struct feed_mark *known = hello_knows(hello, &child->have_session);
     bool beyond = known != NULL && child->have_revision > known->revision;
     if (known == NULL || beyond) {
         child->have_session = (struct id){{0}};
@@ -255,18 +254,11 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_h
     return ERR_OK;
 }
 
-static enum err welcome_child(struct node *node, struct link *link, const struct msg_hello *hello,
-                              struct store_child *child, bool lost)
+enum err hello_welcome(struct node *node, const struct link *link, const struct msg_hello *hello,
+                       const struct store_child *child, struct msg_welcome *out)
 {
-    struct message *message = node_message(node, MESSAGE_WELCOME);
     const struct unit *unit = &node->view.tree.units[view_unit(&node->view, link->unit)];
-    if (message == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    TRY(node_write(node));
-    TRY(end_sessions(node, link, hello, child));
-    struct msg_welcome *welcome = &message->u.welcome;
-    *welcome = (struct msg_welcome){
+    *out = (struct msg_welcome){
         .protocol = hello->protocol_max < PROTOCOL_MAX ? hello->protocol_max : PROTOCOL_MAX,
         .software = TALLY_VERSION,
         .tree = node->identity.tree,
@@ -279,9 +271,22 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
         .have = {child->have_session, child->have_revision},
         .now = node->now.wall,
     };
-    TRY(welcome_escrow(node, link, hello, welcome));
-    TRY(welcome_known(node, link, welcome));
-    TRY(hello_ancestors(node, &welcome->ancestors, &welcome->ancestor_count));
+    TRY(welcome_escrow(node, link, hello, out));
+    TRY(welcome_known(node, link, out));
+    return hello_ancestors(node, &out->ancestors, &out->ancestor_count);
+}
+
+static enum err welcome_child(struct node *node, struct link *link, const struct msg_hello *hello,
+                              struct store_child *child, bool lost)
+{
+    struct message *message = node_message(node, MESSAGE_WELCOME);
+    if (message == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    TRY(node_write(node));
+    TRY(end_sessions(node, link, hello, child));
+    struct msg_welcome *welcome = &message->u.welcome;
+    TRY(hello_welcome(node, link, hello, child, welcome));
     TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
     TRY(store_child_put(node->store, child));
     link->midway = child->midway;
@@ -308,7 +313,7 @@ static enum err contest(struct node *node, struct link *link, const struct msg_h
     *waits = false;
     *fenced = false;
     if (older == NULL || older == link || id_is_zero(&child->session) ||
-        known_session(hello, &child->session) != NULL) {
+        hello_knows(hello, &child->session) != NULL) {
         return ERR_OK;
     }
     bool old =
@@ -355,8 +360,8 @@ static enum err check_line(struct node *node, struct link *link, const struct ms
     bool forked;
     bool waits;
     *turned_away = true;
-    TRY(check_escrow(node, link, hello, lost, &forked));
-    TRY(has_ended(node, link, hello, &ended));
+    TRY(hello_check_escrow(node, link, hello, lost, &forked));
+    TRY(hello_has_ended(node, link, hello, &ended));
     if (forked || ended) {
         fence(node, link, forked);
         return ERR_OK;
@@ -398,7 +403,7 @@ void hello_receive(struct node *node, struct link *link, const struct msg_hello 
         downlink_refuse(node, link, REFUSAL_BUSY, NODE_FULL_HERE);
         return;
     }
-    enum refusal_code code = check_peer(node, link, hello, text, sizeof text);
+    enum refusal_code code = hello_check_peer(node, link, hello, text, sizeof text);
     if (code != 0) {
         downlink_refuse_child(node, link, code, text);
         return;

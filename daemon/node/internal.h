@@ -2,11 +2,12 @@
  * (units, catalogue), state (caches, effects, alarms), cells (roll-up), ledger (own entries), rows
  * (rows of the feed), feed (batches out), refuse and receive (batches in), giveback and heal (what
  * a child has lost), ranges and compare (cells that differ),
- * uplink, downlink with hello and mark (sessions), request with record, correct,
- * admin, wait and join (requests), audit, open, node (dispatch). */
+ * uplink, downlink with hello and mark (sessions), bundle (the same as a file), request with
+ * record, correct, admin, wait and join (requests), audit, open, node (dispatch). */
 #ifndef TALLY_NODE_INTERNAL_H
 #define TALLY_NODE_INTERNAL_H
 
+#include "node/link.h"
 #include "node/node.h"
 #include "node/texts.h"
 #include "node/view.h"
@@ -28,135 +29,6 @@ enum {
     WINDOW_MAX_BYTES = 512 * 1024,
     DAY_MS = 86400 * 1000,
     REVISION_NONE = 0,
-};
-
-/* ---- one link ---- */
-
-/* Sessions, on either side of a link. The child's side (uplink.c):
- *
- *   DOWN --link up, hello sent--> HELLO --welcome--> LIVE --link down, refuse--> DOWN
- *
- * The parent's side (downlink.c):
- *
- *   HELLO --hello accepted, welcome sent--> LIVE --link down--> (gone)
- *   HELLO --hello refused, refuse sent--> CLOSING --link down--> (gone)
- *
- * On both sides, when the child has lost entries (heal.c, giveback.c):
- *
- *   HELLO --welcome that says so--> HEALING --all given back, hello again--> HELLO
- */
-enum session_state { SESSION_DOWN, SESSION_HELLO, SESSION_HEALING, SESSION_LIVE, SESSION_CLOSING };
-
-/* One direction of the feed on a link, seen by the sender. */
-struct sender {
-    struct feed_mark acked; /* what the receiver has */
-    int64_t
-        rows_read; /* units, hostings, statuses, segments, signed heads sent up to this revision */
-    int64_t cells_read;   /* cells sent up to this revision */
-    int64_t entries_read; /* place in the own ledger up to which entries were sent (upwards only) */
-    int64_t entries_acked;
-    uint64_t number; /* of the last batch sent */
-    bool in_flight;  /* one batch waits for its acknowledgement */
-    bool in_flight_mark;
-    struct mono sent_at;
-    size_t window_bytes;
-    bool marked; /* the receiver has had a mark since anything was sent */
-};
-
-/* When an origin whose rows are not equal was last asked for. */
-enum { ASK_FIRST_MS = 5000, ASK_LAST_MS = 3600000 }; /* between askings for the same */
-struct ask_state {
-    struct mono until; /* not again before */
-    int64_t wait_ms;
-    uint64_t round;  /* of the last mark at which they were not equal */
-    bool narrowed;   /* the cells that differ have been looked for */
-    uint64_t by_key; /* of the mark at which cells of it were asked for by their keys */
-};
-
-/* A cell by its key but for the origin. */
-struct range_place {
-    char unit[CODE_MAX_BYTES + 1];
-    char measure[CODE_MAX_BYTES + 1];
-    char category[CATEGORY_MAX_BYTES + 1];
-    int32_t period;
-};
-
-/* Two sets of cells held against each other: see compare.c. At the child, what was asked for. */
-struct narrowing {
-    int64_t origin;
-    struct range_place after;
-    struct range_place upto;
-    bool to_end;                    /* there is no `upto` */
-    bool fine;                      /* cell by cell */
-    bool due;                       /* to be asked for with the next acknowledgement */
-    size_t ranges;                  /* that differed */
-    size_t cells;                   /* that differed */
-    char names[TEXT_MAX_BYTES / 2]; /* of the first of them */
-};
-
-struct link {
-    uint64_t id;
-    bool up; /* to the parent; else to a child */
-    enum session_state state;
-    struct mono heard_at;
-    struct mono spoke_at;
-    struct sender out;
-    /* what came in and must be acknowledged once the batch is flushed */
-    bool ack_due;
-    bool ack_asked;            /* for a batch; else only damage is to be told */
-    struct feed_mark received; /* upto of what was applied */
-    uint64_t received_number;  /* of the last batch applied */
-    bool mark_due;
-    struct wall marked_at;
-    const struct digest *digests;
-    size_t digest_count;
-    const struct ranges *ranges; /* of the mark that came; NULL: none */
-    bool compares;               /* the child can be asked for ranges */
-    struct narrowing *narrowing; /* allocated: the one under way, or NULL */
-    struct cell_key *again;      /* cells to be sent again; in the batch arena */
-    size_t again_count;
-    struct refused_row *refused; /* in the batch arena */
-    size_t refused_count;
-    int64_t refused_total;
-    struct head escrow_head; /* of the child's segment that grew last; length 0: none grew */
-    int64_t escrow_facts;    /* entries of the child's own ledger in escrow that are no acts */
-    struct map unequal;      /* origins whose digests differed at the last mark that named them */
-    const struct id *ask_again; /* of them, those to be sent again; in the batch arena */
-    size_t ask_again_count;
-    /* healing; up: */
-    int64_t heal_left; /* entries still to come */
-    bool hello_due;    /* all has come: hello again */
-    /* healing; down: */
-    struct map stated;   /* segments of the escrow that the hello stated -> length there */
-    struct head *beyond; /* allocated: segments stated of which the escrow has less, and how much */
-    size_t beyond_count;
-    int64_t give_segment; /* number of the last segment given whole, then the place in the next */
-    int64_t give_seq;
-    bool gave_all;
-    int heals;        /* on this link */
-    bool from_start;  /* up: the hello asked for all that the parent has */
-    bool unconserved; /* at the last mark the counts did not add up to the ledger */
-    bool differs;     /* at the mark of this batch something was not equal */
-    struct map asked; /* origin -> struct ask_state */
-    uint64_t ask_round;
-    /* the child, on a downlink */
-    int64_t unit; /* symbol */
-    struct id node;
-    struct hash key;
-    int64_t origin;         /* its own origin's number */
-    const char *address;    /* allocated; of a child that is known: the code of its unit */
-    const char *peer;       /* allocated, or NULL: where the machine is */
-    uint64_t contest_nonce; /* of the ping that asks whether it is there; 0: not asked */
-    struct mono contested_at;
-    bool contest_answered;
-    struct wall exact_as_of;
-    bool exact;
-    bool midway;         /* the file says so of the child */
-    int64_t probe_child; /* child's revision that is at the root once ours is */
-    int64_t probe_own;
-    int64_t root_revision;
-    int64_t told_root_revision;
-    uint64_t catalogue_told;
 };
 
 #define NODE_FULL "the disk is full; nothing of this was recorded; free some room and try again"
@@ -324,6 +196,9 @@ struct node {
     struct waiter *waiters;
     size_t waiter_count;
 
+    struct bundle *bundle; /* the one under way, or NULL */
+    int64_t bundled;       /* revisions up to here may be in bundles that are on their way */
+
     struct audit *audit;  /* the recomputation under way, or NULL */
     size_t audit_found;   /* by the last one */
     bool audit_ran;       /* in the batch under way */
@@ -488,6 +363,8 @@ enum err rows_set_state(struct node *node, struct link *link, enum link_state st
 /* ---- feed.c ---- */
 /* Sends the next batch of the feed over the link if there is one to send. */
 enum err feed_pump(struct node *node, struct link *link) MUST_CHECK;
+/* The next batch for a bundle, whatever was acknowledged; *over with the last one. */
+enum err feed_bundle(struct node *node, struct link *link, bool *over) MUST_CHECK;
 void feed_start(struct node *node, struct sender *out, struct feed_mark have);
 
 /* ---- refuse.c: rows that are not taken in ---- */
@@ -514,6 +391,9 @@ enum err receive_batch(struct node *node, struct link *link, const struct msg_ba
  * origins, so of those whose place is not known only so many are kept. */
 enum err receive_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
     MUST_CHECK;
+/* Whether the origin is that of a bundle's writer, and entries of it are lacking in between: they
+ * and its cells come with a later one. */
+bool receive_waits(const struct receiver *r, int64_t origin);
 /* Whether a unit (by code; TREE_NONE: no) lies where this link may speak of it. */
 bool receive_place(const struct receiver *r, int unit);
 
@@ -526,6 +406,16 @@ void uplink_start(struct node *node, struct link *link);
 /* False when the acknowledgement is of no batch that is under way: one that came again. */
 bool sender_acked(struct node *node, struct sender *out, const struct msg_ack *ack);
 void uplink_down(struct node *node, struct link *link);
+enum err uplink_hello(struct node *node, struct msg_hello *hello) MUST_CHECK;
+/* Who has answered in the parent's place is the parent from now on: see node_on_parent. */
+enum err uplink_keep_parent(struct node *node) MUST_CHECK;
+enum err uplink_catalogue(struct node *node, const struct msg_catalogue *catalogue) MUST_CHECK;
+/* Lengths of own segments in the escrow, by name: those stated are put into the map; *ours is false
+ * for another history, or more of it than is here. */
+enum err uplink_escrow(struct node *node, const struct head *heads, size_t count,
+                       struct map *lengths, bool *ours) MUST_CHECK;
+/* The place in the own ledger up to which an escrow with those lengths has everything. */
+enum err uplink_place(struct node *node, const struct map *lengths, int64_t *place) MUST_CHECK;
 void uplink_refused_state(struct node *node, enum uplink_state state, const char *text);
 void downlink_message(struct node *node, struct link *link, const struct message *message);
 void downlink_down(struct node *node, struct link *link, const char *why);
@@ -536,6 +426,10 @@ void downlink_refuse(struct node *node, struct link *link, enum refusal_code cod
 void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,
                            const char *text);
 void downlink_break_off(struct node *node, struct link *link, const char *what);
+/* The child with that key and name becomes that of the link; *known is false, and why says why,
+ * when there is none, or no longer. */
+enum err downlink_know(struct node *node, struct link *link, const struct id *node_id, bool *known,
+                       enum refusal_code *code, const char **why) MUST_CHECK;
 /* Another link of the child with that unit, or NULL; of several, whichever. */
 struct link *downlink_of_unit(struct node *node, int64_t unit, const struct link *but);
 /* That which is live, or NULL: there is one at most. */
@@ -548,6 +442,18 @@ void waiters_wake(struct node *node);
  * a batch that failed have had their answer. */
 void waiters_settle(struct node *node, bool committed);
 
+/* ---- bundle.c: a feed, or the answer to one, into a file; bundle_read.c: and out of it ---- */
+/* NULL when another one is under way, or memory ends. */
+struct bundle *bundle_new(struct node *node, const struct node_client *client, uint64_t request,
+                          enum request_type type);
+/* Ends the one under way with a reply: what is in its `reply`, or why not. */
+void bundle_finish(struct node *node, enum err err, const char *why);
+void bundle_forget(struct node *node);
+/* After the flush of a batch. */
+enum err bundle_settle(struct node *node) MUST_CHECK;
+/* A link that is none of the node's; NULL when memory ends. */
+struct link *link_new(struct node *node, uint64_t id); /* downlink.c */
+
 /* ---- heal.c: own entries that were lost come back ---- */
 enum err heal_begin(struct node *node, struct link *link, const struct msg_welcome *welcome)
     MUST_CHECK;
@@ -558,6 +464,12 @@ enum err heal_place(struct node *node) MUST_CHECK;
 /* Counts healed entries whose measure has become known. */
 enum err heal_unsettled(struct node *node) MUST_CHECK;
 
+/* Of a bundle: whether anything in the batch is not here, and the same as heal_batch without the
+ * session. */
+enum err heal_lacks(struct node *node, const struct msg_batch *batch, bool *lacks) MUST_CHECK;
+enum err heal_bundle(struct node *node, struct link *link, const struct msg_batch *batch)
+    MUST_CHECK;
+
 /* ---- giveback.c: to a child that has lost entries ---- */
 bool giveback_may_begin(const struct link *link);
 enum err giveback_begin(struct node *node, struct link *link, const struct msg_hello *hello,
@@ -566,11 +478,28 @@ enum err giveback_pump(struct node *node, struct link *link) MUST_CHECK;
 
 /* ---- hello.c, mark.c: of a child ---- */
 void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello);
+/* What the child's file knows of that session of it; NULL for nothing. */
+const struct feed_mark *hello_knows(const struct msg_hello *hello, const struct id *session);
+/* Holds the child's heads against its escrow: *lost when the escrow has more, *forked when it has
+ * others. */
+enum err hello_check_escrow(struct node *node, const struct link *link,
+                            const struct msg_hello *hello, bool *lost, bool *forked) MUST_CHECK;
+/* Whether its file knows a session that has ended. */
+enum err hello_has_ended(struct node *node, const struct link *link, const struct msg_hello *hello,
+                         bool *ended) MUST_CHECK;
+/* What makes a hello one that is turned away; 0: nothing. */
+enum refusal_code hello_check_peer(struct node *node, const struct link *link,
+                                   const struct msg_hello *hello, char *text, size_t size);
+/* What the child is told: what is here of its feed and its ledger. */
+enum err hello_welcome(struct node *node, const struct link *link, const struct msg_hello *hello,
+                       const struct store_child *child, struct msg_welcome *out) MUST_CHECK;
 /* When the child's catalogue is older. */
 enum err hello_send_catalogue(struct node *node, struct link *link) MUST_CHECK;
 /* The ancestors that a child is told of: this node. */
 enum err hello_ancestors(struct node *node, const struct ancestor **list, size_t *count) MUST_CHECK;
 enum err mark_settle(struct node *node, struct link *link) MUST_CHECK;
+/* The same for a mark in a bundle: *equal when nothing differs. */
+enum err mark_bundle(struct node *node, struct link *link, bool *equal) MUST_CHECK;
 
 /* ---- ranges.c: cells of an origin in the order that both ends of a link share ---- */
 enum { RANGE_PAGE = 128 };
@@ -624,7 +553,7 @@ enum err compare_asked(struct node *node, struct link *link, const struct range_
 enum err compare_answer(struct node *node, struct link *link, struct ranges *out, bool *answered)
     MUST_CHECK;
 
-/* ---- request.c, record.c, correct.c, admin.c, wait.c: requests ---- */
+/* ---- request.c, record.c, correct.c, admin.c, wait.c, bundle.c: requests ---- */
 struct request {
     const struct node_client *client;
     const struct msg_request *msg;
@@ -635,6 +564,7 @@ void wait_request(struct node *node, const struct request *request);
 void apply_request(struct node *node, const struct request *request);
 void units_request(struct node *node, const struct request *request);
 void invite_request(struct node *node, const struct request *request);
+void bundle_request(struct node *node, const struct request *request);
 struct msg_reply *request_reply(struct node *node, const struct request *request);
 void request_refuse(struct node *node, const struct request *request, enum err err, const char *fmt,
                     ...) __attribute__((format(printf, 4, 5)));

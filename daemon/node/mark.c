@@ -228,3 +228,15 @@ enum err mark_settle(struct node *node, struct link *link)
     link->exact_as_of = link->exact ? node->now.wall : link->exact_as_of;
     return rows_set_state(node, link, link->exact ? LINK_EXACT : LINK_CATCHING_UP);
 }
+
+enum err mark_bundle(struct node *node, struct link *link, bool *equal)
+{
+    TRY(node_write(node));
+    for (size_t i = 0; i < link->digest_count; i++) {
+        TRY(compare_digest(node, link, &link->digests[i]));
+    }
+    TRY(mend_all(node));
+    TRY(check_conserved(node, link));
+    *equal = link->unequal.count == 0 && !link->unconserved;
+    return ERR_OK;
+}

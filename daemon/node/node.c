@@ -20,6 +20,25 @@ enum { SYMBOLS_KEPT = 50000 };
 
 /* ---- the batch ---- */
 
+static void link_begin(struct link *link)
+{
+    link->ack_due = false;
+    link->ack_asked = false;
+    link->mark_due = false;
+    link->digests = NULL;
+    link->digest_count = 0;
+    link->ranges = NULL;
+    link->again = NULL;
+    link->again_count = 0;
+    link->refused = NULL;
+    link->refused_count = 0;
+    link->refused_total = 0;
+    link->escrow_head = (struct head){.length = 0};
+    link->ask_again = NULL;
+    link->ask_again_count = 0;
+    link->differs = false;
+}
+
 void node_begin(struct node *node, struct now now)
 {
     arena_reset(&node->arena);
@@ -33,28 +52,17 @@ void node_begin(struct node *node, struct now now)
     node->failed = ERR_OK;
     node->failure.text[0] = '\0';
     node->tree_changed = false;
+    if (node->bundle != NULL) {
+        node->bundle->fresh = false;
+        link_begin(node->bundle->link);
+    }
     texts_trim(&node->texts);
     if (node->symbols.count > SYMBOLS_KEPT) {
         map_clear(&node->symbols);
     }
     map_clear(&node->stated);
     for (size_t i = 0; i < node->link_count; i++) {
-        struct link *link = node->links[i];
-        link->ack_due = false;
-        link->ack_asked = false;
-        link->mark_due = false;
-        link->digests = NULL;
-        link->digest_count = 0;
-        link->ranges = NULL;
-        link->again = NULL;
-        link->again_count = 0;
-        link->refused = NULL;
-        link->refused_count = 0;
-        link->refused_total = 0;
-        link->escrow_head = (struct head){.length = 0};
-        link->ask_again = NULL;
-        link->ask_again_count = 0;
-        link->differs = false;
+        link_begin(node->links[i]);
     }
 }
 
@@ -125,6 +133,8 @@ void node_on_request(struct node *node, const struct node_client *client,
         units_request(node, &both);
     } else if (request->type == REQUEST_INVITE) {
         invite_request(node, &both);
+    } else if (request->type == REQUEST_BUNDLE_WRITE) {
+        bundle_request(node, &both);
     } else {
         request_refuse(node, &both, ERR_PROTOCOL, "this request is not known here");
     }
@@ -256,6 +266,7 @@ static enum err settle(struct node *node)
         struct link *link = node->links[i];
         TRY(link->up ? ERR_OK : downlink_settle(node, link));
     }
+    TRY(bundle_settle(node));
     TRY(cells_flush(node));
     if (node->uplink != NULL) {
         TRY(uplink_settle(node, node->uplink));
@@ -334,6 +345,11 @@ static void take_back(struct node *node)
     }
     for (size_t i = 0; i < node->link_count; i++) {
         node_close_link(node, node->links[i], "the disk refused the last batch");
+    }
+    if (node->bundle != NULL && node->bundle->fresh) {
+        bundle_forget(node); /* its request has had its reply */
+    } else if (node->bundle != NULL) {
+        bundle_finish(node, node->failed, failure_text(node));
     }
     node->links_unsaid = true;
     node->damage_count = /* the alarms of the others are taken back too */

@@ -41,17 +41,19 @@ enum effect_type {
     EFFECT_SEND = 1, /* message to link */
     EFFECT_CLOSE,    /* close link after what was sent; `text` says why */
     EFFECT_REPLY,    /* reply to client `link` */
-    EFFECT_ISSUE, /* certify who asks on `link` and send it `joined`, which lacks chains and clock
-                   */
-    EFFECT_LOG,   /* one line */
+    EFFECT_ISSUE,  /* certify who asks on `link` and send it `joined`, which lacks chains and clock
+                    */
+    EFFECT_LOG,    /* one line */
+    EFFECT_BUNDLE, /* message into the bundle that is written */
 };
 
 struct effect {
     enum effect_type type;
     uint64_t link;
-    const struct message *message;   /* send, reply */
+    const struct message *message;   /* send, reply, bundle */
     const struct msg_joined *joined; /* issue */
     const char *text;                /* close, log */
+    struct hash key;                 /* bundle: of the node that it is for */
     bool warn;                       /* log */
 };
 
@@ -169,6 +171,27 @@ void node_on_renew(struct node *node, uint64_t link, const struct id *node_id,
 void node_on_request(struct node *node, const struct node_client *client,
                      const struct msg_request *request);
 void node_on_client_gone(struct node *node, uint64_t client);
+
+/* Bundles, one at a time. Writing begins with the request for it (node_on_request); while no reply
+ * has come, node_on_bundle_next in a batch of its own gives more messages, one or two a batch. */
+void node_on_bundle_next(struct node *node);
+
+/* Who has signed a bundle that was read: the key of its certificate, which leads to this tree's
+ * root, and the node that it names. */
+struct node_bundle_sender {
+    struct hash key;
+    struct id node;
+    bool is_parent; /* it may speak as this node's parent does */
+    int64_t number; /* of its hosting */
+};
+/* Reading: who it is from, then its messages in order, each in a batch of its own, then the end. A
+ * reply comes at the end, or before when nothing more of it is taken. */
+void node_on_bundle_read(struct node *node, const struct node_client *client, uint64_t request,
+                         const struct node_bundle_sender *sender);
+void node_on_bundle_message(struct node *node, const struct message *message);
+void node_on_bundle_end(struct node *node);
+/* Whoever wanted it is gone: what was read so far stays. */
+void node_on_bundle_gone(struct node *node);
 
 /* Somebody was shown the result of a verify: alarms whose cause is mended have been seen. */
 void node_on_verified(struct node *node);

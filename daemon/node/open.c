@@ -48,6 +48,7 @@ static enum err load_feed_state(struct node *node)
     TRY(store_fact_int(node->store, "acked_revision", 0, &node->acked.revision));
     TRY(store_fact_int(node->store, "entries_acked", 0, &node->entries_acked));
     TRY(store_fact_int(node->store, "held_above", 0, &node->held_above));
+    TRY(store_fact_int(node->store, "bundled", 0, &node->bundled));
     TRY(store_fact_int(node->store, "parent_have_revision", 0, &node->parent_have.revision));
     enum err err = store_fact_fixed(node->store, "acked_session", node->acked.session.b, ID_BYTES);
     err = err == ERR_OK || err == ERR_NOT_FOUND
@@ -276,6 +277,7 @@ void node_close(struct node *node)
         link_free(node->links[i]);
     }
     audit_stop(node);
+    bundle_forget(node);
     free(node->links);
     free(node->waiters);
     free(node->damages);

@@ -51,6 +51,11 @@ enum err receive_origin(struct receiver *r, const struct id *name, struct cached
     return route_origin(r, name, out);
 }
 
+bool receive_waits(const struct receiver *r, int64_t origin)
+{
+    return r->link->gap && origin == r->link->origin;
+}
+
 bool receive_place(const struct receiver *r, int unit)
 {
     const struct view *view = &r->node->view;
@@ -339,6 +344,14 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
     return ERR_OK;
 }
 
+/* Of a segment that a bundle does not open, and that is not known either. */
+static enum err skip_entry(struct receiver *r, struct store_segment *segment)
+{
+    r->link->gap = true;
+    *segment = (struct store_segment){.id = 0};
+    return ERR_OK;
+}
+
 /* One entry in its turn; what the escrow has already is skipped. ERR_PROTOCOL when it does not
  * continue its segment. */
 static enum err take_entry(struct receiver *r, struct store_segment *segment,
@@ -349,6 +362,9 @@ static enum err take_entry(struct receiver *r, struct store_segment *segment,
         struct store_segment next;
         TRY(segment->id == 0 ? ERR_OK : store_segment_set(r->node->store, segment));
         enum err err = store_segment_find(r->node->store, &entry->segment, &next);
+        if (err == ERR_NOT_FOUND && r->link->bundle != NULL) {
+            return skip_entry(r, segment);
+        }
         if (err == ERR_NOT_FOUND || (err == ERR_OK && next.origin != r->link->origin)) {
             return ERR_PROTOCOL;
         }
@@ -356,6 +372,10 @@ static enum err take_entry(struct receiver *r, struct store_segment *segment,
         *segment = next;
     }
     if ((int64_t)entry->seq <= segment->held) {
+        return ERR_OK;
+    }
+    if ((int64_t)entry->seq > segment->held + 1 && r->link->bundle != NULL) {
+        r->link->gap = true;
         return ERR_OK;
     }
     if ((int64_t)entry->seq != segment->held + 1 || entry_check(entry, &why) != ERR_OK) {
@@ -475,6 +495,9 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
         return ERR_OK; /* its cells are refused one by one */
     }
     int64_t id = origin->row.id;
+    if (receive_waits(r, id)) {
+        return ERR_OK;
+    }
     struct stated_heads stated = {.standing = HEADS_COVER};
     for (size_t i = 0; i < heads->head_count; i++) {
         enum heads_standing standing;

@@ -127,6 +127,9 @@ enum err receive_cell(struct receiver *r, const struct cell *cell)
                            : refuse_cell(r, origin == NULL ? REFUSE_NOT_ROUTED : REFUSE_RANGE, cell,
                                          origin == NULL ? 0 : origin->row.id);
     }
+    if (receive_waits(r, origin->row.id)) {
+        return ERR_OK;
+    }
     int unit = view_unit_by_code(&node->view, cell->unit);
     int refusal = cell_refusal(r, cell, origin, unit);
     if (refusal != 0) {

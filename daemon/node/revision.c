@@ -109,9 +109,10 @@ void revision_welcomed(struct node *node)
         raise_waits(node, &node->moved);
     }
     node->moved_in_flight = (struct moved){0};
-    /* What the parent does not have waits again. */
-    node->cells_read_up = node->acked.revision;
-    node->rows_read_up = node->acked.revision;
+    /* What the parent does not have waits again, but for what a bundle may still bring it. */
+    node->cells_read_up =
+        node->bundled > node->acked.revision ? node->bundled : node->acked.revision;
+    node->rows_read_up = node->cells_read_up;
 }
 
 int64_t revision_to_wait_for(const struct node *node, int64_t revision)

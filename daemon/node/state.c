@@ -64,9 +64,16 @@ const char *node_keep(struct node *node, const char *text)
 
 void node_send(struct node *node, struct link *link, struct message *message)
 {
-    struct effect *effect = message == NULL ? NULL : node_emit(node, EFFECT_SEND, link->id);
+    if (link->bundle != NULL && message != NULL && message->type == MESSAGE_REFUSE) {
+        (void)snprintf(link->bundle->refused, sizeof link->bundle->refused, "%s",
+                       message->u.refuse.text);
+        return; /* it is told in the reply */
+    }
+    enum effect_type type = link->bundle != NULL ? EFFECT_BUNDLE : EFFECT_SEND;
+    struct effect *effect = message == NULL ? NULL : node_emit(node, type, link->id);
     if (effect != NULL) {
         effect->message = message;
+        effect->key = link->bundle != NULL ? link->bundle->sender.key : effect->key;
         link->spoke_at = node->now.mono;
     }
 }
@@ -105,7 +112,7 @@ void node_log(struct node *node, bool warn, const char *fmt, ...)
 
 void node_close_link(struct node *node, struct link *link, const char *why)
 {
-    struct effect *effect = node_emit(node, EFFECT_CLOSE, link->id);
+    struct effect *effect = link->bundle != NULL ? NULL : node_emit(node, EFFECT_CLOSE, link->id);
     if (effect != NULL) {
         effect->text = why;
     }

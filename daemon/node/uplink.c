@@ -62,31 +62,37 @@ void node_on_uplink_failed(struct node *node, const char *why)
     }
 }
 
-/* Each with the last revision that it can have given. */
+/* Each with the last revision that it can have given; before them one that is not of this file, and
+ * that an answer has told of. */
 static enum err state_sessions(struct node *node, struct feed_mark *out, size_t *count)
 {
     struct store_session *rows = arena_array(&node->arena, SESSIONS_MAX, sizeof *rows);
+    struct id other;
+    size_t n;
     TRY(rows == NULL ? ERR_NO_MEMORY : ERR_OK);
-    TRY(store_sessions(node->store, rows, SESSIONS_MAX, count));
-    for (size_t i = 0; i < *count; i++) {
+    TRY(store_sessions(node->store, rows, SESSIONS_MAX, &n));
+    enum err err = store_fact_fixed(node->store, "other_session", other.b, ID_BYTES);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    *count = 0;
+    if (err == ERR_OK && n < SESSIONS_MAX) {
+        out[(*count)++] = (struct feed_mark){other, SESSION_HEARD_OF};
+    }
+    for (size_t i = 0; i < n; i++) {
         int64_t end = rows[i].end < node->head ? rows[i].end : node->head;
-        out[i] = (struct feed_mark){rows[i].name, end};
+        out[(*count)++] = (struct feed_mark){rows[i].name, end};
     }
     return ERR_OK;
 }
 
-static enum err say_hello(struct node *node, struct link *link)
+enum err uplink_hello(struct node *node, struct msg_hello *hello)
 {
     enum { SEGMENTS = 256 };
-    struct message *message = node_message(node, MESSAGE_HELLO);
     struct feed_mark *sessions = arena_array(&node->arena, SESSIONS_MAX, sizeof *sessions);
     struct head *heads = arena_array(&node->arena, HEADS_MAX, sizeof *heads);
     struct store_segment *segments = arena_array(&node->arena, SEGMENTS, sizeof *segments);
-    if (message == NULL || sessions == NULL || heads == NULL || segments == NULL) {
+    if (sessions == NULL || heads == NULL || segments == NULL) {
         return ERR_NO_MEMORY;
     }
-    struct msg_hello *hello = &message->u.hello;
-    link->from_start = node->fetch_again;
     *hello = (struct msg_hello){.protocol_min = PROTOCOL_MIN,
                                 .protocol_max = PROTOCOL_MAX,
                                 .software = TALLY_VERSION,
@@ -122,7 +128,17 @@ static enum err say_hello(struct node *node, struct link *link)
     }
     /* Kept for as long as the parent may ask for it, however often this process starts anew. */
     TRY(node_write(node));
-    TRY(store_fact_set_blob(node->store, "said_session", node->session.b, ID_BYTES));
+    return store_fact_set_blob(node->store, "said_session", node->session.b, ID_BYTES);
+}
+
+static enum err say_hello(struct node *node, struct link *link)
+{
+    struct message *message = node_message(node, MESSAGE_HELLO);
+    if (message == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    link->from_start = node->fetch_again;
+    TRY(uplink_hello(node, &message->u.hello));
     node_send(node, link, message);
     return ERR_OK;
 }
@@ -178,34 +194,33 @@ static enum err check_escrow_head(struct node *node, const struct head *head, bo
     return ERR_OK;
 }
 
-/* Finds the place in the own ledger up to which the escrow has everything. Segments that the hello
- * had no room for are the oldest, and were there long ago. */
-static enum err place_of_escrow(struct node *node, const struct msg_welcome *welcome,
-                                int64_t *place, bool *ours)
+enum err uplink_escrow(struct node *node, const struct head *heads, size_t count,
+                       struct map *lengths, bool *ours)
+{
+    *ours = true;
+    for (size_t i = 0; i < count; i++) {
+        int64_t *length = map_put(lengths, &heads[i].segment, NULL);
+        TRY(length == NULL ? ERR_NO_MEMORY : check_escrow_head(node, &heads[i], ours));
+        *length = (int64_t)heads[i].length;
+    }
+    return ERR_OK;
+}
+
+/* Segments that the hello had no room for are the oldest, and were there long ago. */
+enum err uplink_place(struct node *node, const struct map *lengths, int64_t *place)
 {
     enum { SEGMENTS = 64 };
     struct store_segment page[SEGMENTS];
-    struct map held;
     size_t n = SEGMENTS;
     size_t count;
     bool whole = true;
-    enum err err = ERR_OK;
     *place = 0;
-    *ours = true;
     TRY(store_segments_count(node->store, node->own_origin, &count));
     size_t unsaid = count > HEADS_MAX ? count - HEADS_MAX : 0;
-    map_init(&held, ID_BYTES, sizeof(int64_t));
-    for (size_t i = 0; i < welcome->escrow_count && err == ERR_OK; i++) {
-        int64_t *length = map_put(&held, &welcome->escrow[i].segment, NULL);
-        err = length == NULL ? ERR_NO_MEMORY : check_escrow_head(node, &welcome->escrow[i], ours);
-        if (err == ERR_OK) {
-            *length = (int64_t)welcome->escrow[i].length;
-        }
-    }
-    for (int64_t after = 0; err == ERR_OK && whole && n == SEGMENTS; after = page[n - 1].number) {
-        err = store_segments(node->store, node->own_origin, after, page, SEGMENTS, &n);
-        for (size_t i = 0; err == ERR_OK && i < n && whole; i++) {
-            const int64_t *length = map_get(&held, &page[i].name);
+    for (int64_t after = 0; whole && n == SEGMENTS; after = page[n - 1].number) {
+        TRY(store_segments(node->store, node->own_origin, after, page, SEGMENTS, &n));
+        for (size_t i = 0; i < n && whole; i++) {
+            const int64_t *length = map_get(lengths, &page[i].name);
             int64_t there = unsaid > 0 ? page[i].length : length == NULL ? 0 : *length;
             unsaid -= unsaid > 0 ? 1 : 0;
             whole = there >= page[i].length;
@@ -215,7 +230,18 @@ static enum err place_of_escrow(struct node *node, const struct msg_welcome *wel
             break;
         }
     }
-    map_deinit(&held);
+    return ERR_OK;
+}
+
+/* The place in the own ledger up to which the escrow has everything. */
+static enum err place_of_escrow(struct node *node, const struct msg_welcome *welcome,
+                                int64_t *place, bool *ours)
+{
+    struct map lengths;
+    map_init(&lengths, ID_BYTES, sizeof(int64_t));
+    enum err err = uplink_escrow(node, welcome->escrow, welcome->escrow_count, &lengths, ours);
+    err = err == ERR_OK ? uplink_place(node, &lengths, place) : err;
+    map_deinit(&lengths);
     return err;
 }
 
@@ -277,8 +303,7 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     return ERR_OK;
 }
 
-/* Who has welcomed this node is its parent from now on. */
-static enum err keep_parent(struct node *node)
+enum err uplink_keep_parent(struct node *node)
 {
     struct node_identity *identity = &node->identity;
     bool other = !hash_equal(&node->met_key, &identity->parent_key);
@@ -312,7 +337,7 @@ static enum err on_welcome(struct node *node, struct link *link, const struct ms
         give_up(node, link, REFUSAL_TREE, "the parent belongs to another tree");
         return ERR_OK;
     }
-    TRY(keep_parent(node));
+    TRY(uplink_keep_parent(node));
     TRY(ledger_flush(node));
     if (welcome->heal) {
         return heal_begin(node, link, welcome);
@@ -429,7 +454,7 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     return send_again(node, link, ack);
 }
 
-static enum err on_catalogue(struct node *node, const struct msg_catalogue *catalogue)
+enum err uplink_catalogue(struct node *node, const struct msg_catalogue *catalogue)
 {
     struct buf bytes;
     struct errmsg msg = {{0}};
@@ -523,7 +548,7 @@ void uplink_message(struct node *node, struct link *link, const struct message *
         err = heal_batch(node, link, &message->u.batch);
     } else if ((link->state == SESSION_LIVE || link->state == SESSION_HEALING) &&
                message->type == MESSAGE_CATALOGUE) {
-        err = on_catalogue(node, &message->u.catalogue);
+        err = uplink_catalogue(node, &message->u.catalogue);
     } else if (link->state == SESSION_LIVE && message->type == MESSAGE_BATCH) {
         err = on_batch(node, link, &message->u.batch);
     } else if ((link->state == SESSION_LIVE || link->state == SESSION_HEALING) &&

@@ -184,6 +184,32 @@ enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                           out);
 }
 
+enum err store_bundle_put(struct store *store, const struct store_bundle *bundle)
+{
+    return store_run(store, store_bind(store, STMT_BUNDLE_PUT, "ibiib", bundle->unit,
+                                       bundle->have_session.b, sizeof bundle->have_session.b,
+                                       bundle->have_revision, bundle->catalogue, bundle->heads.data,
+                                       bundle->heads.len));
+}
+
+static enum err read_bundle(sqlite3_stmt *stmt, struct arena *arena, void *element)
+{
+    struct store_bundle *bundle = element;
+    bundle->unit = sqlite3_column_int64(stmt, 0);
+    store_column_fixed(stmt, 1, bundle->have_session.b, sizeof bundle->have_session.b);
+    bundle->have_revision = sqlite3_column_int64(stmt, 2);
+    bundle->catalogue = sqlite3_column_int64(stmt, 3);
+    bundle->heads = store_column_blob(stmt, 4, arena);
+    return bundle->heads.data == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+enum err store_bundle_get(struct store *store, int64_t unit, struct arena *arena,
+                          struct store_bundle *out)
+{
+    return store_read_one(store, store_bind(store, STMT_BUNDLE_GET, "i", unit), read_bundle, arena,
+                          out);
+}
+
 enum err store_ended_add(struct store *store, int64_t unit, const struct id *name, size_t keep)
 {
     TRY(store_run(store, store_bind(store, STMT_ENDED_ADD, "ib", unit, name->b, sizeof name->b)));

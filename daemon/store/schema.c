@@ -108,6 +108,10 @@ static const char *const MIGRATIONS[] = {
      "CHECK(length(name)=16), UNIQUE(unit, name)) STRICT;"
      "CREATE TABLE unsettled(segment INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(segment, "
      "seq)) STRICT, WITHOUT ROWID;"),
+    /* 6: what a child's last bundle said that it has */
+    "CREATE TABLE bundle(unit INTEGER PRIMARY KEY, have_session BLOB NOT NULL "
+    "CHECK(length(have_session)=16), have_revision INTEGER NOT NULL, catalogue INTEGER NOT NULL, "
+    "heads BLOB NOT NULL) STRICT;",
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,

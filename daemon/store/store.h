@@ -20,7 +20,7 @@ struct store;
 
 enum store_mode { STORE_CREATE, STORE_WRITE, STORE_READ };
 
-enum { STORE_SCHEMA_VERSION = 5 };
+enum { STORE_SCHEMA_VERSION = 6 };
 
 /* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest
  * schema in one transaction, then makes a full checkpoint, so that what is answered from here on is
@@ -423,6 +423,20 @@ struct store_child {
 enum err store_child_put(struct store *store, const struct store_child *child) MUST_CHECK;
 enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                          struct store_child *out) MUST_CHECK;
+
+/* What a child's last bundle said that it has: of its parent's feed, of its own ledger (`heads`, as
+ * it was encoded), and of the catalogue. */
+struct store_bundle {
+    int64_t unit;
+    struct id have_session;
+    int64_t have_revision;
+    int64_t catalogue;
+    struct bytes heads;
+};
+enum err store_bundle_put(struct store *store, const struct store_bundle *bundle) MUST_CHECK;
+/* `heads` goes into the arena. */
+enum err store_bundle_get(struct store *store, int64_t unit, struct arena *arena,
+                          struct store_bundle *out) MUST_CHECK;
 
 /* The units of the children that are midway. */
 enum err store_children_midway(struct store *store, int64_t after, int64_t *units, size_t cap,

@@ -47,6 +47,7 @@ static const struct body bodies[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_JOINED] = {&shape_joined, TALLY__FRAME__BODY_JOINED},
     [MESSAGE_REQUEST] = {NULL, TALLY__FRAME__BODY_REQUEST},
     [MESSAGE_REPLY] = {NULL, TALLY__FRAME__BODY_REPLY},
+    [MESSAGE_BUNDLE] = {&shape_bundle, TALLY__FRAME__BODY_BUNDLE},
 };
 
 struct codec *codec_new(bool compress)
@@ -350,6 +351,7 @@ static enum err body_from_wire(struct codec *codec, const Tally__Frame *frame, s
         case MESSAGE_PING:
         case MESSAGE_JOIN:
         case MESSAGE_JOINED:
+        case MESSAGE_BUNDLE:
         case MESSAGE_TYPE_COUNT:
             return shape_from_wire(bodies[type].content, body, arena, &out->u, msg);
         }

@@ -82,6 +82,7 @@ extern const struct shape shape_catalogue;
 extern const struct shape shape_ping;
 extern const struct shape shape_join;
 extern const struct shape shape_joined;
+extern const struct shape shape_bundle;
 
 /* shapes_client.c: a request and a reply are a common part, and one part that its type chooses. */
 extern const struct shape shape_request;

@@ -114,6 +114,22 @@ static SHAPE(shape_invite, req_invite, tally__invite_request__descriptor);
 #undef P
 #undef W
 
+#define P struct req_bundle_write
+#define W Tally__BundleWriteRequest
+static const struct field shape_bundle_write_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                         AS_BOOL(P, W, whole)};
+static SHAPE(shape_bundle_write, req_bundle_write, tally__bundle_write_request__descriptor);
+#undef P
+#undef W
+
+#define P struct req_bundle_read
+#define W Tally__BundleReadRequest
+static const struct field shape_bundle_read_fields[] = {
+    AS_I64(P, W, at), AS_BLOB(P, W, content, BUNDLE_PART_BYTES), AS_BOOL(P, W, last)};
+static SHAPE(shape_bundle_read, req_bundle_read, tally__bundle_read_request__descriptor);
+#undef P
+#undef W
+
 #define P struct msg_request
 #define W Tally__Request
 static const struct field shape_request_fields[] = {AS_U64(P, W, id),
@@ -126,10 +142,16 @@ SHAPE(shape_request, msg_request, tally__request__descriptor);
         .wire = SHAPE_SIZED(W, member, SHAPE_POINTER)       \
     }
 const struct shape_part shape_request_parts[REQUEST_TYPE_COUNT] = {
-    [REQUEST_RECORD] = PART(shape_record, record), [REQUEST_CORRECT] = PART(shape_correct, correct),
-    [REQUEST_WAIT] = PART(shape_wait, wait),       [REQUEST_TOTAL] = PART(shape_total, total),
-    [REQUEST_LOG] = PART(shape_log, log),          [REQUEST_APPLY] = PART(shape_apply, apply),
-    [REQUEST_UNITS] = PART(shape_units, units),    [REQUEST_INVITE] = PART(shape_invite, invite),
+    [REQUEST_RECORD] = PART(shape_record, record),
+    [REQUEST_CORRECT] = PART(shape_correct, correct),
+    [REQUEST_WAIT] = PART(shape_wait, wait),
+    [REQUEST_TOTAL] = PART(shape_total, total),
+    [REQUEST_LOG] = PART(shape_log, log),
+    [REQUEST_APPLY] = PART(shape_apply, apply),
+    [REQUEST_UNITS] = PART(shape_units, units),
+    [REQUEST_INVITE] = PART(shape_invite, invite),
+    [REQUEST_BUNDLE_WRITE] = PART(shape_bundle_write, bundle_write),
+    [REQUEST_BUNDLE_READ] = PART(shape_bundle_read, bundle_read),
 };
 #undef P
 #undef W
@@ -369,6 +391,23 @@ static SHAPE(shape_backup, rep_backup, tally__backup_reply__descriptor);
 #undef P
 #undef W
 
+#define P struct rep_bundle
+#define W Tally__BundleReply
+static const struct field shape_bundled_fields[] = {AS_BLOB(P, W, content, BUNDLE_PART_BYTES),
+                                                    AS_ENUM(P, W, kind, BUNDLE_ANSWER),
+                                                    AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                    AS_WALL(P, W, written_at),
+                                                    AS_I64(P, W, entries),
+                                                    AS_I64(P, W, cells),
+                                                    AS_I64(P, W, refused),
+                                                    AS_I64(P, W, lacks),
+                                                    AS_I64(P, W, healed),
+                                                    AS_ENUM(P, W, outcome, BUNDLE_GAP),
+                                                    AS_BOOL(P, W, exact)};
+static SHAPE(shape_bundled, rep_bundle, tally__bundle_reply__descriptor);
+#undef P
+#undef W
+
 #define P struct msg_reply
 #define W Tally__Reply
 static const struct field shape_reply_fields[] = {
@@ -390,4 +429,6 @@ const struct shape_part shape_reply_parts[REQUEST_TYPE_COUNT] = {
     [REQUEST_UNIT_LIST] = PART(shape_tree, tree),
     [REQUEST_INVITE] = PART(shape_invited, invite),
     [REQUEST_BACKUP] = PART(shape_backup, backup),
+    [REQUEST_BUNDLE_WRITE] = PART(shape_bundled, bundle),
+    [REQUEST_BUNDLE_READ] = PART(shape_bundled, bundle),
 };

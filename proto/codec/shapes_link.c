@@ -298,3 +298,16 @@ static const struct field shape_joined_fields[] = {AS_ENUM(P, W, err, ERR_COUNT 
 SHAPE(shape_joined, msg_joined, tally__joined__descriptor);
 #undef P
 #undef W
+
+#define P struct msg_bundle
+#define W Tally__Bundle
+static const struct field shape_bundle_fields[] = {AS_ENUM(P, W, kind, BUNDLE_ANSWER),
+                                                   AS_ID(P, W, tree),
+                                                   AS_ID(P, W, node),
+                                                   AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                   AS_ONE(P, W, after, shape_feed_mark),
+                                                   AS_ID(P, W, seen),
+                                                   AS_WALL(P, W, written_at)};
+SHAPE(shape_bundle, msg_bundle, tally__bundle__descriptor);
+#undef P
+#undef W

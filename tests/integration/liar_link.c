@@ -310,6 +310,7 @@ static enum heard take(struct liar *liar, const struct message *message)
     case MESSAGE_JOINED:
     case MESSAGE_REQUEST:
     case MESSAGE_REPLY:
+    case MESSAGE_BUNDLE:
     case MESSAGE_TYPE_COUNT:
         break;
     }

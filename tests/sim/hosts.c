@@ -514,6 +514,8 @@ static void do_effect(struct world *world, struct host *host, const struct effec
     case EFFECT_ISSUE:
         offers_joined(world, effect->link, effect->joined);
         break;
+    case EFFECT_BUNDLE: /* none is asked for */
+        break;
     case EFFECT_LOG:
         world_trace(world, "%s: %s", host->code, effect->text);
         break;

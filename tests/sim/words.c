@@ -180,6 +180,7 @@ void words_message(const struct message *message, char out[WORDS_BYTES])
     case MESSAGE_JOINED:
     case MESSAGE_REQUEST:
     case MESSAGE_REPLY:
+    case MESSAGE_BUNDLE:
     case MESSAGE_TYPE_COUNT:
         say(&w, "%s", message_name(message->type));
         break;

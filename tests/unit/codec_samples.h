@@ -6,7 +6,7 @@
 
 #include "codec/codec.h"
 
-enum { SAMPLES_LINK = 9, SAMPLES_MAX = SAMPLES_LINK + 2 * REQUEST_TYPE_COUNT };
+enum { SAMPLES_LINK = 10, SAMPLES_MAX = SAMPLES_LINK + 2 * REQUEST_TYPE_COUNT };
 
 /* The same byte everywhere: different fields get different ones. */
 #define SAMPLE_16(x)                                       \
@@ -270,6 +270,12 @@ static inline struct msg_request sample_request(enum request_type type)
     case REQUEST_INVITE:
         r.u.invite = (struct req_invite){"436", "Thạch Hà", "district", 7, true, true};
         break;
+    case REQUEST_BUNDLE_WRITE:
+        r.u.bundle_write = (struct req_bundle_write){"436", true};
+        break;
+    case REQUEST_BUNDLE_READ:
+        r.u.bundle_read = (struct req_bundle_read){8, SAMPLE_BYTES("TALLYBDL"), true};
+        break;
     case REQUEST_STATUS:
     case REQUEST_TREE:
     case REQUEST_VERIFY:
@@ -406,6 +412,20 @@ static inline struct msg_reply sample_reply(enum request_type type)
     case REQUEST_BACKUP:
         r.u.backup = (struct rep_backup){132, 133, SAMPLE_BYTES("SQLite")};
         break;
+    case REQUEST_BUNDLE_WRITE:
+    case REQUEST_BUNDLE_READ:
+        r.u.bundle = (struct rep_bundle){.content = SAMPLE_BYTES("part"),
+                                         .kind = BUNDLE_ANSWER,
+                                         .unit = "436",
+                                         .written_at = {134},
+                                         .entries = 135,
+                                         .cells = 136,
+                                         .refused = 137,
+                                         .lacks = 138,
+                                         .healed = 139,
+                                         .outcome = BUNDLE_GAP,
+                                         .exact = true};
+        break;
     case REQUEST_TYPE_COUNT: /* a refusal */
         r = (struct msg_reply){131, REQUEST_RECORD, ERR_REFUSED, "not here", true, {{0}}};
         break;
@@ -432,6 +452,9 @@ static inline size_t samples(struct message out[SAMPLES_MAX])
     out[n++].u.join = (struct msg_join){
         SAMPLE_16(146), SAMPLE_32(147), SAMPLE_BYTES("node request"), SAMPLE_BYTES("ca request"),
         "h:7800",       SAMPLE_16(148)};
+    out[n] = (struct message){.type = MESSAGE_BUNDLE};
+    out[n++].u.bundle = (struct msg_bundle){BUNDLE_ANSWER, SAMPLE_16(149), SAMPLE_16(150), "436",
+                                            sample_mark,   SAMPLE_16(151), {152}};
     for (int type = REQUEST_RECORD; type < REQUEST_TYPE_COUNT; type++) {
         out[n] = (struct message){.type = MESSAGE_REQUEST};
         out[n++].u.request = sample_request((enum request_type)type);

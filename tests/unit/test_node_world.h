@@ -65,6 +65,7 @@ struct world_reply {
     int64_t refused;
     int64_t revision;
     uint64_t version;
+    struct rep_bundle bundle; /* without its content */
 };
 
 /* Sees every message before it goes on its way; may change it, or return false to lose it. */
@@ -85,6 +86,7 @@ struct world {
     size_t reply_count;
     size_t messages; /* sent, pings left out */
     world_tap_fn tap;
+    void (*on_bundle)(struct world_node *n, const struct effect *effect);
     bool may_fail; /* a commit may fail; else that fails the test */
     struct world_node *joining;
     char token[TOKEN_MAX_BYTES];
@@ -273,6 +275,10 @@ static inline void world_keep_reply(uint64_t client, const struct msg_reply *rep
         kept->known = rep->known;
         kept->refused = rep->refused_total;
         kept->revision = rep->revision;
+    } else if (reply->err == ERR_OK &&
+               (reply->type == REQUEST_BUNDLE_WRITE || reply->type == REQUEST_BUNDLE_READ)) {
+        kept->bundle = reply->u.bundle;
+        kept->bundle.unit = "";
     } else if (reply->err == ERR_OK && reply->type == REQUEST_INVITE) {
         (void)snprintf(world.token, sizeof world.token, "%s", reply->u.invite.token);
     } else if (reply->err == ERR_OK && reply->type == REQUEST_APPLY) {
@@ -307,6 +313,8 @@ static inline void world_effects(struct world_node *n)
             link->hung_up[1 - end] = true;
         } else if (e->type == EFFECT_REPLY) {
             world_keep_reply(e->link, &e->message->u.reply);
+        } else if (e->type == EFFECT_BUNDLE && world.on_bundle != NULL) {
+            world.on_bundle(n, e);
         } else if (e->type == EFFECT_ISSUE) {
             world_issue(e->joined);
         } else if (e->type == EFFECT_LOG && getenv("TALLY_TRACE") != NULL) {
