@@ -344,6 +344,9 @@ struct msg_bundle {
     struct feed_mark after; /* of the writer's feed: what is up to there is not in the bundle */
     struct id seen;         /* answer: the last session name of the child that its parent knows */
     struct wall written_at;
+    struct head
+        entries_after; /* feed: of the segment in which its entries begin, so many are not in
+                        * it; nor are those of the segments before. None: it has no entries */
 };
 
 #endif

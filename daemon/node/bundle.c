@@ -28,6 +28,7 @@ void bundle_forget(struct node *node)
             link_free(bundle->link);
         }
         map_deinit(&bundle->escrow);
+        map_deinit(&bundle->gaps);
         free(bundle);
         node->bundle = NULL;
     }
@@ -63,6 +64,7 @@ struct bundle *bundle_new(struct node *node, const struct node_client *client, u
     bundle->request = request;
     bundle->type = type;
     map_init(&bundle->escrow, ID_BYTES, sizeof(int64_t));
+    map_init(&bundle->gaps, sizeof(int64_t), 1);
     bundle->link = link_new(node, client->id);
     if (bundle->link == NULL) {
         free(bundle);
@@ -87,7 +89,8 @@ static void say_what_it_is(struct node *node, struct bundle *bundle, const struc
                                                 .unit = node_keep(node, bundle->unit),
                                                 .after = bundle->base,
                                                 .seen = *seen,
-                                                .written_at = node->now.wall};
+                                                .written_at = node->now.wall,
+                                                .entries_after = bundle->entries_after};
         node_send(node, bundle->link, message);
     }
 }
@@ -97,6 +100,29 @@ static void start(struct node *node, struct bundle *bundle)
     feed_start(node, &bundle->link->out, bundle->base);
     bundle->link->out.window_bytes = WINDOW_MAX_BYTES;
     bundle->link->state = SESSION_LIVE;
+}
+
+/* Where in the own ledger the entries begin that are not known to be in escrow. */
+static enum err find_place(struct node *node, int64_t place, struct head *out)
+{
+    enum { SEGMENTS = 64 };
+    struct store_segment page[SEGMENTS];
+    size_t n = SEGMENTS;
+    *out = (struct head){.length = 0};
+    for (int64_t after = 0; n == SEGMENTS; after = page[n - 1].number) {
+        TRY(store_segments(node->store, node->own_origin, after, page, SEGMENTS, &n));
+        for (size_t i = 0; i < n; i++) {
+            if (place < page[i].base + page[i].length) {
+                out->segment = page[i].name;
+                out->length = (uint64_t)(place - page[i].base);
+                return ERR_OK;
+            }
+        }
+        if (n == 0) {
+            break;
+        }
+    }
+    return ERR_OK;
 }
 
 static enum err begin_feed(struct node *node, struct bundle *bundle, bool whole)
@@ -111,10 +137,12 @@ static enum err begin_feed(struct node *node, struct bundle *bundle, bool whole)
     TRY(ledger_flush(node));
     TRY(uplink_hello(node, &message->u.hello));
     message->u.hello.remembered = bundle->base;
+    int64_t place = whole ? 0 : node->entries_acked;
+    TRY(find_place(node, place, &bundle->entries_after));
     say_what_it_is(node, bundle, &none);
     node_send(node, bundle->link, message);
     start(node, bundle);
-    bundle->link->out.entries_read = whole ? 0 : node->entries_acked;
+    bundle->link->out.entries_read = place;
     return ERR_OK;
 }
 

@@ -77,6 +77,7 @@ static enum err begin(struct node *node, struct bundle *bundle, const struct msg
 {
     bundle->begun = true;
     bundle->base = what->after;
+    bundle->entries_after = what->entries_after;
     bundle->reply.kind = what->kind;
     bundle->reply.written_at = what->written_at;
     if (!id_equal(&what->tree, &node->identity.tree)) {
@@ -152,6 +153,30 @@ static enum err compare_base(struct node *node, struct bundle *bundle,
     return store_child_put(node->store, &child);
 }
 
+/* Whether the escrow has all of the writer's ledger that lies before the entries in the bundle; the
+ * hello states its segments in order. */
+static enum err compare_entries(struct node *node, struct bundle *bundle,
+                                const struct msg_hello *hello)
+{
+    const struct head *after = &bundle->entries_after;
+    for (size_t i = 0; i < hello->head_count; i++) {
+        struct store_segment segment = {.held = 0};
+        bool begins = id_equal(&hello->heads[i].segment, &after->segment);
+        uint64_t needs = begins ? after->length : hello->heads[i].length;
+        enum err err = store_segment_find(node->store, &hello->heads[i].segment, &segment);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        bool here = err == ERR_OK && segment.origin == bundle->link->origin;
+        if (needs > (uint64_t)(here ? segment.held : 0)) {
+            return map_put(&bundle->gaps, &bundle->link->origin, NULL) == NULL ? ERR_NO_MEMORY
+                                                                               : ERR_OK;
+        }
+        if (begins) {
+            break;
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err on_hello(struct node *node, struct bundle *bundle, const struct msg_hello *hello)
 {
     struct link *link = bundle->link;
@@ -183,6 +208,7 @@ static enum err on_hello(struct node *node, struct bundle *bundle, const struct 
     TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
     bundle->behind = bundle->behind || ended;
     link->state = SESSION_LIVE;
+    TRY(compare_entries(node, bundle, hello));
     return bundle->behind ? ERR_OK : compare_base(node, bundle, hello);
 }
 
@@ -269,7 +295,7 @@ static enum err settle_feed(struct node *node, struct bundle *bundle)
     enum err err = store_child_get(node->store, link->unit, &node->arena, &child);
     TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
     child.node = link->node;
-    bool joined = bundle->joined && !link->gap;
+    bool joined = bundle->joined && bundle->gaps.count == 0;
     bool news = joined && link->received.revision > bundle->had.revision;
     bool newest = joined && link->received.revision >= bundle->had.revision;
     if (link->mark_due && newest) {

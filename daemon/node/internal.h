@@ -391,7 +391,7 @@ enum err receive_batch(struct node *node, struct link *link, const struct msg_ba
  * origins, so of those whose place is not known only so many are kept. */
 enum err receive_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
     MUST_CHECK;
-/* Whether the origin is that of a bundle's writer, and entries of it are lacking in between: they
+/* Whether a bundle has something of the origin that goes on from what is not here: its entries
  * and its cells come with a later one. */
 bool receive_waits(const struct receiver *r, int64_t origin);
 /* Whether a unit (by code; TREE_NONE: no) lies where this link may speak of it. */

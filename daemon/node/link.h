@@ -134,7 +134,6 @@ struct link {
     int64_t root_revision;
     int64_t told_root_revision;
     uint64_t catalogue_told;
-    bool gap;              /* bundle: entries of its writer do not continue the escrow */
     struct bundle *bundle; /* what is said goes into a file, or came out of one; or NULL */
 };
 
@@ -151,14 +150,16 @@ struct bundle {
     bool told;                        /* and the second, which says what the other side has */
     bool over;                        /* written: nothing is left to be said */
     struct feed_mark base;
+    struct head entries_after;
     size_t digests_given;
     char unit[CODE_MAX_BYTES + 1];
     char refused[TEXT_MAX_BYTES]; /* why nothing more of it is taken in; "" */
     /* reading a feed */
-    bool joined; /* what is up to `base` is here */
-    bool later;  /* and its writer knows of the last session that was heard of */
-    bool behind; /* its writer has less of its ledger than is here: nothing is taken in */
-    bool news;   /* something of the feed was not here */
+    bool joined;     /* what is up to `base` is here */
+    bool later;      /* and its writer knows of the last session that was heard of */
+    struct map gaps; /* origins of which it goes on from what is not here */
+    bool behind;     /* its writer has less of its ledger than is here: nothing is taken in */
+    bool news;       /* something of the feed was not here */
     struct feed_mark had;
     /* reading an answer */
     bool heals;        /* entries that may have been lost come */

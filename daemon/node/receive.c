@@ -53,7 +53,13 @@ enum err receive_origin(struct receiver *r, const struct id *name, struct cached
 
 bool receive_waits(const struct receiver *r, int64_t origin)
 {
-    return r->link->gap && origin == r->link->origin;
+    return r->link->bundle != NULL && map_get(&r->link->bundle->gaps, &origin) != NULL;
+}
+
+/* What a bundle has of that origin goes on from what is not here. */
+static enum err note_gap(struct receiver *r, int64_t origin)
+{
+    return map_put(&r->link->bundle->gaps, &origin, NULL) == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
 bool receive_place(const struct receiver *r, int unit)
@@ -248,6 +254,20 @@ static enum err continue_segments(struct node *node, const struct opening *openi
     return ERR_OK;
 }
 
+/* Whether all that it continues is known: on a link what was begun before comes before. */
+static enum err continues_known(struct node *node, const struct opening *opening, int64_t origin,
+                                bool *known)
+{
+    *known = true;
+    for (size_t i = 0; i < opening->continue_count && *known; i++) {
+        struct store_segment before;
+        enum err err = store_segment_find(node->store, &opening->continues[i].segment, &before);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        *known = err == ERR_OK && before.origin == origin;
+    }
+    return ERR_OK;
+}
+
 static enum err receive_opening(struct receiver *r, const struct opening *opening)
 {
     struct node *node = r->node;
@@ -268,6 +288,11 @@ static enum err receive_opening(struct receiver *r, const struct opening *openin
         if (opening->continues[i].length > (uint64_t)COUNT_MAX) {
             return refuse_unit(r, REFUSE_RANGE, "", &opening->origin);
         }
+    }
+    bool known = true;
+    TRY(r->link->bundle != NULL ? continues_known(node, opening, origin_id, &known) : ERR_OK);
+    if (!known) {
+        return note_gap(r, origin_id);
     }
     struct buf continues;
     TRY(node_write(node));
@@ -344,14 +369,6 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
     return ERR_OK;
 }
 
-/* Of a segment that a bundle does not open, and that is not known either. */
-static enum err skip_entry(struct receiver *r, struct store_segment *segment)
-{
-    r->link->gap = true;
-    *segment = (struct store_segment){.id = 0};
-    return ERR_OK;
-}
-
 /* One entry in its turn; what the escrow has already is skipped. ERR_PROTOCOL when it does not
  * continue its segment. */
 static enum err take_entry(struct receiver *r, struct store_segment *segment,
@@ -363,7 +380,8 @@ static enum err take_entry(struct receiver *r, struct store_segment *segment,
         TRY(segment->id == 0 ? ERR_OK : store_segment_set(r->node->store, segment));
         enum err err = store_segment_find(r->node->store, &entry->segment, &next);
         if (err == ERR_NOT_FOUND && r->link->bundle != NULL) {
-            return skip_entry(r, segment);
+            *segment = (struct store_segment){.id = 0};
+            return note_gap(r, r->link->origin);
         }
         if (err == ERR_NOT_FOUND || (err == ERR_OK && next.origin != r->link->origin)) {
             return ERR_PROTOCOL;
@@ -375,8 +393,7 @@ static enum err take_entry(struct receiver *r, struct store_segment *segment,
         return ERR_OK;
     }
     if ((int64_t)entry->seq > segment->held + 1 && r->link->bundle != NULL) {
-        r->link->gap = true;
-        return ERR_OK;
+        return note_gap(r, r->link->origin);
     }
     if ((int64_t)entry->seq != segment->held + 1 || entry_check(entry, &why) != ERR_OK) {
         return ERR_PROTOCOL;

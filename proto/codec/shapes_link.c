@@ -307,7 +307,8 @@ static const struct field shape_bundle_fields[] = {AS_ENUM(P, W, kind, BUNDLE_AN
                                                    AS_STR(P, W, unit, CODE_MAX_BYTES),
                                                    AS_ONE(P, W, after, shape_feed_mark),
                                                    AS_ID(P, W, seen),
-                                                   AS_WALL(P, W, written_at)};
+                                                   AS_WALL(P, W, written_at),
+                                                   AS_ONE(P, W, entries_after, shape_head)};
 SHAPE(shape_bundle, msg_bundle, tally__bundle__descriptor);
 #undef P
 #undef W

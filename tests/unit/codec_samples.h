@@ -453,8 +453,9 @@ static inline size_t samples(struct message out[SAMPLES_MAX])
         SAMPLE_16(146), SAMPLE_32(147), SAMPLE_BYTES("node request"), SAMPLE_BYTES("ca request"),
         "h:7800",       SAMPLE_16(148)};
     out[n] = (struct message){.type = MESSAGE_BUNDLE};
-    out[n++].u.bundle = (struct msg_bundle){BUNDLE_ANSWER, SAMPLE_16(149), SAMPLE_16(150), "436",
-                                            sample_mark,   SAMPLE_16(151), {152}};
+    out[n++].u.bundle = (struct msg_bundle){
+        BUNDLE_ANSWER, SAMPLE_16(149), SAMPLE_16(150), "436",
+        sample_mark,   SAMPLE_16(151), {152},          {SAMPLE_16(153), 154, SAMPLE_32(155)}};
     for (int type = REQUEST_RECORD; type < REQUEST_TYPE_COUNT; type++) {
         out[n] = (struct message){.type = MESSAGE_REQUEST};
         out[n++].u.request = sample_request((enum request_type)type);
