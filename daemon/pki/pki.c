@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "pki/internal.h"
 
 enum {
     SAYS_BYTES = 160,
@@ -20,6 +21,15 @@ enum {
     NAME_BYTES = 192,
     NUMBER_BYTES = 24
 };
+
+bool pki_no_memory(void)
+{
+    bool found = false;
+    for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error()) {
+        found = found || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    }
+    return found;
+}
 
 /* The library's last error behind `what`; its queue is cleared. */
 static enum err library_failed(struct errmsg *msg, enum err err, const char *what)
@@ -34,10 +44,6 @@ static enum err library_failed(struct errmsg *msg, enum err err, const char *wha
 }
 
 /* ---- keys ---- */
-
-struct pki_key {
-    EVP_PKEY *pkey;
-};
 
 static enum err wrap_key(EVP_PKEY *pkey, struct pki_key **out, struct errmsg *msg)
 {
@@ -137,19 +143,29 @@ enum err pki_sign(const struct pki_key *key, const void *data, size_t len, struc
     return good ? ERR_OK : ERR_NO_MEMORY;
 }
 
-bool pki_verify(const struct hash *public_key, const void *data, size_t len,
-                const struct signature *signature)
+/* A signature that does not fit leaves nothing in the library's queue; what hinders the check does.
+ */
+enum err pki_check(const struct hash *public_key, const void *data, size_t len,
+                   const struct signature *signature)
 {
     ERR_clear_error();
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key->b, HASH_BYTES);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good = key != NULL && ctx != NULL &&
-                EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
-                EVP_DigestVerify(ctx, signature->b, SIGNATURE_BYTES, data, len) == 1;
+    enum err err = ERR_NO_MEMORY;
+    if (key != NULL && ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1) {
+        int good = EVP_DigestVerify(ctx, signature->b, SIGNATURE_BYTES, data, len);
+        err = good == 1 ? ERR_OK : ERR_peek_error() == 0 ? ERR_AUTH : ERR_NO_MEMORY;
+    }
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);
     ERR_clear_error();
-    return good;
+    return err;
+}
+
+bool pki_verify(const struct hash *public_key, const void *data, size_t len,
+                const struct signature *signature)
+{
+    return pki_check(public_key, data, len, signature) == ERR_OK;
 }
 
 /* ---- certificates ---- */
@@ -254,9 +270,11 @@ enum err pki_root_certificate(const struct pki_key *ca, const struct id *tree, s
     return err;
 }
 
-/* A certificate of a PEM chain: the first, or the last. NULL when there is none. */
+/* A certificate of a PEM chain: the first, or the last. NULL when there is none; why is then in the
+ * library's queue. */
 static X509 *chain_certificate(struct bytes chain, bool last)
 {
+    ERR_clear_error();
     BIO *bio = chain.len > PKI_FILE_MAX_BYTES ? NULL : BIO_new_mem_buf(chain.data, (int)chain.len);
     X509 *found = NULL;
     for (int i = 0; bio != NULL && i < (last ? CHAIN_MAX : 1); i++) {
@@ -268,7 +286,9 @@ static X509 *chain_certificate(struct bytes chain, bool last)
         found = next;
     }
     BIO_free(bio);
-    ERR_clear_error();
+    if (found != NULL) {
+        ERR_clear_error();
+    }
     return found;
 }
 
@@ -324,6 +344,7 @@ enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf
                        : err_fail(msg, ERR_INVALID, "this is no chain of certificates");
     err = err == ERR_OK && out != NULL ? write_certificate(root, out, msg) : err;
     X509_free(root);
+    ERR_clear_error();
     if (err == ERR_OK) {
         *fingerprint = hash;
     }
@@ -344,7 +365,9 @@ enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg)
     bool good = first != NULL && raw_key(X509_get0_pubkey(first), &found);
     X509_free(first);
     if (!good) {
-        return err_fail(msg, ERR_INVALID, "this is no chain of certificates with Ed25519 keys");
+        return pki_no_memory() ? err_fail(msg, ERR_NO_MEMORY, "no memory")
+                               : err_fail(msg, ERR_INVALID,
+                                          "this is no chain of certificates with Ed25519 keys");
     }
     *key = found;
     return ERR_OK;
