@@ -9,9 +9,12 @@
 
 struct pki_key {
     EVP_PKEY *pkey;
+    struct hash public_key; /* kept, since the library needs memory to tell it */
 };
 
-/* Whether memory ended, by what is in the library's queue of errors; the queue is cleared. */
+/* Whether a call of the library that failed did so for lack of memory, by its queue of errors: what
+ * it calls fatal there is that or follows from it, and some of it leaves nothing at all there,
+ * while bytes that are wrong always leave their reason. The queue is cleared. */
 bool pki_no_memory(void);
 
 /* As pki_verify: ERR_AUTH when the signature does not fit, ERR_NO_MEMORY when that could not be

@@ -24,9 +24,10 @@ enum {
 
 bool pki_no_memory(void)
 {
-    bool found = false;
-    for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error()) {
-        found = found || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    unsigned long code = ERR_get_error();
+    bool found = code == 0;
+    for (; code != 0; code = ERR_get_error()) {
+        found = found || ERR_FATAL_ERROR(code);
     }
     return found;
 }
@@ -45,15 +46,22 @@ static enum err library_failed(struct errmsg *msg, enum err err, const char *wha
 
 /* ---- keys ---- */
 
+static bool raw_key(EVP_PKEY *key, struct hash *out)
+{
+    size_t len = HASH_BYTES;
+    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
+           EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1;
+}
+
 static enum err wrap_key(EVP_PKEY *pkey, struct pki_key **out, struct errmsg *msg)
 {
-    struct pki_key *key =
-        pkey == NULL || EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519 ? NULL : malloc(sizeof *key);
+    struct hash public_key;
+    struct pki_key *key = raw_key(pkey, &public_key) ? malloc(sizeof *key) : NULL;
     if (key == NULL) {
         EVP_PKEY_free(pkey);
         return library_failed(msg, ERR_INVALID, "this is no Ed25519 private key");
     }
-    key->pkey = pkey;
+    *key = (struct pki_key){pkey, public_key};
     *out = key;
     return ERR_OK;
 }
@@ -74,10 +82,7 @@ void pki_key_free(struct pki_key *key)
 
 struct hash pki_key_public(const struct pki_key *key)
 {
-    struct hash out = {{0}};
-    size_t len = HASH_BYTES;
-    (void)EVP_PKEY_get_raw_public_key(key->pkey, out.b, &len);
-    return out;
+    return key->public_key;
 }
 
 /* What a memory BIO holds, appended to a buffer. */
@@ -143,10 +148,9 @@ enum err pki_sign(const struct pki_key *key, const void *data, size_t len, struc
     return good ? ERR_OK : ERR_NO_MEMORY;
 }
 
-/* A signature that does not fit leaves nothing in the library's queue; what hinders the check does.
- */
-enum err pki_check(const struct hash *public_key, const void *data, size_t len,
-                   const struct signature *signature)
+/* What hinders the check leaves its reason in the library's queue, nearly always. */
+static enum err check_once(const struct hash *public_key, const void *data, size_t len,
+                           const struct signature *signature)
 {
     ERR_clear_error();
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key->b, HASH_BYTES);
@@ -160,6 +164,15 @@ enum err pki_check(const struct hash *public_key, const void *data, size_t len,
     EVP_PKEY_free(key);
     ERR_clear_error();
     return err;
+}
+
+/* The last allocation of a check can fail without a word, and looks like a signature that does not
+ * fit; where memory has ended, the second check does not get that far. */
+enum err pki_check(const struct hash *public_key, const void *data, size_t len,
+                   const struct signature *signature)
+{
+    enum err err = check_once(public_key, data, len, signature);
+    return err == ERR_AUTH ? check_once(public_key, data, len, signature) : err;
 }
 
 bool pki_verify(const struct hash *public_key, const void *data, size_t len,
@@ -351,23 +364,33 @@ enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf
     return err;
 }
 
-static bool raw_key(EVP_PKEY *key, struct hash *out)
+/* Out of the certificate's bytes: the library's own way to the key fails without a reason when
+ * memory ends. */
+static bool certified_key(const X509 *x, struct hash *out)
 {
-    size_t len = HASH_BYTES;
-    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
-           EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1;
+    ASN1_OBJECT *kind = NULL;
+    const unsigned char *bytes = NULL;
+    int len = 0;
+    if (X509_PUBKEY_get0_param(&kind, &bytes, &len, NULL, X509_get_X509_PUBKEY(x)) != 1 ||
+        OBJ_obj2nid(kind) != EVP_PKEY_ED25519 || len != HASH_BYTES) {
+        return false;
+    }
+    memcpy(out->b, bytes, HASH_BYTES);
+    return true;
 }
 
 enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg)
 {
-    X509 *first = chain_certificate(chain, false);
     struct hash found;
-    bool good = first != NULL && raw_key(X509_get0_pubkey(first), &found);
+    X509 *first = chain_certificate(chain, false);
+    if (first == NULL && chain.len <= PKI_FILE_MAX_BYTES && pki_no_memory()) {
+        return err_fail(msg, ERR_NO_MEMORY, "no memory");
+    }
+    bool good = first != NULL && certified_key(first, &found);
     X509_free(first);
+    ERR_clear_error();
     if (!good) {
-        return pki_no_memory() ? err_fail(msg, ERR_NO_MEMORY, "no memory")
-                               : err_fail(msg, ERR_INVALID,
-                                          "this is no chain of certificates with Ed25519 keys");
+        return err_fail(msg, ERR_INVALID, "this is no chain of certificates with Ed25519 keys");
     }
     *key = found;
     return ERR_OK;
