@@ -383,7 +383,8 @@ enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg)
 {
     struct hash found;
     X509 *first = chain_certificate(chain, false);
-    if (first == NULL && chain.len <= PKI_FILE_MAX_BYTES && pki_no_memory()) {
+    bool some = chain.len > 0 && chain.len <= PKI_FILE_MAX_BYTES;
+    if (first == NULL && some && pki_no_memory()) {
         return err_fail(msg, ERR_NO_MEMORY, "no memory");
     }
     bool good = first != NULL && certified_key(first, &found);

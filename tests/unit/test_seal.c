@@ -15,14 +15,12 @@ static struct seal_world world;
 /* ---- an allocator of the library that can be told to fail ---- */
 
 static long allocations_left = -1; /* before the one that fails; -1: none does */
-static bool allocation_failed;
 
 static bool fails_now(void)
 {
     if (allocations_left < 0) {
         return false;
     }
-    allocation_failed = allocation_failed || allocations_left == 0;
     return allocations_left-- == 0;
 }
 
@@ -182,6 +180,9 @@ static void test_writer_refuses(void **state)
     put_pattern(&large, SEAL_MESSAGE_MAX_BYTES + 1);
     assert_int_equal(seal_writer_new(&recipient, world.sender, none, &writer, &sealed, &msg),
                      ERR_INVALID);
+    struct bytes nothing = {NULL, 0};
+    assert_int_equal(seal_writer_new(&recipient, world.sender, nothing, &writer, &sealed, &msg),
+                     ERR_INVALID);
     assert_int_equal(seal_writer_new(&recipient, world.other, chain, &writer, &sealed, &msg),
                      ERR_INVALID); /* its key is another one */
     struct bytes longer = {large.data, PKI_FILE_MAX_BYTES + 1};
@@ -190,7 +191,7 @@ static void test_writer_refuses(void **state)
     assert_true(writer == NULL && sealed.len == 0 && msg.text[0] != '\0');
     assert_int_equal(seal_writer_new(&recipient, world.sender, chain, &writer, &sealed, &msg),
                      ERR_OK);
-    assert_int_equal(seal_write(writer, (struct bytes){NULL, 0}, &sealed, &msg), ERR_INVALID);
+    assert_int_equal(seal_write(writer, nothing, &sealed, &msg), ERR_INVALID);
     assert_int_equal(seal_write(writer, buf_bytes(&large), &sealed, &msg), ERR_LIMIT);
     assert_int_equal(seal_write(writer, none, &sealed, &msg), ERR_OK);
     assert_int_equal(seal_write_end(writer, &sealed, &msg), ERR_OK);
@@ -355,45 +356,59 @@ static void test_sink_fails(void **state)
 
 /* ---- memory ---- */
 
+/* One try with the allocation `n` failing; the sizes of what is written are small, so that what is
+ * read is allocations. */
+static enum err with_failure(bool reading, long n, struct buf *file, struct buf *want)
+{
+    static const size_t LENGTHS[] = {100, 10};
+    struct buf got;
+    buf_init(&got, FILE_MAX_BYTES);
+    if (!reading) {
+        buf_clear(file);
+        buf_clear(want);
+    }
+    allocations_left = n;
+    enum err err = reading ? read_file(&world, world.recipient, buf_bytes(file), 5000, &got, NULL)
+                           : write_file(LENGTHS, 2, file, want);
+    if (err == ERR_OK && reading) {
+        assert_int_equal(got.len, want->len);
+        assert_memory_equal(got.data, want->data, want->len);
+    }
+    buf_deinit(&got);
+    return err;
+}
+
 /* Wherever the library's memory ends, a good file is not called a bad one, and a reader that says
- * ERR_OK has all of it. */
+ * ERR_OK has all of it. The first and last allocations are tried one by one, and some between them;
+ * all in the long form. */
 static void test_memory(void **state)
 {
     (void)state;
-    static const size_t LENGTHS[] = {100, 10};
-    struct buf file, want, got;
-    long n = 0, refused = 0;
+    static const long MANY = 1000000, EACH = 40, STRIDE = 17;
+    const char *wish = getenv("TALLY_LONG");
+    bool every = wish != NULL && strcmp(wish, "1") == 0;
+    struct buf file, want;
     begin_file(&file, &want);
-    buf_init(&got, FILE_MAX_BYTES);
-    for (bool reading = false, ended = false; !ended; n++) {
-        buf_clear(reading ? &got : &file);
-        allocation_failed = false;
-        allocations_left = n;
-        if (!reading) {
-            buf_clear(&want);
+    for (int reading = 0; reading < 2; reading++) {
+        long refused = 0;
+        assert_int_equal(with_failure(reading, MANY, &file, &want), ERR_OK);
+        long count = MANY - allocations_left;
+        for (long n = 0; n < count; n++) {
+            if (!every && n > EACH && n < count - EACH && n % STRIDE != 0) {
+                continue;
+            }
+            enum err err = with_failure(reading, n, &file, &want);
+            if (err != ERR_OK && err != ERR_NO_MEMORY) {
+                fail_msg("allocation %ld of %s: %s", n, reading ? "reading" : "writing",
+                         err_name(err));
+            }
+            refused += err != ERR_OK;
         }
-        enum err err = reading
-                           ? read_file(&world, world.recipient, buf_bytes(&file), 5000, &got, NULL)
-                           : write_file(LENGTHS, 2, &file, &want);
-        bool reached = allocation_failed;
         allocations_left = -1;
-        if (err != ERR_OK && err != ERR_NO_MEMORY) {
-            fail_msg("allocation %ld of %s: %s", n, reading ? "reading" : "writing", err_name(err));
-        }
-        refused += err != ERR_OK;
-        if (err == ERR_OK && reading) {
-            assert_int_equal(got.len, want.len);
-        }
-        if (!reached) {
-            assert_int_equal(err, ERR_OK);
-            ended = reading;
-            reading = true;
-            n = -1;
-        }
+        assert_true(refused > 20);
+        assert_int_equal(with_failure(reading, -1, &file, &want), ERR_OK);
     }
-    assert_true(refused > 20);
     end_file(&file, &want);
-    buf_deinit(&got);
 }
 
 int main(void)
