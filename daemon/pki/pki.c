@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "pki/internal.h"
 
 enum {
     SAYS_BYTES = 160,
@@ -20,6 +21,16 @@ enum {
     NAME_BYTES = 192,
     NUMBER_BYTES = 24
 };
+
+bool pki_no_memory(void)
+{
+    unsigned long code = ERR_get_error();
+    bool found = code == 0;
+    for (; code != 0; code = ERR_get_error()) {
+        found = found || ERR_FATAL_ERROR(code);
+    }
+    return found;
+}
 
 /* The library's last error behind `what`; its queue is cleared. */
 static enum err library_failed(struct errmsg *msg, enum err err, const char *what)
@@ -35,19 +46,22 @@ static enum err library_failed(struct errmsg *msg, enum err err, const char *wha
 
 /* ---- keys ---- */
 
-struct pki_key {
-    EVP_PKEY *pkey;
-};
+static bool raw_key(EVP_PKEY *key, struct hash *out)
+{
+    size_t len = HASH_BYTES;
+    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
+           EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1;
+}
 
 static enum err wrap_key(EVP_PKEY *pkey, struct pki_key **out, struct errmsg *msg)
 {
-    struct pki_key *key =
-        pkey == NULL || EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519 ? NULL : malloc(sizeof *key);
+    struct hash public_key;
+    struct pki_key *key = raw_key(pkey, &public_key) ? malloc(sizeof *key) : NULL;
     if (key == NULL) {
         EVP_PKEY_free(pkey);
         return library_failed(msg, ERR_INVALID, "this is no Ed25519 private key");
     }
-    key->pkey = pkey;
+    *key = (struct pki_key){pkey, public_key};
     *out = key;
     return ERR_OK;
 }
@@ -68,10 +82,7 @@ void pki_key_free(struct pki_key *key)
 
 struct hash pki_key_public(const struct pki_key *key)
 {
-    struct hash out = {{0}};
-    size_t len = HASH_BYTES;
-    (void)EVP_PKEY_get_raw_public_key(key->pkey, out.b, &len);
-    return out;
+    return key->public_key;
 }
 
 /* What a memory BIO holds, appended to a buffer. */
@@ -137,19 +148,37 @@ enum err pki_sign(const struct pki_key *key, const void *data, size_t len, struc
     return good ? ERR_OK : ERR_NO_MEMORY;
 }
 
-bool pki_verify(const struct hash *public_key, const void *data, size_t len,
-                const struct signature *signature)
+/* What hinders the check leaves its reason in the library's queue, nearly always. */
+static enum err check_once(const struct hash *public_key, const void *data, size_t len,
+                           const struct signature *signature)
 {
     ERR_clear_error();
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key->b, HASH_BYTES);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good = key != NULL && ctx != NULL &&
-                EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
-                EVP_DigestVerify(ctx, signature->b, SIGNATURE_BYTES, data, len) == 1;
+    enum err err = ERR_NO_MEMORY;
+    if (key != NULL && ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1) {
+        int good = EVP_DigestVerify(ctx, signature->b, SIGNATURE_BYTES, data, len);
+        err = good == 1 ? ERR_OK : ERR_peek_error() == 0 ? ERR_AUTH : ERR_NO_MEMORY;
+    }
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);
     ERR_clear_error();
-    return good;
+    return err;
+}
+
+/* The last allocation of a check can fail without a word, and looks like a signature that does not
+ * fit; where memory has ended, the second check does not get that far. */
+enum err pki_check(const struct hash *public_key, const void *data, size_t len,
+                   const struct signature *signature)
+{
+    enum err err = check_once(public_key, data, len, signature);
+    return err == ERR_AUTH ? check_once(public_key, data, len, signature) : err;
+}
+
+bool pki_verify(const struct hash *public_key, const void *data, size_t len,
+                const struct signature *signature)
+{
+    return pki_check(public_key, data, len, signature) == ERR_OK;
 }
 
 /* ---- certificates ---- */
@@ -254,9 +283,11 @@ enum err pki_root_certificate(const struct pki_key *ca, const struct id *tree, s
     return err;
 }
 
-/* A certificate of a PEM chain: the first, or the last. NULL when there is none. */
+/* A certificate of a PEM chain: the first, or the last. NULL when there is none; why is then in the
+ * library's queue. */
 static X509 *chain_certificate(struct bytes chain, bool last)
 {
+    ERR_clear_error();
     BIO *bio = chain.len > PKI_FILE_MAX_BYTES ? NULL : BIO_new_mem_buf(chain.data, (int)chain.len);
     X509 *found = NULL;
     for (int i = 0; bio != NULL && i < (last ? CHAIN_MAX : 1); i++) {
@@ -268,7 +299,9 @@ static X509 *chain_certificate(struct bytes chain, bool last)
         found = next;
     }
     BIO_free(bio);
-    ERR_clear_error();
+    if (found != NULL) {
+        ERR_clear_error();
+    }
     return found;
 }
 
@@ -324,25 +357,39 @@ enum err pki_chain_root(struct bytes chain, struct hash *fingerprint, struct buf
                        : err_fail(msg, ERR_INVALID, "this is no chain of certificates");
     err = err == ERR_OK && out != NULL ? write_certificate(root, out, msg) : err;
     X509_free(root);
+    ERR_clear_error();
     if (err == ERR_OK) {
         *fingerprint = hash;
     }
     return err;
 }
 
-static bool raw_key(EVP_PKEY *key, struct hash *out)
+/* Out of the certificate's bytes: the library's own way to the key fails without a reason when
+ * memory ends. */
+static bool certified_key(const X509 *x, struct hash *out)
 {
-    size_t len = HASH_BYTES;
-    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
-           EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1;
+    ASN1_OBJECT *kind = NULL;
+    const unsigned char *bytes = NULL;
+    int len = 0;
+    if (X509_PUBKEY_get0_param(&kind, &bytes, &len, NULL, X509_get_X509_PUBKEY(x)) != 1 ||
+        OBJ_obj2nid(kind) != EVP_PKEY_ED25519 || len != HASH_BYTES) {
+        return false;
+    }
+    memcpy(out->b, bytes, HASH_BYTES);
+    return true;
 }
 
 enum err pki_chain_key(struct bytes chain, struct hash *key, struct errmsg *msg)
 {
-    X509 *first = chain_certificate(chain, false);
     struct hash found;
-    bool good = first != NULL && raw_key(X509_get0_pubkey(first), &found);
+    X509 *first = chain_certificate(chain, false);
+    bool some = chain.len > 0 && chain.len <= PKI_FILE_MAX_BYTES;
+    if (first == NULL && some && pki_no_memory()) {
+        return err_fail(msg, ERR_NO_MEMORY, "no memory");
+    }
+    bool good = first != NULL && certified_key(first, &found);
     X509_free(first);
+    ERR_clear_error();
     if (!good) {
         return err_fail(msg, ERR_INVALID, "this is no chain of certificates with Ed25519 keys");
     }

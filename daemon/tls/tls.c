@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAYS_BYTES = 160, CHAIN_MAX = 34 };
+#include "tls/peer.h"
 
-#define NUMBER_MAX INT64_C(1000000000000) /* of hostings */
+enum { SAYS_BYTES = 160 };
 
 static const char *const ALPN[] = {"", "tally-link/1", "tally-client/1", "tally-join/1",
                                    "tally-renew/1"};
@@ -82,24 +82,12 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 
 static bool add_chain(SSL_CTX *ssl, struct bytes pem)
 {
-    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-    bool good = bio != NULL;
-    for (int i = 0; good && i < CHAIN_MAX; i++) {
-        X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        if (x == NULL) {
-            good = i > 0;
-            ERR_clear_error();
-            break;
-        }
-        if (i == 0) {
-            good = SSL_CTX_use_certificate(ssl, x) == 1;
-            X509_free(x);
-        } else if (SSL_CTX_add0_chain_cert(ssl, x) != 1) {
-            X509_free(x);
-            good = false;
-        }
-    }
-    BIO_free(bio);
+    STACK_OF(X509) *chain = NULL;
+    X509 *own = peer_read_chain(pem, &chain) == ERR_OK ? sk_X509_shift(chain) : NULL;
+    bool good = own != NULL && SSL_CTX_use_certificate(ssl, own) == 1 &&
+                SSL_CTX_set1_chain(ssl, chain) == 1;
+    X509_free(own);
+    sk_X509_pop_free(chain, X509_free);
     return good;
 }
 
@@ -153,7 +141,7 @@ static struct tls_context *context_new(bool server)
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
     (void)SSL_CTX_set_max_early_data(ssl, 0);
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_verify_depth(ssl, CHAIN_MAX);
+    SSL_CTX_set_verify_depth(ssl, PEER_CHAIN_MAX);
     if (server) {
         SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
     }
@@ -190,12 +178,6 @@ enum err tls_client_context(struct bytes chain, struct bytes key, struct bytes r
     return context_with(false, chain, key, root, out, msg);
 }
 
-static bool fingerprint(const X509 *x, struct hash *out)
-{
-    unsigned int len = HASH_BYTES;
-    return x != NULL && X509_digest(x, EVP_sha256(), out->b, &len) == 1;
-}
-
 /* A joiner knows nothing but the root's fingerprint: the chain that is shown must end in that root
  * and verify up to it. Times are not checked: the machine's clock may be wrong until it has joined,
  * and the root is pinned. */
@@ -209,7 +191,7 @@ static int on_join_verify(X509_STORE_CTX *ctx, void *arg)
     struct hash is;
     STACK_OF(X509) *trusted = sk_X509_new_null();
     int good = 0;
-    if (trusted != NULL && fingerprint(root, &is) && hash_equal(&is, &context->root) &&
+    if (trusted != NULL && peer_fingerprint(root, &is) && hash_equal(&is, &context->root) &&
         sk_X509_push(trusted, root) > 0) {
         X509_STORE_CTX_set0_trusted_stack(ctx, trusted);
         X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(ctx), X509_V_FLAG_NO_CHECK_TIME);
@@ -324,58 +306,6 @@ enum err tls_feed(struct tls *tls, const void *data, size_t len, struct errmsg *
     return ERR_OK;
 }
 
-static bool public_key(X509 *x, struct hash *out)
-{
-    EVP_PKEY *key = x == NULL ? NULL : X509_get0_pubkey(x);
-    size_t len = HASH_BYTES;
-    return key != NULL && EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
-           EVP_PKEY_get_raw_public_key(key, out->b, &len) == 1 && len == HASH_BYTES;
-}
-
-static void name_part(X509 *x, int nid, char out[TLS_NAME_BYTES])
-{
-    int len = X509_NAME_get_text_by_NID(X509_get_subject_name(x), nid, out, TLS_NAME_BYTES);
-    /* A name that is cut or has a NUL inside is no name of ours. */
-    if (len < 0 || len >= TLS_NAME_BYTES - 1 || strlen(out) != (size_t)len) {
-        out[0] = '\0';
-    }
-}
-
-/* Of the hosting, as the certificate says it; 0 for none that could be. */
-static int64_t hosting_number(X509 *x)
-{
-    char text[TLS_NAME_BYTES];
-    name_part(x, NID_serialNumber, text);
-    int64_t number = strtoll(text, NULL, 10);
-    return number > 0 && number <= NUMBER_MAX ? number : 0;
-}
-
-static bool same_unit(X509 *a, X509 *b)
-{
-    char one[TLS_NAME_BYTES];
-    char other[TLS_NAME_BYTES];
-    name_part(a, NID_organizationalUnitName, one);
-    name_part(b, NID_organizationalUnitName, other);
-    return one[0] != '\0' && strcmp(one, other) == 0;
-}
-
-/* The own certificate was signed by the CA of the unit above, and that by those above it; so was
- * the certificate of a machine of that unit. None of them may be of a machine before the one that
- * is known from the own chain. */
-static bool is_above(SSL *ssl, STACK_OF(X509) * peer)
-{
-    STACK_OF(X509) *own = NULL;
-    (void)SSL_get0_chain_certs(ssl, &own);
-    int n = own == NULL ? 0 : sk_X509_num(own);
-    bool above = n > 1 && n == sk_X509_num(peer) &&
-                 X509_cmp(sk_X509_value(own, n - 1), sk_X509_value(peer, n - 1)) == 0;
-    for (int i = 0; above && i < n - 1; i++) {
-        above = same_unit(sk_X509_value(own, i), sk_X509_value(peer, i)) &&
-                hosting_number(sk_X509_value(peer, i)) >= hosting_number(sk_X509_value(own, i));
-    }
-    return above;
-}
-
 /* Reads the peer from the verified chain. */
 static enum err learn_peer(struct tls *tls, struct errmsg *msg)
 {
@@ -402,17 +332,9 @@ static enum err learn_peer(struct tls *tls, struct errmsg *msg)
                    ? ERR_OK
                    : err_fail(msg, ERR_AUTH, "the peer showed no certificate of this tree");
     }
-    name_part(leaf, NID_commonName, peer->common_name);
-    name_part(leaf, NID_organizationName, peer->organisation);
-    name_part(leaf, NID_organizationalUnitName, peer->role);
-    peer->number = hosting_number(leaf);
-    peer->above = is_above(tls->ssl, chain);
-    bool good = public_key(leaf, &peer->key) &&
-                public_key(sk_X509_value(chain, n > 1 ? 1 : 0), &peer->issuer_key) &&
-                fingerprint(sk_X509_value(chain, n - 1), &peer->root);
-    return good ? ERR_OK
-                : err_fail(msg, ERR_AUTH,
-                           "the peer's certificate is of a kind that this tree does not use");
+    STACK_OF(X509) *own = NULL;
+    (void)SSL_get0_chain_certs(tls->ssl, &own);
+    return peer_from_chain(peer, chain, own, msg);
 }
 
 enum err tls_handshake(struct tls *tls, bool *done, struct errmsg *msg)

@@ -15,7 +15,8 @@ enum tls_purpose { TLS_LINK = 1, TLS_CLIENT = 2, TLS_JOIN = 3, TLS_RENEW = 4 };
 
 enum { TLS_NAME_BYTES = 128, TLS_READ_CHUNK_BYTES = 16 * 1024 };
 
-/* Who the peer is, from its verified certificate. */
+/* Who the peer is, from its verified certificate. The purpose is 0 where there was no connection.
+ */
 struct tls_peer {
     enum tls_purpose purpose;
     bool has_certificate;
@@ -87,6 +88,16 @@ size_t tls_take(struct tls *tls, void *out, size_t cap);
 
 /* After the handshake. */
 const struct tls_peer *tls_peer(const struct tls *tls);
+
+/* Who made what was not said on a connection, from the chain (PEM, own certificate first) that came
+ * with it; that it has the key is checked elsewhere. The chain must lead to `root` (PEM), as on a
+ * connection but without a look at times: it may be read long after, and clocks are wrong. `above`
+ * is told by `own_chain`, as for a connection with that chain. A client's certificate is as good
+ * here as a node's: the common name says which it is. ERR_AUTH when the chain is none or does not
+ * lead there, or is of no node or client; ERR_INVALID: `own_chain` or `root` cannot be read;
+ * ERR_NO_MEMORY. */
+enum err tls_peer_of_chain(struct bytes chain, struct bytes own_chain, struct bytes root,
+                           struct tls_peer *out, struct errmsg *msg) MUST_CHECK;
 
 /* RFC 5705/8446 exporter value with label "EXPORTER-tally-join", 32 bytes, bound to this session.
  */
