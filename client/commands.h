@@ -21,5 +21,7 @@ enum exit_status cmd_status(struct client *client);
 enum exit_status cmd_tree(struct client *client);
 enum exit_status cmd_verify(struct client *client);
 enum exit_status cmd_backup(struct client *client);
+enum exit_status cmd_bundle_write(struct client *client);
+enum exit_status cmd_bundle_read(struct client *client);
 
 #endif

@@ -173,6 +173,41 @@ static const struct command COMMANDS[] = {
         .run = cmd_backup,
     },
     {
+        .name = "bundle write",
+        .usage = "FILE [--to UNIT]",
+        .summary = "what a link would carry, as a file for an office without a network",
+        .about =
+            "Writes what the office above does not have yet into a file, for a stick: entries and\n"
+            "figures, signed by this node and encrypted for that office alone. Take it there and "
+            "let\n"
+            "tally bundle read take it in. With --to: the answer to a unit below, from which it "
+            "learns\n"
+            "what has arrived; with it come the catalogue and entries that its machine has lost.\n"
+            "Bundles may be lost, come twice or in another order, and beside a network.\n"
+            "\n"
+            "Examples:\n"
+            "  tally bundle write /media/usb/18073-2026-11-26.bundle\n"
+            "  tally bundle write /media/usb/answer.bundle --to 18073\n",
+        .options = BIT(TO) | BIT(WHOLE),
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_bundle_write,
+    },
+    {
+        .name = "bundle read",
+        .usage = "FILE",
+        .summary = "take in a file that another office wrote",
+        .about = "Reads a bundle of a unit below, or an answer of the office above, and says what "
+                 "came of\n"
+                 "it. A file that was changed, is cut, or is for another office is refused whole.\n"
+                 "\n"
+                 "Example:\n"
+                 "  tally bundle read /media/usb/18073-2026-11-26.bundle\n",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cmd_bundle_read,
+    },
+    {
         .name = "apply",
         .usage = "FILE.yaml",
         .summary = "set the catalogue (at the root); prints what changes",

@@ -46,6 +46,9 @@ static const struct option_row ROWS[OPTION_COUNT] = {
     [OPTION_PERIOD] = {"period", 'p', "PERIOD", false, "2023, 2023H1, 2023Q2, 2023-06, 2023-06-18"},
     [OPTION_BY] = {"by", 0, "WHAT", false, "a row for each: child, level=LEVEL, period, category"},
     [OPTION_TREE_AS_OF] = {"tree-as-of", 0, "DATE", false, "with the tree as it was on that day"},
+    [OPTION_TO] = {"to", 0, "UNIT", false, "the answer to that unit, instead of the own feed"},
+    [OPTION_WHOLE] = {"whole", 0, NULL, false,
+                      "all of it, whatever the other side is known to have"},
 };
 
 /* ---- one argument ---- */

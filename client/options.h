@@ -42,6 +42,8 @@ enum option {
     OPTION_PERIOD,
     OPTION_BY,
     OPTION_TREE_AS_OF,
+    OPTION_TO,
+    OPTION_WHOLE,
     OPTION_COUNT
 };
 

@@ -9,6 +9,7 @@
 #include "daemon/aside.h"
 #include "daemon/backup.h"
 #include "daemon/ballast.h"
+#include "daemon/bundle.h"
 #include "daemon/certify.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
@@ -40,6 +41,7 @@ struct daemon {
     struct buf fresh[2];  /* own new certificates, until they are in force: node's, CA's */
     struct wall fresh_at;
     struct backup backup;
+    struct bundle_file bundle;
     struct watch watch;
     struct ballast ballast;
     struct buf identity; /* as it is kept beside the database */
@@ -173,6 +175,49 @@ static void end_backup(void *ctx)
     backup_end(&daemon->backup);
 }
 
+static enum err begin_bundle(void *ctx, const struct hash *recipient, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return bundle_file_write_begin(&daemon->bundle, recipient, msg);
+}
+
+static enum err write_bundle(void *ctx, const struct message *message, struct bytes *ready,
+                             struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return bundle_file_write(&daemon->bundle, message, ready, msg);
+}
+
+static enum err keep_bundle(void *ctx, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return bundle_file_take_begin(&daemon->bundle, msg);
+}
+
+static enum err take_bundle(void *ctx, struct bytes part, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return bundle_file_take(&daemon->bundle, part, msg);
+}
+
+static enum err judge_bundle(void *ctx, struct tls_peer *sender, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return bundle_file_judge(&daemon->bundle, sender, msg);
+}
+
+static enum err read_bundle(void *ctx, const struct message **out, struct errmsg *msg)
+{
+    struct daemon *daemon = ctx;
+    return bundle_file_read(&daemon->bundle, out, msg);
+}
+
+static void end_bundle(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    bundle_file_end(&daemon->bundle);
+}
+
 /* ---- configuration ---- */
 
 static enum err load_config(struct daemon *daemon, struct config_node *config, struct errmsg *msg)
@@ -289,6 +334,7 @@ static enum err open_all(struct daemon *daemon, const char *dir, struct errmsg *
 {
     TRY(home_open(&daemon->home, dir, msg));
     backup_sweep(&daemon->home);
+    bundle_file_sweep(&daemon->home);
     TRY(load_config(daemon, &daemon->config, msg));
     if (daemon->config.listen[0] != '\0') {
         TRY(address_parse(daemon->config.listen, daemon->host, &daemon->port, msg));
@@ -329,6 +375,13 @@ static enum err serve(struct daemon *daemon, struct errmsg *msg)
                                    .backup_step = step_backup,
                                    .backup_read = read_backup,
                                    .backup_end = end_backup,
+                                   .bundle_write_begin = begin_bundle,
+                                   .bundle_write = write_bundle,
+                                   .bundle_take_begin = keep_bundle,
+                                   .bundle_take = take_bundle,
+                                   .bundle_judge = judge_bundle,
+                                   .bundle_read = read_bundle,
+                                   .bundle_end = end_bundle,
                                    .reload = on_reload,
                                    .ready = on_ready,
                                    .alive = on_alive};
@@ -341,6 +394,7 @@ static enum err run(const char *dir, struct errmsg *msg)
     struct daemon daemon = {.server = NULL};
     home_init(&daemon.home);
     backup_init(&daemon.backup, &daemon.home);
+    bundle_file_init(&daemon.bundle, &daemon.home);
     buf_init(&daemon.chains[0], PKI_FILE_MAX_BYTES);
     buf_init(&daemon.chains[1], PKI_FILE_MAX_BYTES);
     buf_init(&daemon.fresh[0], PKI_FILE_MAX_BYTES);
@@ -367,6 +421,7 @@ static enum err run(const char *dir, struct errmsg *msg)
     buf_deinit(&daemon.fresh[0]);
     buf_deinit(&daemon.fresh[1]);
     buf_deinit(&daemon.identity);
+    bundle_file_end(&daemon.bundle);
     home_deinit(&daemon.home);
     return err;
 }

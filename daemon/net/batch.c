@@ -132,6 +132,16 @@ static void do_effect(struct server *server, const struct effect *effect,
         log_line(effect->warn ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s", effect->text);
         return;
     }
+    const struct msg_reply *reply = effect->type == EFFECT_REPLY ? &effect->message->u.reply : NULL;
+    if (effect->type == EFFECT_BUNDLE) {
+        bundle_put(server, effect);
+        return;
+    }
+    if (reply != NULL &&
+        (reply->type == REQUEST_BUNDLE_WRITE || reply->type == REQUEST_BUNDLE_READ)) {
+        bundle_replied(server, reply);
+        return;
+    }
     if (peer == NULL) {
         return; /* gone since */
     }
@@ -193,24 +203,15 @@ void batch_forget(struct server *server)
     server->events_end = &server->events;
 }
 
-void batch_run(struct server *server)
+/* Commits, and does what the effects say, of these events if it is of any. */
+static void commit(struct server *server, const struct event *events)
 {
-    if (server->events == NULL || server->failed != ERR_OK) {
-        return;
-    }
     struct node *node = server->config.node;
-    /* The queue's first event stays linked to the rest until it is cut off. */
-    struct event *events = take_events(server);
     struct errmsg why = {{0}};
-    node_begin(node, clock_read());
-    for (struct event *event = events; event != NULL; event = event->next) {
-        tell_node(server, event);
-    }
     enum err err = node_commit(node, &why);
     if (err == ERR_IO) {
         server->failed = err;
         server->failure = why;
-        free_events(server, events);
         uv_stop(&server->loop);
         return;
     }
@@ -221,8 +222,32 @@ void batch_run(struct server *server)
          effect = node_effect(node)) {
         do_effect(server, effect, events);
     }
+}
+
+void batch_alone(struct server *server, batch_tell_fn tell, void *ctx)
+{
+    if (server->failed == ERR_OK) {
+        node_begin(server->config.node, clock_read());
+        tell(server->config.node, ctx);
+        commit(server, NULL);
+    }
+}
+
+void batch_run(struct server *server)
+{
+    if (server->events == NULL || server->failed != ERR_OK) {
+        return;
+    }
+    struct node *node = server->config.node;
+    /* The queue's first event stays linked to the rest until it is cut off. */
+    struct event *events = take_events(server);
+    node_begin(node, clock_read());
+    for (struct event *event = events; event != NULL; event = event->next) {
+        tell_node(server, event);
+    }
+    commit(server, events);
     free_events(server, events);
-    if (server->paused && server->event_bytes <= EVENTS_BYTES_MAX / 2) {
+    if (server->failed == ERR_OK && server->paused && server->event_bytes <= EVENTS_BYTES_MAX / 2) {
         peers_resume(server);
     }
 }

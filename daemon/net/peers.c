@@ -144,29 +144,36 @@ static const char *know_client(struct peer *peer, const struct tls_peer *certifi
     return peer->role == 0 ? "its certificate names no role" : NULL;
 }
 
-static const char *know_child(struct peer *peer, const struct tls_peer *certificate)
+bool peers_node_of(const struct tls_peer *certificate, struct id *node)
 {
     const char *name = certificate->common_name;
-    if (strncmp(name, "node:", NODE_PREFIX_BYTES) != 0 ||
-        hex_decode(name + NODE_PREFIX_BYTES, peer->node.b, ID_BYTES) != ERR_OK) {
-        return "its certificate is not a node's";
-    }
+    return strncmp(name, "node:", NODE_PREFIX_BYTES) == 0 &&
+           hex_decode(name + NODE_PREFIX_BYTES, node->b, ID_BYTES) == ERR_OK;
+}
+
+static const char *know_child(struct peer *peer, const struct tls_peer *certificate)
+{
     peer->key = certificate->key;
-    return NULL;
+    return peers_node_of(certificate, &peer->node) ? NULL : "its certificate is not a node's";
 }
 
 /* By its key; or, with a new one, by its unit and those above, when its hosting is not one before
  * that of the machine known: it has taken that one's place. (As high a number comes twice when the
  * office that gives it was put back.) */
-static const char *know_parent(struct peer *peer, const struct tls_peer *certificate)
+bool peers_is_parent(const struct server *server, const struct tls_peer *certificate)
 {
-    const struct node_identity *identity = node_identity(peer->server->config.node);
+    const struct node_identity *identity = node_identity(server->config.node);
     bool known = hash_equal(&certificate->key, &identity->parent_key);
     bool later = certificate->above && certificate->number > 0 &&
                  certificate->number >= identity->parent_number;
+    return !identity->is_root && (known || later);
+}
+
+static const char *know_parent(struct peer *peer, const struct tls_peer *certificate)
+{
     peer->key = certificate->key;
     peer->number = certificate->number;
-    return known || later
+    return peers_is_parent(peer->server, certificate)
                ? NULL
                : "the machine that answers there is not this node's parent (it has another key)";
 }
@@ -302,6 +309,11 @@ static void take_request(struct peer *peer, const struct message *message, struc
     if (request.type == REQUEST_BACKUP) {
         arena_reset(arena);
         backup_ask(server, peer, &request);
+        return;
+    }
+    if (request.type == REQUEST_BUNDLE_WRITE || request.type == REQUEST_BUNDLE_READ) {
+        bundle_ask(server, peer, message);
+        arena_reset(arena);
         return;
     }
     struct event *event = event_new(EVENT_REQUEST, peer->id);

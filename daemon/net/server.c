@@ -39,7 +39,8 @@ static void close_handles(struct server *server)
         (uv_handle_t *)&server->tick,          (uv_handle_t *)&server->check,
         (uv_handle_t *)&server->prepare,       (uv_handle_t *)&server->more,
         (uv_handle_t *)&server->drain,         (uv_handle_t *)&server->dial.timer,
-        (uv_handle_t *)&server->workers.async, (uv_handle_t *)&server->backup.timer};
+        (uv_handle_t *)&server->workers.async, (uv_handle_t *)&server->backup.timer,
+        (uv_handle_t *)&server->bundle.timer};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         close_handle(server, all[i]);
     }
@@ -78,6 +79,7 @@ static void stop(struct server *server)
     renew_stop(server);
     workers_stop(server);
     backup_stop(server);
+    bundle_stop(server);
     peers_close_all(server, "the process stops");
     (void)uv_timer_start(&server->drain, on_drain_over, DRAIN_MS, 0);
 }
@@ -169,7 +171,7 @@ static void init_handles(struct server *server)
     (void)uv_check_start(&server->check, on_check);
     (void)uv_prepare_start(&server->prepare, on_prepare);
     (void)uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
-    server->handles = 10 + sizeof SIGNALS / sizeof SIGNALS[0];
+    server->handles = 11 + sizeof SIGNALS / sizeof SIGNALS[0];
 }
 
 enum err server_new(const struct server_config *config, struct server **out, struct errmsg *msg)
@@ -192,6 +194,7 @@ enum err server_new(const struct server_config *config, struct server **out, str
     dial_init(server);
     renew_init(server);
     backup_init_job(server);
+    bundle_init_job(server);
     enum err err =
         tls_server_context(config->chain, config->key, config->root, &server->accepting, msg);
     err = err == ERR_OK
@@ -226,6 +229,7 @@ void server_free(struct server *server)
     renew_stop(server);
     workers_stop(server);
     backup_stop(server);
+    bundle_stop(server);
     size_t at = 0;
     const void *key;
     void *value;
@@ -242,6 +246,7 @@ void server_free(struct server *server)
     }
     (void)uv_loop_close(&server->loop);
     map_deinit(&server->peers);
+    buf_deinit(&server->bundle.ready);
     tls_context_free(server->accepting);
     tls_context_free(server->dialling);
     free(server);

@@ -6,6 +6,7 @@
 #define TALLY_NET_SERVER_H
 
 #include "node/node.h"
+#include "tls/tls.h"
 
 struct server;
 
@@ -54,6 +55,17 @@ struct server_config {
     enum err (*backup_read)(void *ctx, int64_t at, struct bytes *part, int64_t *size,
                             struct errmsg *msg);
     void (*backup_end)(void *ctx);
+    /* A bundle, one at a time, in the loop's thread. Written: begun for a node's key; each message,
+     * then NULL, gives what the file goes on with (until the next call). Read: kept part by part,
+     * judged, then read message by message (until the next call; NULL at the end). Let go. */
+    enum err (*bundle_write_begin)(void *ctx, const struct hash *recipient, struct errmsg *msg);
+    enum err (*bundle_write)(void *ctx, const struct message *message, struct bytes *ready,
+                             struct errmsg *msg);
+    enum err (*bundle_take_begin)(void *ctx, struct errmsg *msg);
+    enum err (*bundle_take)(void *ctx, struct bytes part, struct errmsg *msg);
+    enum err (*bundle_judge)(void *ctx, struct tls_peer *sender, struct errmsg *msg);
+    enum err (*bundle_read)(void *ctx, const struct message **out, struct errmsg *msg);
+    void (*bundle_end)(void *ctx);
     /* SIGHUP, readiness after listening, the end. */
     void (*reload)(void *ctx);
     void (*ready)(void *ctx);

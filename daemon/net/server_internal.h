@@ -144,6 +144,32 @@ struct backup_job {
     uint64_t said_at; /* loop time */
 };
 
+/* The bundle that is under way, for one client. */
+enum bundle_phase {
+    BUNDLE_PHASE_NONE = 0,
+    BUNDLE_PHASE_WRITE, /* the node gives messages */
+    BUNDLE_PHASE_SENT,  /* it has given all; what is sealed goes out, then its reply */
+    BUNDLE_PHASE_TAKE,  /* parts come from the client */
+    BUNDLE_PHASE_READ,  /* the node takes messages */
+};
+
+struct bundle_job {
+    uv_timer_t timer;
+    enum bundle_phase phase;
+    bool sealing; /* written: the file has been begun */
+    uint64_t peer;
+    uint64_t request; /* the last one */
+    enum node_role role;
+    char author[AUTHOR_MAX_BYTES + 1];
+    int64_t at;             /* bytes */
+    uint64_t moved_at;      /* loop time when something last went on */
+    struct buf ready;       /* sealed, not sent yet */
+    struct msg_reply reply; /* written: the node's, when all has been sent */
+    char unit[CODE_MAX_BYTES + 1];
+    enum err err; /* why it failed; and in words */
+    struct errmsg why;
+};
+
 struct server {
     struct server_config config;
     uv_loop_t loop;
@@ -173,6 +199,7 @@ struct server {
     struct dial dial;
     struct renewal renewal;
     struct backup_job backup;
+    struct bundle_job bundle;
     int64_t ahead_ms; /* the parent's clock, when certificates last came from it */
     uint64_t alive_at;
     bool stopping;
@@ -188,6 +215,10 @@ struct peer *peers_new(struct server *server, bool local, bool dialled);
 void peers_init(struct server *server);
 /* All connections send what waits and close. */
 void peers_close_all(struct server *server, const char *why);
+/* Whether who has that certificate may speak as this node's parent. */
+bool peers_is_parent(const struct server *server, const struct tls_peer *certificate);
+/* The node that it names; false: it is not a node's. */
+bool peers_node_of(const struct tls_peer *certificate, struct id *node);
 /* Answers a request with a refusal. */
 void peers_refuse(struct peer *peer, const struct msg_request *request, enum err err,
                   const char *text);
@@ -202,6 +233,15 @@ void backup_init_job(struct server *server);
 void backup_ask(struct server *server, struct peer *peer, const struct msg_request *request);
 void backup_stop(struct server *server);
 
+/* ---- bundle.c ---- */
+
+void bundle_init_job(struct server *server);
+void bundle_ask(struct server *server, struct peer *peer, const struct message *message);
+/* What the node says of the bundle: a message of it, or the reply. */
+void bundle_put(struct server *server, const struct effect *effect);
+void bundle_replied(struct server *server, const struct msg_reply *reply);
+void bundle_stop(struct server *server);
+
 /* ---- listen.c ---- */
 
 enum err listen_start(struct server *server, struct errmsg *msg) MUST_CHECK;
@@ -214,6 +254,9 @@ void listen_retry(struct server *server);
 struct event *event_new(enum event_type type, uint64_t peer);
 void event_post(struct server *server, struct event *event);
 void batch_run(struct server *server);
+/* A batch of one thing that is told to the node; in no other one's midst. */
+typedef void (*batch_tell_fn)(struct node *node, void *ctx);
+void batch_alone(struct server *server, batch_tell_fn tell, void *ctx);
 void batch_forget(struct server *server);
 
 /* ---- workers.c ---- */

@@ -148,7 +148,7 @@ static enum err begin_feed(struct node *node, struct bundle *bundle, bool whole)
 
 /* What the unit's last bundle said; when there was none, that it has nothing but its ledger. */
 static enum err last_said(struct node *node, const struct link *link, struct msg_hello *hello,
-                          bool *said)
+                          struct bytes *beyond, bool *said)
 {
     struct store_bundle row = {.unit = link->unit};
     struct head *heads = NULL;
@@ -158,6 +158,7 @@ static enum err last_said(struct node *node, const struct link *link, struct msg
     *said = err == ERR_OK;
     TRY(*said ? heads_decode(row.heads, &node->arena, &heads, &hello->head_count) : ERR_OK);
     hello->heads = heads;
+    *beyond = row.beyond;
     hello->have = (struct feed_mark){row.have_session, row.have_revision};
     hello->catalogue_version = (uint64_t)row.catalogue;
     return ERR_OK;
@@ -169,12 +170,13 @@ static enum err begin_answer(struct node *node, struct bundle *bundle, bool whol
     struct store_child child = {.unit = link->unit, .text = ""};
     struct msg_hello hello;
     struct message *message = node_message(node, MESSAGE_WELCOME);
+    struct bytes beyond;
     bool said;
     bool lost = false;
     bool forked = false;
     bool ours;
     TRY(message == NULL ? ERR_NO_MEMORY : ERR_OK);
-    TRY(last_said(node, link, &hello, &said));
+    TRY(last_said(node, link, &hello, &beyond, &said));
     TRY(said ? hello_check_escrow(node, link, &hello, &lost, &forked) : ERR_OK);
     enum err err = store_child_get(node->store, link->unit, &node->arena, &child);
     TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
@@ -185,7 +187,10 @@ static enum err begin_answer(struct node *node, struct bundle *bundle, bool whol
     welcome->root_revision = node->identity.is_root ? child.have_revision : 0;
     say_what_it_is(node, bundle, &child.session);
     start(node, bundle);
-    TRY(lost && !forked ? giveback_begin(node, link, &hello, welcome) : ERR_OK);
+    if (lost && !forked) {
+        TRY(giveback_begin(node, link, &hello, welcome));
+        TRY(giveback_beyond(node, link, beyond));
+    }
     bundle->reply.lacks = welcome->heal_entries;
     node_send(node, link, message);
     return hello_send_catalogue(node, link);

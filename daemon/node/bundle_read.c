@@ -110,20 +110,62 @@ static enum err begin(struct node *node, struct bundle *bundle, const struct msg
 
 /* ---- a feed ---- */
 
-static enum err keep_what_it_has(struct node *node, const struct link *link,
+/* Segments that the hello states and of which the escrow has less: where what is new begins. What
+ * was new in a bundle before it stays so until the machine has had what it lacks. */
+static enum err find_beyond(struct node *node, const struct bundle *bundle,
+                            const struct msg_hello *hello, struct head *out, size_t *count)
+{
+    struct store_bundle old = {.unit = bundle->link->unit};
+    struct head *before = NULL;
+    size_t n = 0;
+    *count = 0;
+    if (!bundle->behind) {
+        return ERR_OK;
+    }
+    enum err err = store_bundle_get(node->store, old.unit, &node->arena, &old);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    TRY(err == ERR_OK ? heads_decode(old.beyond, &node->arena, &before, &n) : ERR_OK);
+    for (size_t i = 0; i < hello->head_count; i++) {
+        const struct head *head = &hello->heads[i];
+        struct store_segment segment = {.held = 0};
+        size_t at = 0;
+        while (at < n && !id_equal(&before[at].segment, &head->segment)) {
+            at++;
+        }
+        err = store_segment_find(node->store, &head->segment, &segment);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        if (at < n) {
+            out[(*count)++] = before[at];
+        } else if ((int64_t)head->length > segment.held) {
+            out[(*count)++] =
+                (struct head){head->segment, (uint64_t)segment.held, segment.held_hash};
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err keep_what_it_has(struct node *node, const struct bundle *bundle,
                                  const struct msg_hello *hello)
 {
+    struct head *beyond = arena_array(&node->arena, hello->head_count + 1, sizeof *beyond);
     struct buf heads;
-    TRY(node_write(node));
+    struct buf news;
+    size_t count;
+    TRY(beyond == NULL ? ERR_NO_MEMORY : node_write(node));
+    TRY(find_beyond(node, bundle, hello, beyond, &count));
     buf_init(&heads, 1 << 20);
+    buf_init(&news, 1 << 20);
     enum err err = heads_encode(hello->heads, hello->head_count, &heads);
-    struct store_bundle row = {.unit = link->unit,
+    err = err == ERR_OK ? heads_encode(beyond, count, &news) : err;
+    struct store_bundle row = {.unit = bundle->link->unit,
                                .have_session = hello->have.session,
                                .have_revision = hello->have.revision,
                                .catalogue = (int64_t)hello->catalogue_version,
-                               .heads = buf_bytes(&heads)};
+                               .heads = buf_bytes(&heads),
+                               .beyond = buf_bytes(&news)};
     err = err == ERR_OK ? store_bundle_put(node->store, &row) : err;
     buf_deinit(&heads);
+    buf_deinit(&news);
     return err;
 }
 
@@ -204,9 +246,9 @@ static enum err on_hello(struct node *node, struct bundle *bundle, const struct 
         refuse(bundle, text);
         return node_alarm(node, "child-refused", link->address, "%s", text);
     }
-    TRY(keep_what_it_has(node, link, hello));
-    TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
     bundle->behind = bundle->behind || ended;
+    TRY(keep_what_it_has(node, bundle, hello));
+    TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
     link->state = SESSION_LIVE;
     TRY(compare_entries(node, bundle, hello));
     return bundle->behind ? ERR_OK : compare_base(node, bundle, hello);

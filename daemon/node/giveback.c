@@ -77,6 +77,23 @@ enum err giveback_begin(struct node *node, struct link *link, const struct msg_h
     return ERR_OK;
 }
 
+enum err giveback_beyond(struct node *node, struct link *link, struct bytes heads)
+{
+    struct head *list;
+    size_t count;
+    TRY(heads_decode(heads, &node->arena, &list, &count));
+    struct head *beyond = realloc(link->beyond, (count + 1) * sizeof *beyond);
+    if (beyond == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    link->beyond = beyond;
+    link->beyond_count = count;
+    for (size_t i = 0; i < count; i++) {
+        beyond[i] = list[i];
+    }
+    return ERR_OK;
+}
+
 bool giveback_may_begin(const struct link *link)
 {
     return link->heals < HEALS_MAX;

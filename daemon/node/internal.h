@@ -474,6 +474,8 @@ enum err heal_bundle(struct node *node, struct link *link, const struct msg_batc
 bool giveback_may_begin(const struct link *link);
 enum err giveback_begin(struct node *node, struct link *link, const struct msg_hello *hello,
                         struct msg_welcome *welcome) MUST_CHECK;
+/* Instead of what the hello has beyond the escrow: heads as they were kept. */
+enum err giveback_beyond(struct node *node, struct link *link, struct bytes heads) MUST_CHECK;
 enum err giveback_pump(struct node *node, struct link *link) MUST_CHECK;
 
 /* ---- hello.c, mark.c: of a child ---- */

@@ -186,10 +186,10 @@ enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
 
 enum err store_bundle_put(struct store *store, const struct store_bundle *bundle)
 {
-    return store_run(store, store_bind(store, STMT_BUNDLE_PUT, "ibiib", bundle->unit,
+    return store_run(store, store_bind(store, STMT_BUNDLE_PUT, "ibiibb", bundle->unit,
                                        bundle->have_session.b, sizeof bundle->have_session.b,
                                        bundle->have_revision, bundle->catalogue, bundle->heads.data,
-                                       bundle->heads.len));
+                                       bundle->heads.len, bundle->beyond.data, bundle->beyond.len));
 }
 
 static enum err read_bundle(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -200,7 +200,8 @@ static enum err read_bundle(sqlite3_stmt *stmt, struct arena *arena, void *eleme
     bundle->have_revision = sqlite3_column_int64(stmt, 2);
     bundle->catalogue = sqlite3_column_int64(stmt, 3);
     bundle->heads = store_column_blob(stmt, 4, arena);
-    return bundle->heads.data == NULL ? ERR_NO_MEMORY : ERR_OK;
+    bundle->beyond = store_column_blob(stmt, 5, arena);
+    return bundle->heads.data == NULL || bundle->beyond.data == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
 enum err store_bundle_get(struct store *store, int64_t unit, struct arena *arena,

@@ -111,7 +111,7 @@ static const char *const MIGRATIONS[] = {
     /* 6: what a child's last bundle said that it has */
     "CREATE TABLE bundle(unit INTEGER PRIMARY KEY, have_session BLOB NOT NULL "
     "CHECK(length(have_session)=16), have_revision INTEGER NOT NULL, catalogue INTEGER NOT NULL, "
-    "heads BLOB NOT NULL) STRICT;",
+    "heads BLOB NOT NULL, beyond BLOB NOT NULL) STRICT;",
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,

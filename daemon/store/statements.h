@@ -267,11 +267,11 @@
       "SELECT unit,node,session,have_session,have_revision,text,midway FROM child WHERE " \
       "unit=?1") \
     X(BUNDLE_PUT, \
-      "INSERT INTO bundle(unit,have_session,have_revision,catalogue,heads) " \
-      "VALUES(?1,?2,?3,?4,?5) ON CONFLICT(unit) DO UPDATE SET " \
-      "have_session=excluded.have_session,have_revision=excluded.have_revision,catalogue=excluded.catalogue,heads=excluded.heads") \
+      "INSERT INTO bundle(unit,have_session,have_revision,catalogue,heads,beyond) " \
+      "VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(unit) DO UPDATE SET " \
+      "have_session=excluded.have_session,have_revision=excluded.have_revision,catalogue=excluded.catalogue,heads=excluded.heads,beyond=excluded.beyond") \
     X(BUNDLE_GET, \
-      "SELECT unit,have_session,have_revision,catalogue,heads FROM bundle WHERE unit=?1") \
+      "SELECT unit,have_session,have_revision,catalogue,heads,beyond FROM bundle WHERE unit=?1") \
     X(CHILDREN_MIDWAY, \
       "SELECT unit FROM child WHERE midway=1 AND unit>?1 ORDER BY unit LIMIT ?2") \
     X(ENDED_ADD, \

@@ -425,16 +425,17 @@ enum err store_child_get(struct store *store, int64_t unit, struct arena *arena,
                          struct store_child *out) MUST_CHECK;
 
 /* What a child's last bundle said that it has: of its parent's feed, of its own ledger (`heads`, as
- * it was encoded), and of the catalogue. */
+ * encoded), and of the catalogue. */
 struct store_bundle {
     int64_t unit;
     struct id have_session;
     int64_t have_revision;
     int64_t catalogue;
     struct bytes heads;
+    struct bytes beyond; /* of those, what was new then, and where it began */
 };
 enum err store_bundle_put(struct store *store, const struct store_bundle *bundle) MUST_CHECK;
-/* `heads` goes into the arena. */
+/* `heads` and `beyond` go into the arena. */
 enum err store_bundle_get(struct store *store, int64_t unit, struct arena *arena,
                           struct store_bundle *out) MUST_CHECK;
 
