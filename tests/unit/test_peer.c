@@ -65,19 +65,21 @@ static void as_connected(const struct party *party, const struct party *own)
 static void test_chain_above(void **state)
 {
     (void)state;
-    struct party district, sibling, commune, office, newer, beside, forged;
+    struct party district, sibling, commune, office, newer, older, beside, forged;
     struct tls_peer peer;
     party_issue_for(&district, &world.root, PKI_NODE_CA, 20, "436", world.now);
     party_issue_for(&sibling, &world.root, PKI_NODE_CA, 21, "441", world.now);
     party_issue_for(&commune, &district, PKI_NODE, 22, "43601", world.now);
     party_issue_for(&office, &world.root, PKI_NODE, 20, "436", world.now);
     party_issue_for(&newer, &world.root, PKI_NODE, 30, "436", world.now);
+    party_issue_for(&older, &world.root, PKI_NODE, 19, "436", world.now);
     party_issue_for(&beside, &world.root, PKI_NODE, 31, "441", world.now);
     party_issue_for(&forged, &sibling, PKI_NODE, 32, "436", world.now);
     const struct {
         const struct party *party;
         bool above;
-    } rows[] = {{&office, true}, {&newer, true}, {&beside, false}, {&forged, false}};
+    } rows[] = {
+        {&office, true}, {&newer, true}, {&older, false}, {&beside, false}, {&forged, false}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         as_connected(rows[i].party, &commune);
         assert_int_equal(of_chain(rows[i].party, &commune, &peer), ERR_OK);
@@ -92,7 +94,8 @@ static void test_chain_above(void **state)
     as_connected(&world.client, &world.low);
     assert_int_equal(of_chain(&world.client, &world.low, &peer), ERR_OK);
     assert_string_equal(peer.common_name, "client:lan");
-    struct party *all[] = {&district, &sibling, &commune, &office, &newer, &beside, &forged};
+    struct party *all[] = {&district, &sibling, &commune, &office,
+                           &newer,    &older,   &beside,  &forged};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         party_end(all[i]);
     }
