@@ -58,6 +58,8 @@ static const struct limit TEXTS[] = {
 static const struct limit BLOBS[] = {
     {"Catalogue", "content", CATALOGUE_MAX_BYTES},
     {"BackupReply", "content", BACKUP_PART_BYTES},
+    {"BundleReadRequest", "content", BUNDLE_PART_BYTES},
+    {"BundleReply", "content", BUNDLE_PART_BYTES},
     {"ApplyRequest", "catalogue", CATALOGUE_MAX_BYTES},
     {"Join", "node_request", FRAME_MAX_BYTES_STRANGER},
     {"Join", "ca_request", FRAME_MAX_BYTES_STRANGER},
@@ -68,6 +70,9 @@ static const struct limit BLOBS[] = {
 
 static const struct limit ENUMS[] = {
     {"StatusRow", "state", LINK_FENCED},
+    {"Bundle", "kind", BUNDLE_ANSWER},
+    {"BundleReply", "kind", BUNDLE_ANSWER},
+    {"BundleReply", "outcome", BUNDLE_GAP},
     {"Refuse", "code", REFUSAL_SHUTDOWN},
     {"RefusedRow", "reason", REFUSE_REASON_COUNT - 1},
     {"Joined", "err", ERR_COUNT - 1},

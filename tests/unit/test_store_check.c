@@ -151,7 +151,8 @@ static void test_from_earlier_releases(void **state)
 {
     (void)state;
     static const char *const BACK[] = {
-        "DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP COLUMN clock; ALTER "
+        "DROP TABLE bundle; DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP "
+        "COLUMN clock; ALTER "
         "TABLE entry DROP COLUMN healed_at; ALTER TABLE child DROP COLUMN midway; PRAGMA "
         "user_version=4",
         "DROP INDEX entry_by_reference; PRAGMA user_version=3"};

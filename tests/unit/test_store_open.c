@@ -190,7 +190,8 @@ static void test_migration_from_1(void **state)
 {
     (void)state;
     static const char BACK[] =
-        "DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP COLUMN clock; ALTER "
+        "DROP TABLE bundle; DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP "
+        "COLUMN clock; ALTER "
         "TABLE entry DROP COLUMN healed_at; ALTER TABLE child DROP COLUMN midway; DROP "
         "INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER TABLE unit "
         "DROP COLUMN hash;"
