@@ -274,6 +274,16 @@ static enum err take_entries(struct node *node, struct bundle *bundle,
     return receive_batch(node, bundle->link, &part, again);
 }
 
+/* The machine that is linked may lack what has come of another line: it says hello again, and gets
+ * it. At once, since what it says before that does not cover what is in escrow: it is refused. */
+static void tell_the_machine(struct node *node, const struct bundle *bundle)
+{
+    struct link *live = downlink_live_of_unit(node, bundle->link->unit);
+    if (live != NULL) {
+        node_close_link(node, live, "entries of it came in a bundle; it is given them");
+    }
+}
+
 static enum err on_feed_batch(struct node *node, struct bundle *bundle,
                               const struct msg_batch *batch)
 {
@@ -282,13 +292,17 @@ static enum err on_feed_batch(struct node *node, struct bundle *bundle,
     int64_t before = entries_in_escrow(node, link);
     enum err err = bundle->behind ? take_entries(node, bundle, batch, &again)
                                   : receive_batch(node, link, batch, &again);
+    TRY(err == ERR_PROTOCOL ? ERR_OK : err);
+    int64_t more = entries_in_escrow(node, link) - before;
+    bundle->reply.entries += more;
+    if (!bundle->later && more > 0) {
+        tell_the_machine(node, bundle);
+    }
     if (err == ERR_PROTOCOL) {
         refuse(bundle, "the bundle breaks the protocol: a batch out of its turn, or entries that "
                        "do not continue the ledger that is known");
         return ERR_OK;
     }
-    TRY(err);
-    bundle->reply.entries += entries_in_escrow(node, link) - before;
     if (bundle->behind) {
         bundle->reply.outcome = BUNDLE_BEHIND;
         return ERR_OK;
@@ -302,16 +316,6 @@ static enum err on_feed_batch(struct node *node, struct bundle *bundle,
     link->digests = batch->digests;
     link->digest_count = batch->digest_count;
     return ERR_OK;
-}
-
-/* The machine of the unit lacks what came in a bundle of another line: it says hello again, and
- * gets it. */
-static void tell_the_machine(struct node *node, const struct bundle *bundle)
-{
-    struct link *live = downlink_live_of_unit(node, bundle->link->unit);
-    if (bundle->behind && bundle->reply.entries > 0 && live != NULL) {
-        node_close_link(node, live, "entries of it came in a bundle; it is given them");
-    }
 }
 
 /* A unit that has no link is as exact as the mark of its last bundle: when that was, by its clock,
@@ -551,7 +555,6 @@ void node_on_bundle_end(struct node *node)
         bundle_finish(node, ERR_REFUSED, "there is nothing in this bundle");
         return;
     }
-    tell_the_machine(node, bundle);
     node_log(node, false, "bundle=read unit=%s entries=%" PRId64 " cells=%" PRId64 " outcome=%d",
              bundle->unit, bundle->reply.entries, bundle->reply.cells, (int)bundle->reply.outcome);
     bundle_finish(node, ERR_OK, "");

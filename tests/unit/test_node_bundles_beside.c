@@ -1,0 +1,95 @@
+/* layer: node store codec */
+/* Bundles beside a link that is live, or that was: what comes by one of them is never taken for
+ * what came by the other. */
+#include "test_node_paper.h"
+
+#define UNIT "421"
+
+static struct world_node *root;
+static struct world_node *office;
+static struct world_node *unit;
+
+static void record(const char *value, const char *day)
+{
+    const struct world_reply *reply = world_record(unit, UNIT, "raised", value, day);
+    assert_string_equal(reply->text, "");
+}
+
+static int64_t value_at(struct world_node *n)
+{
+    struct tree_total total = tree_total(n, UNIT, "raised", "2025");
+    assert_string_equal(total.error, "");
+    return (int64_t)total.value;
+}
+
+static void carry(struct world_node *from, const char *to, struct world_node *at)
+{
+    struct paper paper;
+    const struct world_reply *reply = paper_write(from, to, false, &paper, NULL);
+    assert_string_equal(reply->text, "");
+    reply = paper_read(at, &paper, SIZE_MAX);
+    assert_non_null(reply);
+    assert_string_equal(reply->text, "");
+    paper_free(&paper);
+}
+
+static void begin(uint64_t seed)
+{
+    tree_begin(seed);
+    root = tree_root("4", tree_catalogue(2));
+    office = tree_child(root, "42", "district");
+    unit = tree_child(office, UNIT, "commune");
+    (void)world_connect(office);
+    world_settle();
+    carry(office, UNIT, unit);
+}
+
+static void record_and_settle(size_t read)
+{
+    if (read == 3) {
+        record("4", "2025-03-03");
+        world_settle();
+    }
+}
+
+/* Entries of a line that was given up come while the unit's machine is linked, and the reading
+ * breaks off: what it says meanwhile is not lost. */
+static void last_words_beside(void **state)
+{
+    (void)state;
+    char copy[WORLD_PATH_BYTES + 8];
+    struct paper paper;
+    begin(23);
+    record("1", "2025-02-03");
+    tree_relink();
+    world_cut(unit, false);
+    world_settle();
+    (void)snprintf(copy, sizeof copy, "%s.copy", unit->path);
+    tree_close(unit);
+    tree_copy_file(unit->path, copy);
+    tree_open(unit);
+    record("2", "2025-02-03");
+    (void)paper_write(unit, "", false, &paper, NULL);
+    tree_close(unit);
+    tree_copy_file(copy, unit->path);
+    tree_open(unit);
+    tree_relink();
+    assert_true(paper.count == 3);
+    paper.count++; /* it would go on */
+    (void)paper_read_with(office, &paper, SIZE_MAX, record_and_settle);
+    world_cut(unit, false);
+    tree_relink();
+    assert_int_equal(value_at(unit), 7);
+    assert_int_equal(value_at(office), 7);
+    assert_int_equal(value_at(root), 7);
+    paper_free(&paper);
+    tree_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(last_words_beside, tree_end_always),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
