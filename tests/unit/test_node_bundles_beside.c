@@ -86,10 +86,51 @@ static void last_words_beside(void **state)
     tree_end();
 }
 
+static bool behind_once;
+
+/* The next batch that has cells states heads that do not cover what is known. */
+static bool put_heads_back(struct world_link *link, int to, struct message *message)
+{
+    static struct origin_heads heads;
+    (void)link;
+    if (to == END_PARENT && message->type == MESSAGE_BATCH && message->u.batch.cell_count > 0 &&
+        behind_once) {
+        heads = message->u.batch.heads[0];
+        heads.head_count = 0;
+        message->u.batch.heads = &heads;
+        message->u.batch.heads_count = 1;
+        message->u.batch.digest_count = 0;
+        message->u.batch.mark = false;
+        behind_once = false;
+    }
+    return true;
+}
+
+/* What was refused because its ledger was behind is asked for when it is not any more. */
+static void refused_while_behind(void **state)
+{
+    (void)state;
+    begin(24);
+    world.tap = put_heads_back;
+    record("1", "2025-02-03");
+    tree_relink();
+    behind_once = true;
+    record("2", "2025-03-03");
+    world_settle();
+    assert_false(behind_once);
+    assert_true(state_alarm(office, "refused-rows").there);
+    record("4", "2025-04-03");
+    tree_relink();
+    assert_int_equal(value_at(office), 7);
+    assert_int_equal(value_at(root), 7);
+    tree_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(last_words_beside, tree_end_always),
+        cmocka_unit_test_teardown(refused_while_behind, tree_end_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
