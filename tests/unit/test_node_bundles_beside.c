@@ -44,6 +44,26 @@ static void begin(uint64_t seed)
     carry(office, UNIT, unit);
 }
 
+/* Entries that the link would have brought come in a bundle: at the link's mark they are counted.
+ */
+static void before_the_link(void **state)
+{
+    (void)state;
+    struct paper paper;
+    begin(21);
+    tree_relink();
+    record("1", "2025-02-03");
+    (void)paper_write(unit, "", false, &paper, NULL);
+    (void)paper_read(office, &paper, SIZE_MAX);
+    world_settle();
+    record("2", "2025-03-03");
+    world_settle();
+    assert_int_equal(value_at(root), 3);
+    assert_false(state_alarm(office, "conserved").there);
+    paper_free(&paper);
+    tree_end();
+}
+
 static void record_and_settle(size_t read)
 {
     if (read == 3) {
@@ -129,6 +149,7 @@ static void refused_while_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(before_the_link, tree_end_always),
         cmocka_unit_test_teardown(last_words_beside, tree_end_always),
         cmocka_unit_test_teardown(refused_while_behind, tree_end_always),
     };
