@@ -377,7 +377,7 @@ static enum err take_place(struct node *node, struct bundle *bundle, struct feed
     TRY(node_write(node));
     node->acked = have;
     node->entries_acked = place;
-    revision_welcomed(node);
+    revision_told(node);
     bool all = have.revision >= node->head && place == node->ledger_length;
     bundle->reply.exact = all;
     TRY(store_fact_set_blob(node->store, "acked_session", have.session.b, ID_BYTES));

@@ -64,6 +64,31 @@ static void before_the_link(void **state)
     tree_end();
 }
 
+/* An answer from before the last link says less than is known: what went up by that link is still
+ * up there, and what changes of it is new. */
+static void old_answer(void **state)
+{
+    (void)state;
+    struct paper paper;
+    begin(22);
+    record("1", "2025-02-03");
+    carry(unit, "", office);
+    (void)paper_write(office, UNIT, false, &paper, NULL);
+    tree_relink();
+    record("2", "2025-02-03");
+    world_settle();
+    world_cut(unit, false);
+    world_settle();
+    (void)paper_read(unit, &paper, SIZE_MAX);
+    record("4", "2025-02-03");
+    tree_relink();
+    assert_int_equal(value_at(root), 7);
+    assert_false(state_alarm(office, "digest").there);
+    assert_false(state_alarm(office, "conserved").there);
+    paper_free(&paper);
+    tree_end();
+}
+
 static void record_and_settle(size_t read)
 {
     if (read == 3) {
@@ -150,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(before_the_link, tree_end_always),
+        cmocka_unit_test_teardown(old_answer, tree_end_always),
         cmocka_unit_test_teardown(last_words_beside, tree_end_always),
         cmocka_unit_test_teardown(refused_while_behind, tree_end_always),
     };
