@@ -171,6 +171,35 @@ static void refused_while_behind(void **state)
     tree_end();
 }
 
+/* A machine that has read of the session of the one that is linked is a newcomer all the same: the
+ * linked one is asked, answers, and stays. */
+static void heard_of_a_live_one(void **state)
+{
+    (void)state;
+    struct paper paper;
+    begin(25);
+    record("1", "2025-02-03");
+    struct world_node *twin = tree_add(UNIT);
+    twin->key = unit->key;
+    twin->parent = office;
+    tree_close(unit);
+    tree_copy_file(unit->path, twin->path);
+    tree_open(unit);
+    tree_open(twin);
+    (void)world_connect(unit);
+    world_settle();
+    (void)paper_write(office, UNIT, false, &paper, NULL);
+    assert_non_null(paper_read(twin, &paper, SIZE_MAX));
+    for (int i = 0; i < 20; i++) {
+        (void)world_connect(twin);
+        world_pass(1000);
+    }
+    assert_int_equal(state_status(unit, "").uplink, UPLINK_LINKED);
+    assert_int_equal(state_status(twin, "").uplink, UPLINK_FENCED);
+    paper_free(&paper);
+    tree_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +207,7 @@ int main(void)
         cmocka_unit_test_teardown(old_answer, tree_end_always),
         cmocka_unit_test_teardown(last_words_beside, tree_end_always),
         cmocka_unit_test_teardown(refused_while_behind, tree_end_always),
+        cmocka_unit_test_teardown(heard_of_a_live_one, tree_end_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
