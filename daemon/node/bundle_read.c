@@ -292,6 +292,7 @@ static enum err on_feed_batch(struct node *node, struct bundle *bundle,
     int64_t before = entries_in_escrow(node, link);
     enum err err = bundle->behind ? take_entries(node, bundle, batch, &again)
                                   : receive_batch(node, link, batch, &again);
+    err = err == ERR_OK && again ? ERR_PROTOCOL : err;
     TRY(err == ERR_PROTOCOL ? ERR_OK : err);
     int64_t more = entries_in_escrow(node, link) - before;
     bundle->reply.entries += more;
@@ -443,6 +444,10 @@ static enum err on_given_back(struct node *node, struct bundle *bundle,
     bool lacks = false;
     int64_t open = 0; /* an earlier reading was broken off */
     int64_t before = node->healed;
+    if (batch->number != bundle->link->received_number + 1) {
+        refuse(bundle, "the bundle breaks the protocol: a batch out of its turn");
+        return ERR_OK;
+    }
     TRY(note_given(bundle, batch));
     TRY(bundle->linked ? ERR_OK : heal_lacks(node, batch, &lacks));
     TRY(store_fact_int(node->store, "heal_open", 0, &open));
@@ -480,8 +485,8 @@ static enum err on_answer_batch(struct node *node, struct bundle *bundle,
         return on_given_back(node, bundle, batch);
     }
     enum err err = receive_batch(node, bundle->link, batch, &again);
-    if (err == ERR_PROTOCOL) {
-        refuse(bundle, "the bundle breaks the protocol");
+    if (err == ERR_PROTOCOL || (err == ERR_OK && again)) {
+        refuse(bundle, "the bundle breaks the protocol: a batch out of its turn");
         return ERR_OK;
     }
     TRY(err);

@@ -200,6 +200,32 @@ static void heard_of_a_live_one(void **state)
     tree_end();
 }
 
+static void batch_again(size_t read)
+{
+    struct message message = {.type = MESSAGE_BATCH};
+    if (read == 3) {
+        message.u.batch.number = 1;
+        message.u.batch.upto = (struct feed_mark){unit->node->session, 1000};
+        world_begin(office);
+        node_on_bundle_message(office->node, &message);
+        assert_int_equal(world_commit(office), ERR_OK);
+    }
+}
+
+/* The number of a batch comes once in a bundle: what has it again is not taken for what it says. */
+static void number_twice(void **state)
+{
+    (void)state;
+    struct paper paper;
+    begin(26);
+    record("1", "2025-02-03");
+    (void)paper_write(unit, "", false, &paper, NULL);
+    const struct world_reply *reply = paper_read_with(office, &paper, SIZE_MAX, batch_again);
+    assert_int_equal(reply->err, ERR_REFUSED);
+    paper_free(&paper);
+    tree_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +234,7 @@ int main(void)
         cmocka_unit_test_teardown(last_words_beside, tree_end_always),
         cmocka_unit_test_teardown(refused_while_behind, tree_end_always),
         cmocka_unit_test_teardown(heard_of_a_live_one, tree_end_always),
+        cmocka_unit_test_teardown(number_twice, tree_end_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
