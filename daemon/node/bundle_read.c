@@ -387,14 +387,19 @@ static enum err take_place(struct node *node, struct bundle *bundle, struct feed
     return all ? store_fact_set_int(node->store, "exact_as_of", node->now.wall.ms) : ERR_OK;
 }
 
+static bool is_linked(const struct node *node)
+{
+    return node->uplink != NULL &&
+           (node->uplink->state == SESSION_LIVE || node->uplink->state == SESSION_HEALING);
+}
+
 static enum err on_welcome(struct node *node, struct bundle *bundle,
                            const struct msg_welcome *welcome)
 {
     bool ours;
     bool gave;
     TRY(ledger_flush(node));
-    bundle->linked = node->uplink != NULL && (node->uplink->state == SESSION_LIVE ||
-                                              node->uplink->state == SESSION_HEALING);
+    bundle->linked = is_linked(node);
     bundle->heals = welcome->heal;
     bundle->link->state = SESSION_LIVE;
     if (bundle->linked) {
@@ -448,6 +453,7 @@ static enum err on_given_back(struct node *node, struct bundle *bundle,
         refuse(bundle, "the bundle breaks the protocol: a batch out of its turn");
         return ERR_OK;
     }
+    bundle->linked = bundle->linked || is_linked(node); /* it may have come since */
     TRY(note_given(bundle, batch));
     TRY(bundle->linked ? ERR_OK : heal_lacks(node, batch, &lacks));
     TRY(store_fact_int(node->store, "heal_open", 0, &open));

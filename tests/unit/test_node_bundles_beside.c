@@ -226,6 +226,44 @@ static void number_twice(void **state)
     tree_end();
 }
 
+static void link_after_welcome(size_t read)
+{
+    if (read == 2) {
+        (void)world_connect(unit);
+        world_settle();
+    }
+}
+
+/* A link that comes while an answer is read knows better than the rest of it. */
+static void link_within_answer(void **state)
+{
+    (void)state;
+    char copy[WORLD_PATH_BYTES + 8];
+    struct paper paper;
+    begin(27);
+    (void)snprintf(copy, sizeof copy, "%s.copy", unit->path);
+    tree_close(unit);
+    tree_copy_file(unit->path, copy);
+    tree_open(unit);
+    record("1", "2025-02-03");
+    carry(unit, "", office);
+    tree_close(unit);
+    tree_copy_file(copy, unit->path);
+    tree_open(unit);
+    record("2", "2025-02-03");
+    carry(unit, "", office);
+    (void)paper_write(office, UNIT, false, &paper, NULL);
+    assert_int_equal(paper.said.lacks, 1);
+    (void)paper_read_with(unit, &paper, SIZE_MAX, link_after_welcome);
+    assert_int_equal(value_at(unit), 3);
+    assert_int_equal(value_at(office), 3);
+    assert_int_equal(state_status(unit, "").uplink, UPLINK_LINKED);
+    assert_int_equal(state_status(unit, "").unescrowed, 0);
+    assert_int_equal(state_status(unit, "").pending, 0);
+    paper_free(&paper);
+    tree_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +273,7 @@ int main(void)
         cmocka_unit_test_teardown(refused_while_behind, tree_end_always),
         cmocka_unit_test_teardown(heard_of_a_live_one, tree_end_always),
         cmocka_unit_test_teardown(number_twice, tree_end_always),
+        cmocka_unit_test_teardown(link_within_answer, tree_end_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
