@@ -274,6 +274,18 @@ static enum err take_entries(struct node *node, struct bundle *bundle,
     return receive_batch(node, bundle->link, &part, again);
 }
 
+/* All of it; but how the machines below its writer stood then is no news when newer is here, and
+ * when it is not joined comes again. */
+static enum err take_all(struct node *node, struct bundle *bundle, const struct msg_batch *batch,
+                         bool *again)
+{
+    struct msg_batch part = *batch;
+    bool newest =
+        bundle->joined && bundle->gaps.count == 0 && batch->upto.revision >= bundle->had.revision;
+    part.status_count = newest ? batch->status_count : 0;
+    return receive_batch(node, bundle->link, &part, again);
+}
+
 /* The machine that is linked may lack what has come of another line: it says hello again, and gets
  * it. At once, since what it says before that does not cover what is in escrow: it is refused. */
 static void tell_the_machine(struct node *node, const struct bundle *bundle)
@@ -291,7 +303,7 @@ static enum err on_feed_batch(struct node *node, struct bundle *bundle,
     bool again;
     int64_t before = entries_in_escrow(node, link);
     enum err err = bundle->behind ? take_entries(node, bundle, batch, &again)
-                                  : receive_batch(node, link, batch, &again);
+                                  : take_all(node, bundle, batch, &again);
     err = err == ERR_OK && again ? ERR_PROTOCOL : err;
     TRY(err == ERR_PROTOCOL ? ERR_OK : err);
     int64_t more = entries_in_escrow(node, link) - before;

@@ -264,6 +264,37 @@ static void link_within_answer(void **state)
     tree_end();
 }
 
+static int64_t state_at_root(void)
+{
+    return state_number(root, "SELECT state FROM status WHERE unit=(SELECT id FROM symbol WHERE "
+                              "text='" UNIT "')");
+}
+
+/* What an old bundle says of the machines below its writer is not news. */
+static void old_states(void **state)
+{
+    (void)state;
+    struct paper before;
+    struct paper after;
+    begin(28);
+    world_cut(office, false);
+    (void)world_connect(unit);
+    world_settle();
+    (void)paper_write(office, "", false, &before, NULL);
+    world_cut(unit, false);
+    world_settle();
+    (void)paper_write(office, "", false, &after, NULL);
+    (void)paper_read(root, &before, SIZE_MAX);
+    assert_int_equal(state_at_root(), LINK_EXACT);
+    (void)paper_read(root, &after, SIZE_MAX);
+    assert_int_equal(state_at_root(), LINK_OFFLINE);
+    (void)paper_read(root, &before, SIZE_MAX);
+    assert_int_equal(state_at_root(), LINK_OFFLINE);
+    paper_free(&before);
+    paper_free(&after);
+    tree_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +305,7 @@ int main(void)
         cmocka_unit_test_teardown(heard_of_a_live_one, tree_end_always),
         cmocka_unit_test_teardown(number_twice, tree_end_always),
         cmocka_unit_test_teardown(link_within_answer, tree_end_always),
+        cmocka_unit_test_teardown(old_states, tree_end_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
