@@ -308,6 +308,7 @@ static enum err on_feed_batch(struct node *node, struct bundle *bundle,
     TRY(err == ERR_PROTOCOL ? ERR_OK : err);
     int64_t more = entries_in_escrow(node, link) - before;
     bundle->reply.entries += more;
+    bundle->brought = bundle->brought || more > 0;
     if (!bundle->later && more > 0) {
         tell_the_machine(node, bundle);
     }
@@ -370,13 +371,14 @@ static enum err settle_feed(struct node *node, struct bundle *bundle)
         child.have_revision = link->received.revision;
     }
     if (downlink_live_of_unit(node, link->unit) == NULL && (newest || !joined)) {
-        child.midway = !(joined && link->mark_due);
+        child.midway = joined ? !link->mark_due : child.midway || bundle->brought;
     }
     TRY(node_write(node));
     TRY(store_child_put(node->store, &child));
     bundle->news = bundle->news || news;
     bundle->reply.exact = equal;
-    bundle->reply.outcome = !joined ? BUNDLE_GAP : bundle->news ? BUNDLE_TAKEN : BUNDLE_OLD;
+    bool gap = !joined && (bundle->later || bundle->brought);
+    bundle->reply.outcome = gap ? BUNDLE_GAP : bundle->news ? BUNDLE_TAKEN : BUNDLE_OLD;
     return ERR_OK;
 }
 

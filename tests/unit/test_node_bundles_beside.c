@@ -295,6 +295,25 @@ static void old_states(void **state)
     tree_end();
 }
 
+/* A bundle of an earlier process, read again when one of a later is here, brings nothing. */
+static void earlier_process(void **state)
+{
+    (void)state;
+    struct paper before;
+    begin(29);
+    record("1", "2025-02-03");
+    (void)paper_write(unit, "", false, &before, NULL);
+    (void)paper_read(office, &before, SIZE_MAX);
+    tree_restart(unit);
+    carry(unit, "", office);
+    assert_int_equal(state_number(office, "SELECT count(*) FROM child WHERE midway=1"), 0);
+    const struct world_reply *reply = paper_read(office, &before, SIZE_MAX);
+    assert_int_equal(reply->bundle.outcome, BUNDLE_OLD);
+    assert_int_equal(state_number(office, "SELECT count(*) FROM child WHERE midway=1"), 0);
+    paper_free(&before);
+    tree_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +325,7 @@ int main(void)
         cmocka_unit_test_teardown(number_twice, tree_end_always),
         cmocka_unit_test_teardown(link_within_answer, tree_end_always),
         cmocka_unit_test_teardown(old_states, tree_end_always),
+        cmocka_unit_test_teardown(earlier_process, tree_end_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
