@@ -22,6 +22,7 @@ enum {
     SENT_MAX_BYTES = 2 * BUNDLE_PART_BYTES,
     READY_MAX_BYTES = 8 << 20,
     PATIENCE_MS = 60000,
+    SAY_MS = 5000, /* while a bundle is read: the client waits less than for ever */
 };
 
 static bool writes(const struct bundle_job *job)
@@ -210,6 +211,12 @@ static void read_slice(struct server *server)
         return;
     }
     job->moved_at = uv_now(&server->loop);
+    if (job->moved_at - job->said_at > SAY_MS) {
+        struct msg_reply reply = reply_of(job);
+        reply.more = true;
+        job->said_at = job->moved_at;
+        say(server, &reply);
+    }
     batch_alone(server, tell_message, (void *)message);
 }
 
@@ -299,6 +306,7 @@ static void judge(struct server *server, struct peer *peer)
     reading.sender.number = sender.number;
     reading.sender.is_parent = peers_is_parent(server, &sender);
     job->phase = BUNDLE_PHASE_READ;
+    job->said_at = uv_now(&server->loop);
     (void)uv_timer_start(&job->timer, on_slice, SLICE_MS, SLICE_MS);
     batch_alone(server, tell_reading, &reading);
 }
@@ -308,10 +316,15 @@ static void ask_read(struct server *server, struct peer *peer, const struct msg_
     struct bundle_job *job = &server->bundle;
     const struct req_bundle_read *read = &request->u.bundle_read;
     enum err err = ERR_OK;
-    if (job->phase == BUNDLE_PHASE_NONE && read->at == 0) {
+    if (job->phase == BUNDLE_PHASE_NONE && read->at != 0) {
+        peers_refuse(peer, request, ERR_REFUSED,
+                     "the bundle came too slowly, and what had come was let go; read it again");
+        return;
+    }
+    if (job->phase == BUNDLE_PHASE_NONE) {
         begin(server, peer, BUNDLE_PHASE_TAKE, WAIT_MS);
         err = server->config.bundle_take_begin(server->config.ctx, &job->why);
-    } else if (job->phase != BUNDLE_PHASE_TAKE || read->at != job->at) {
+    } else if (read->at != job->at) {
         err = err_fail(&job->why, ERR_PROTOCOL, "the parts of a bundle come in their order");
     }
     job->request = request->id;

@@ -163,6 +163,7 @@ struct bundle_job {
     char author[AUTHOR_MAX_BYTES + 1];
     int64_t at;             /* bytes */
     uint64_t moved_at;      /* loop time when something last went on */
+    uint64_t said_at;       /* read: the client last heard that it goes on */
     struct buf ready;       /* sealed, not sent yet */
     struct msg_reply reply; /* written: the node's, when all has been sent */
     char unit[CODE_MAX_BYTES + 1];

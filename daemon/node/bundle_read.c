@@ -274,6 +274,28 @@ static enum err take_entries(struct node *node, struct bundle *bundle,
     return receive_batch(node, bundle->link, &part, again);
 }
 
+/* All of it; but how the machines below its writer stood then is no news when newer is here, and
+ * when it is not joined comes again. */
+static enum err take_all(struct node *node, struct bundle *bundle, const struct msg_batch *batch,
+                         bool *again)
+{
+    struct msg_batch part = *batch;
+    bool newest =
+        bundle->joined && bundle->gaps.count == 0 && batch->upto.revision >= bundle->had.revision;
+    part.status_count = newest ? batch->status_count : 0;
+    return receive_batch(node, bundle->link, &part, again);
+}
+
+/* The machine that is linked may lack what has come of another line: it says hello again, and gets
+ * it. At once, since what it says before that does not cover what is in escrow: it is refused. */
+static void tell_the_machine(struct node *node, const struct bundle *bundle)
+{
+    struct link *live = downlink_live_of_unit(node, bundle->link->unit);
+    if (live != NULL) {
+        node_close_link(node, live, "entries of it came in a bundle; it is given them");
+    }
+}
+
 static enum err on_feed_batch(struct node *node, struct bundle *bundle,
                               const struct msg_batch *batch)
 {
@@ -281,14 +303,20 @@ static enum err on_feed_batch(struct node *node, struct bundle *bundle,
     bool again;
     int64_t before = entries_in_escrow(node, link);
     enum err err = bundle->behind ? take_entries(node, bundle, batch, &again)
-                                  : receive_batch(node, link, batch, &again);
+                                  : take_all(node, bundle, batch, &again);
+    err = err == ERR_OK && again ? ERR_PROTOCOL : err;
+    TRY(err == ERR_PROTOCOL ? ERR_OK : err);
+    int64_t more = entries_in_escrow(node, link) - before;
+    bundle->reply.entries += more;
+    bundle->brought = bundle->brought || more > 0;
+    if (!bundle->later && more > 0) {
+        tell_the_machine(node, bundle);
+    }
     if (err == ERR_PROTOCOL) {
         refuse(bundle, "the bundle breaks the protocol: a batch out of its turn, or entries that "
                        "do not continue the ledger that is known");
         return ERR_OK;
     }
-    TRY(err);
-    bundle->reply.entries += entries_in_escrow(node, link) - before;
     if (bundle->behind) {
         bundle->reply.outcome = BUNDLE_BEHIND;
         return ERR_OK;
@@ -302,16 +330,6 @@ static enum err on_feed_batch(struct node *node, struct bundle *bundle,
     link->digests = batch->digests;
     link->digest_count = batch->digest_count;
     return ERR_OK;
-}
-
-/* The machine of the unit lacks what came in a bundle of another line: it says hello again, and
- * gets it. */
-static void tell_the_machine(struct node *node, const struct bundle *bundle)
-{
-    struct link *live = downlink_live_of_unit(node, bundle->link->unit);
-    if (bundle->behind && bundle->reply.entries > 0 && live != NULL) {
-        node_close_link(node, live, "entries of it came in a bundle; it is given them");
-    }
 }
 
 /* A unit that has no link is as exact as the mark of its last bundle: when that was, by its clock,
@@ -353,13 +371,14 @@ static enum err settle_feed(struct node *node, struct bundle *bundle)
         child.have_revision = link->received.revision;
     }
     if (downlink_live_of_unit(node, link->unit) == NULL && (newest || !joined)) {
-        child.midway = !(joined && link->mark_due);
+        child.midway = joined ? !link->mark_due : child.midway || bundle->brought;
     }
     TRY(node_write(node));
     TRY(store_child_put(node->store, &child));
     bundle->news = bundle->news || news;
     bundle->reply.exact = equal;
-    bundle->reply.outcome = !joined ? BUNDLE_GAP : bundle->news ? BUNDLE_TAKEN : BUNDLE_OLD;
+    bool gap = !joined && (bundle->later || bundle->brought);
+    bundle->reply.outcome = gap ? BUNDLE_GAP : bundle->news ? BUNDLE_TAKEN : BUNDLE_OLD;
     return ERR_OK;
 }
 
@@ -373,7 +392,7 @@ static enum err take_place(struct node *node, struct bundle *bundle, struct feed
     TRY(node_write(node));
     node->acked = have;
     node->entries_acked = place;
-    revision_welcomed(node);
+    revision_told(node);
     bool all = have.revision >= node->head && place == node->ledger_length;
     bundle->reply.exact = all;
     TRY(store_fact_set_blob(node->store, "acked_session", have.session.b, ID_BYTES));
@@ -382,14 +401,19 @@ static enum err take_place(struct node *node, struct bundle *bundle, struct feed
     return all ? store_fact_set_int(node->store, "exact_as_of", node->now.wall.ms) : ERR_OK;
 }
 
+static bool is_linked(const struct node *node)
+{
+    return node->uplink != NULL &&
+           (node->uplink->state == SESSION_LIVE || node->uplink->state == SESSION_HEALING);
+}
+
 static enum err on_welcome(struct node *node, struct bundle *bundle,
                            const struct msg_welcome *welcome)
 {
     bool ours;
     bool gave;
     TRY(ledger_flush(node));
-    bundle->linked = node->uplink != NULL && (node->uplink->state == SESSION_LIVE ||
-                                              node->uplink->state == SESSION_HEALING);
+    bundle->linked = is_linked(node);
     bundle->heals = welcome->heal;
     bundle->link->state = SESSION_LIVE;
     if (bundle->linked) {
@@ -439,6 +463,11 @@ static enum err on_given_back(struct node *node, struct bundle *bundle,
     bool lacks = false;
     int64_t open = 0; /* an earlier reading was broken off */
     int64_t before = node->healed;
+    if (batch->number != bundle->link->received_number + 1) {
+        refuse(bundle, "the bundle breaks the protocol: a batch out of its turn");
+        return ERR_OK;
+    }
+    bundle->linked = bundle->linked || is_linked(node); /* it may have come since */
     TRY(note_given(bundle, batch));
     TRY(bundle->linked ? ERR_OK : heal_lacks(node, batch, &lacks));
     TRY(store_fact_int(node->store, "heal_open", 0, &open));
@@ -476,8 +505,8 @@ static enum err on_answer_batch(struct node *node, struct bundle *bundle,
         return on_given_back(node, bundle, batch);
     }
     enum err err = receive_batch(node, bundle->link, batch, &again);
-    if (err == ERR_PROTOCOL) {
-        refuse(bundle, "the bundle breaks the protocol");
+    if (err == ERR_PROTOCOL || (err == ERR_OK && again)) {
+        refuse(bundle, "the bundle breaks the protocol: a batch out of its turn");
         return ERR_OK;
     }
     TRY(err);
@@ -551,7 +580,6 @@ void node_on_bundle_end(struct node *node)
         bundle_finish(node, ERR_REFUSED, "there is nothing in this bundle");
         return;
     }
-    tell_the_machine(node, bundle);
     node_log(node, false, "bundle=read unit=%s entries=%" PRId64 " cells=%" PRId64 " outcome=%d",
              bundle->unit, bundle->reply.entries, bundle->reply.cells, (int)bundle->reply.outcome);
     bundle_finish(node, ERR_OK, "");

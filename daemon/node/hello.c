@@ -310,10 +310,11 @@ static enum err contest(struct node *node, struct link *link, const struct msg_h
                         const struct store_child *child, bool *waits, bool *fenced)
 {
     struct link *older = downlink_live_of_unit(node, link->unit);
+    const struct feed_mark *known = hello_knows(hello, &child->session);
+    bool had = known != NULL && known->revision != SESSION_HEARD_OF;
     *waits = false;
     *fenced = false;
-    if (older == NULL || older == link || id_is_zero(&child->session) ||
-        hello_knows(hello, &child->session) != NULL) {
+    if (older == NULL || older == link || id_is_zero(&child->session) || had) {
         return ERR_OK;
     }
     bool old =

@@ -272,6 +272,8 @@ void revision_read(struct node *node, const struct link *link);
 /* The parent has acknowledged, or says at its welcome, that it has so much. */
 void revision_acked(struct node *node);
 void revision_welcomed(struct node *node);
+/* An answer says that it had so much, some time: what was sent since may be there all the same. */
+void revision_told(struct node *node);
 /* What a wait for that revision is to wait for. */
 int64_t revision_to_wait_for(const struct node *node, int64_t revision);
 /* The root is known to have so much of this node's feed; less than before when it was put back. */

@@ -160,6 +160,7 @@ struct bundle {
     struct map gaps; /* origins of which it goes on from what is not here */
     bool behind;     /* its writer has less of its ledger than is here: nothing is taken in */
     bool news;       /* something of the feed was not here */
+    bool brought;    /* an entry or a cell of it was not here */
     struct feed_mark had;
     /* reading an answer */
     bool heals;        /* entries that may have been lost come */

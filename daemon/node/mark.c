@@ -19,6 +19,16 @@ static enum err mend_digest_alarm(struct node *node, const char *name)
     return text == NULL ? ERR_NO_MEMORY : store_alarm_mend(node->store, "digest", name, text);
 }
 
+/* What was refused because the ledger was behind is not refused rightly any more: it is missing. */
+static enum err forget_behind(struct node *node, int64_t origin)
+{
+    int64_t gone = 0;
+    TRY(node->refused_rows > 0 ? store_refused_forget_for(node->store, origin, REFUSE_BEHIND, &gone)
+                               : ERR_OK);
+    node->refused_rows -= gone;
+    return ERR_OK;
+}
+
 /* Compares one digest; an origin whose sums differ is remembered with the link. */
 static enum err compare_digest(struct node *node, struct link *link, const struct digest *digest)
 {
@@ -36,6 +46,7 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
         return ERR_OK;
     }
     struct id sum = origin->row.digest;
+    TRY(forget_behind(node, origin->row.id));
     TRY(store_refused_sum(node->store, origin->row.id, &rows, &counts, &refused));
     id_sum_add(&sum, &refused);
     char name[ID_HEX_BYTES];
@@ -193,6 +204,10 @@ static enum err check_conserved(struct node *node, struct link *link)
     int64_t rows;
     int64_t counts;
     struct id hashes;
+    const struct stated_heads *stated = map_get(&node->stated, &link->origin);
+    if (stated != NULL && stated->standing == HEADS_BEHIND) {
+        return ERR_OK; /* a bundle may have brought entries that this mark knows nothing of */
+    }
     TRY(node_origin(node, link->origin, &origin));
     TRY(store_refused_sum(node->store, link->origin, &rows, &counts, &hashes));
     if (rows > 0) {

@@ -5,8 +5,9 @@
 
 #include "node/internal.h"
 
-/* Of session names: with the three that stay whatever their age, as many as a hello may tell. */
-enum { SESSIONS_KEPT = SESSIONS_MAX - 3 };
+/* Of session names: with the three that stay whatever their age and the one that was only heard of,
+ * as many as a hello may tell. */
+enum { SESSIONS_KEPT = SESSIONS_MAX - 4 };
 enum { AUDIT_FIRST_MS = 1500, ORIGINS_PAGE = 256 };
 
 enum err open_load_own_segment(struct node *node)

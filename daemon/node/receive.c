@@ -401,12 +401,26 @@ static enum err take_entry(struct receiver *r, struct store_segment *segment,
     return append_escrow(r, segment, entry);
 }
 
+/* The escrow of a child may grow by its link and by a bundle of it in turn: both count it. */
+static void count_escrow(const struct receiver *r, int64_t more)
+{
+    struct bundle *bundle = r->node->bundle;
+    bool in_bundle = r->link->bundle != NULL;
+    struct link *other = in_bundle        ? downlink_live_of_unit(r->node, r->link->unit)
+                         : bundle == NULL ? NULL
+                                          : bundle->link;
+    if (other != NULL && !other->up && other->unit == r->link->unit) {
+        other->escrow_facts += more;
+    }
+}
+
 /* The entries are a run of one or more segments, each from the escrow's end on. Where a run breaks
  * off, what came before the break is in the escrow, as rows and as length. */
 static enum err receive_entries(struct receiver *r)
 {
     struct node *node = r->node;
     struct store_segment segment = {0};
+    int64_t before = r->link->escrow_facts;
     const struct msg_batch *batch = r->batch;
     enum err err = ERR_OK;
     if (batch->entry_count > 0 && r->link->up) {
@@ -419,6 +433,7 @@ static enum err receive_entries(struct receiver *r)
     if (segment.id != 0 && (err == ERR_OK || err == ERR_PROTOCOL)) {
         TRY(store_segment_set(node->store, &segment));
     }
+    count_escrow(r, r->link->escrow_facts - before);
     return err;
 }
 

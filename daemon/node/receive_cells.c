@@ -105,6 +105,9 @@ static enum err take_cell(struct receiver *r, const struct cell *cell, struct pe
     node->held_rows += (next.held != HOLD_NONE) - (pending->now.held != HOLD_NONE);
     pending->now = next;
     pending->restored = true;
+    if (r->link->bundle != NULL) {
+        r->link->bundle->brought = true;
+    }
     if (pending->damaged) { /* what has had, or has, no room beside it is asked for */
         origin->room_later = true;
         return forget_refused(node, origin);

@@ -102,13 +102,18 @@ void revision_acked(struct node *node)
     }
 }
 
-void revision_welcomed(struct node *node)
+void revision_told(struct node *node)
 {
     if (node->acked.revision < node->moved_in_flight.last) {
         note(&node->moved, &node->moved_in_flight);
         raise_waits(node, &node->moved);
     }
     node->moved_in_flight = (struct moved){0};
+}
+
+void revision_welcomed(struct node *node)
+{
+    revision_told(node);
     /* What the parent does not have waits again, but for what a bundle may still bring it. */
     node->cells_read_up =
         node->bundled > node->acked.revision ? node->bundled : node->acked.revision;

@@ -305,6 +305,14 @@ enum err store_refused_forget(struct store *store, int64_t origin)
     return store_run(store, store_bind(store, STMT_REFUSED_FORGET, "i", origin));
 }
 
+enum err store_refused_forget_for(struct store *store, int64_t origin, int64_t reason,
+                                  int64_t *gone)
+{
+    TRY(store_run(store, store_bind(store, STMT_REFUSED_FORGET_FOR, "ii", origin, reason)));
+    *gone = sqlite3_changes(store->db);
+    return ERR_OK;
+}
+
 enum err store_refused_sum(struct store *store, int64_t origin, int64_t *rows, int64_t *counts,
                            struct id *hashes)
 {

@@ -317,6 +317,8 @@
       "origin=?5") \
     X(REFUSED_FORGET, \
       "DELETE FROM refused WHERE origin=?1") \
+    X(REFUSED_FORGET_FOR, \
+      "DELETE FROM refused WHERE origin=?1 AND reason=?2") \
     X(REFUSED_SUM, \
       "SELECT r.count,r.hash,c.hash FROM refused r LEFT JOIN cell c ON c.unit=r.unit AND " \
       "c.measure=r.measure AND c.category=r.category AND c.period=r.period AND " \

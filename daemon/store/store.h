@@ -498,6 +498,9 @@ enum err store_refused_delete(struct store *store, const struct store_cell_key *
     MUST_CHECK;
 /* All of one origin. */
 enum err store_refused_forget(struct store *store, int64_t origin) MUST_CHECK;
+/* Those of it that were refused for that reason; how many they were. */
+enum err store_refused_forget_for(struct store *store, int64_t origin, int64_t reason,
+                                  int64_t *gone) MUST_CHECK;
 /* How many of each unit, in order of unit, those after `after`. */
 struct store_refused_unit {
     int64_t unit;

@@ -81,9 +81,11 @@ static inline const struct world_reply *paper_write(struct world_node *n, const 
     return reply;
 }
 
-/* Reads the first `most` messages of it; with all of them, its end. */
-static inline const struct world_reply *paper_read(struct world_node *n, const struct paper *paper,
-                                                   size_t most)
+/* Reads the first `most` messages of it; with all of them, its end. `during` is called between two
+ * messages, with how many were read. */
+static inline const struct world_reply *paper_read_with(struct world_node *n,
+                                                        const struct paper *paper, size_t most,
+                                                        void (*during)(size_t read))
 {
     struct node_client client = {.id = 8, .role = NODE_ROLE_ADMIN, .author = "tester"};
     struct node_bundle_sender sender = {.key = paper->from, .node = paper->node};
@@ -109,6 +111,9 @@ static inline const struct world_reply *paper_read(struct world_node *n, const s
         ignored = world_commit(n);
         arena_reset(&arena);
         read++;
+        if (during != NULL) {
+            during(read);
+        }
     }
     world_begin(n);
     if (read < paper->count) {
@@ -120,6 +125,12 @@ static inline const struct world_reply *paper_read(struct world_node *n, const s
     (void)ignored;
     codec_free(codec);
     return world_reply_to(id);
+}
+
+static inline const struct world_reply *paper_read(struct world_node *n, const struct paper *paper,
+                                                   size_t most)
+{
+    return paper_read_with(n, paper, most, NULL);
 }
 
 #endif
