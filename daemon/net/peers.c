@@ -152,6 +152,10 @@ static const char *know_child(struct peer *peer, const struct tls_peer *certific
         return "its certificate is not a node's";
     }
     peer->key = certificate->key;
+    peer->number = certificate->number;
+    peer->certified =
+        hash_equal(&certificate->issuer_key, &peer->server->config.issuer_key) &&
+        snprintf(peer->unit, sizeof peer->unit, "%s", certificate->role) < (int)sizeof peer->unit;
     return NULL;
 }
 
@@ -216,6 +220,7 @@ static bool tell_opened(struct peer *peer)
     event->joiner.node_key = peer->key;
     event->number = peer->number;
     event->text = arena_str(&event->arena, peer->address);
+    event->unit = peer->certified ? arena_str(&event->arena, peer->unit) : NULL;
     peer->told = true;
     event_post(peer->server, event);
     return true;

@@ -1,7 +1,8 @@
 /* The parent's side of a link.
  *
  * 1. The link comes up with the child's node and key from its certificate: the hosting row with
- * that key says which unit it has; an unknown or revoked key is refused.
+ * that key says which unit it has; a revoked key is refused, and an unknown one, unless this office
+ * may have lost the row (admit.c).
  * 2. The hello is held against what this file knows of the child, and answered (hello.c).
  * 3. Batches are applied (receive.c). After the flush of the transaction the acknowledgement is
  * made, the mark is compared (mark.c), and what concerns the child goes down. All of that leaves
@@ -14,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/admit.h"
+#include "node/heal.h"
 
 /* ---- the link comes and goes ---- */
 
@@ -106,7 +108,9 @@ static void name_refused(struct node *node, struct link *link, enum refusal_code
 void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,
                            const char *text)
 {
-    name_refused(node, link, code, text);
+    if (link->unit != 0) {
+        name_refused(node, link, code, text);
+    }
     downlink_refuse(node, link, code, text);
 }
 
@@ -141,8 +145,23 @@ struct link *downlink_live_of_unit(struct node *node, int64_t unit)
     return NULL;
 }
 
-void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
-                      const struct hash *key, const char *address)
+/* A key that the table of children does not have: a stranger, or one whose row is lost here. */
+static void on_unknown(struct node *node, struct link *link, const struct node_peer *peer)
+{
+    enum refusal_code code = REFUSAL_UNKNOWN;
+    const char *why = NODE_UNKNOWN;
+    const char *shown = peer->certified ? peer->unit : peer->address;
+    link->address = shown == NULL ? NULL : strdup(shown);
+    if (peer->certified && link->address != NULL) {
+        link->claimed = peer->number;
+        node_check(node, admit_claim(node, link, &code, &why), "child");
+    }
+    if (code != 0) {
+        downlink_refuse(node, link, code, why);
+    }
+}
+
+void node_on_downlink(struct node *node, uint64_t id, const struct node_peer *peer)
 {
     struct store_hosting hosting;
     struct cached_origin *origin;
@@ -156,25 +175,28 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
         return;
     }
     link->state = SESSION_HELLO;
-    link->key = *key;
-    link->peer = address == NULL ? NULL : strdup(address);
-    enum err err = store_hosting_by_key(node->store, key, &node->origin, &hosting);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+    link->key = peer->key;
+    link->node = peer->node;
+    link->peer = peer->address == NULL ? NULL : strdup(peer->address);
+    enum err err = store_hosting_by_key(node->store, &peer->key, &node->origin, &hosting);
+    if (err == ERR_NOT_FOUND) {
+        on_unknown(node, link, peer);
+        return;
+    }
+    if (err != ERR_OK) {
         node_fail(node, err, "child");
         return;
     }
-    bool mine = err == ERR_OK && id_equal(&hosting.node, node_id);
+    bool mine = id_equal(&hosting.node, &peer->node);
     if (!mine || hosting.revoked) {
-        link->address = address == NULL ? NULL : strdup(address);
+        link->address = peer->address == NULL ? NULL : strdup(peer->address);
         downlink_refuse(
             node, link, mine ? REFUSAL_REVOKED : REFUSAL_UNKNOWN,
             mine ? "the key of this node was revoked; ask the office above for a new invitation"
-                 : "this office has no node with that key below it; join with an invitation of "
-                   "this office");
+                 : NODE_UNKNOWN);
         return;
     }
     link->unit = hosting.unit;
-    link->node = hosting.node;
     err = node_origin_named(node, &hosting.origin, &origin);
     err = err == ERR_OK ? node_text(node, hosting.unit, &code) : err;
     link->address = err == ERR_OK ? strdup(code) : NULL;
@@ -423,6 +445,8 @@ void downlink_message(struct node *node, struct link *link, const struct message
         on_ping(node, link, &message->u.ping);
     } else if (message->type == MESSAGE_REFUSE) {
         child_ends(node, link, &message->u.refuse);
+    } else if (message->type == MESSAGE_CATALOGUE) {
+        node_check(node, admit_catalogue(node, link, &message->u.catalogue), "catalogue");
     } else {
         downlink_break_off(node, link, "a message that a child does not send");
     }

@@ -130,6 +130,7 @@ struct link {
     struct map stated;   /* segments of the escrow that the hello stated -> length there */
     struct head *beyond; /* allocated: segments stated of which the escrow has less, and how much */
     size_t beyond_count;
+    int64_t give_units;   /* revision of the last unit given */
     int64_t give_segment; /* number of the last segment given whole, then the place in the next */
     int64_t give_seq;
     bool gave_all;
@@ -157,6 +158,8 @@ struct link {
     int64_t root_revision;
     int64_t told_root_revision;
     uint64_t catalogue_told;
+    int64_t claimed; /* number in the certificate of one whose row is lost; no `unit` until hello */
+    bool takes_back; /* up: the parent takes what it may have lost */
 };
 
 #define NODE_FULL "the disk is full; nothing of this was recorded; free some room and try again"
@@ -347,6 +350,9 @@ struct node {
     bool file_lacks;               /* or on a row that is missing */
     char file_why[TEXT_MAX_BYTES]; /* why the file had better be made anew; "" */
     bool fenced;                   /* the parent's last word: another line of this data goes on */
+    bool welcomed;                 /* by the parent, since the start, with nothing to heal */
+    int64_t number_floor;          /* hosting numbers given from now on are not below; 0: any */
+    int64_t version_floor;         /* versions of the catalogue: the same */
 };
 
 /* ---- state.c ---- */
@@ -489,6 +495,11 @@ enum err rows_set_state(struct node *node, struct link *link, enum link_state st
 /* Sends the next batch of the feed over the link if there is one to send. */
 enum err feed_pump(struct node *node, struct link *link) MUST_CHECK;
 void feed_start(struct node *node, struct sender *out, struct feed_mark have);
+/* Whether a row about that unit goes to that child; the row of a unit. */
+bool feed_goes_down(const struct node *node, const struct link *link, int64_t unit_id,
+                    int64_t scope);
+enum err feed_unit_row(struct node *node, const struct store_unit *row, struct unit_row *out)
+    MUST_CHECK;
 
 /* ---- refuse.c: rows that are not taken in ---- */
 struct receiver {
@@ -510,6 +521,8 @@ const char *refuse_sender(struct node *node, const struct link *link);
 /* *again: it came before and nothing of it is looked at. ERR_PROTOCOL for what cannot be. */
 enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch,
                        bool *again) MUST_CHECK;
+/* Units alone, from above, ahead of acts about them. */
+enum err receive_units(struct receiver *r) MUST_CHECK;
 /* The origin, known or new, if it may come over this link; else *out NULL. Anybody can make up
  * origins, so of those whose place is not known only so many are kept. */
 enum err receive_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
@@ -547,22 +560,6 @@ void waiters_wake(struct node *node);
 /* After the commit, or when it failed: those that were answered are forgotten, or wait on; those of
  * a batch that failed have had their answer. */
 void waiters_settle(struct node *node, bool committed);
-
-/* ---- heal.c: own entries that were lost come back ---- */
-enum err heal_begin(struct node *node, struct link *link, const struct msg_welcome *welcome)
-    MUST_CHECK;
-/* ERR_PROTOCOL: the link ends, and nothing of the batch is kept. */
-enum err heal_batch(struct node *node, struct link *link, const struct msg_batch *batch) MUST_CHECK;
-/* Gives every own segment its place, in order of number. */
-enum err heal_place(struct node *node) MUST_CHECK;
-/* Counts healed entries whose measure has become known. */
-enum err heal_unsettled(struct node *node) MUST_CHECK;
-
-/* ---- giveback.c: to a child that has lost entries ---- */
-bool giveback_may_begin(const struct link *link);
-enum err giveback_begin(struct node *node, struct link *link, const struct msg_hello *hello,
-                        struct msg_welcome *welcome) MUST_CHECK;
-enum err giveback_pump(struct node *node, struct link *link) MUST_CHECK;
 
 /* ---- hello.c, mark.c: of a child ---- */
 void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello);
