@@ -86,6 +86,11 @@ enum err admit_claim(struct node *node, const struct link *link, enum refusal_co
                    : "another machine has joined in the place of this one";
         return ERR_OK;
     }
+    if (node->unsound) { /* what is looked up may be there and not be found */
+        *code = REFUSAL_BUSY;
+        *why = NODE_UNSOUND;
+        return ERR_OK;
+    }
     if (!node->identity.is_root && !node->welcomed) {
         *code = REFUSAL_BUSY;
         *why = "this office does not know this node, and first waits for what the office above it "

@@ -84,7 +84,10 @@ static enum err state_place(struct node *node, struct msg_hello *hello)
     const char *code = node->view.tree.units[node->view.self].code;
     TRY(store_unit_get(node->store, node->view.tree.units[node->view.self].id, &node->arena,
                        &unit));
-    TRY(store_hosting_get(node->store, unit.code, &own));
+    enum err err = store_hosting_get(node->store, unit.code, &own);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err; /* it has lost that itself */
+    }
     hello->unit = (struct unit_row){.code = node_keep(node, code),
                                     .name = unit.name,
                                     .level = unit.level,

@@ -33,10 +33,17 @@ def path(name):
     return os.path.join(tree.folder, name)
 
 
-def numbers():
+def numbers(root):
     """The number of each unit's hosting, from the root's file."""
-    with sqlite3.connect(f"file:{tree.root.data}/tally.db?mode=ro", uri=True) as db:
+    with sqlite3.connect(f"file:{root.data}/tally.db?mode=ro", uri=True) as db:
         return dict(db.execute("SELECT s.text,h.number FROM hosting h JOIN symbol s ON s.id=h.unit"))
+
+
+def put_back(root, file):
+    root.kill()
+    shutil.rmtree(root.data)
+    harness.tallyd("restore", "--data", root.data, file).ok()
+    root.run()
 
 
 class RootPutBack(unittest.TestCase):
@@ -81,17 +88,14 @@ class RootPutBack(unittest.TestCase):
         file = path("root.backup")
         tree.root.tally("backup", file).ok()
         old = self.go_on()
-        before, given = self.figures(), numbers()
+        before, given = self.figures(), numbers(tree.root)
         self.assertEqual(tree.root.total(PROVINCE, "fund_raised", MONTH), 13768)
-        tree.root.kill()
-        shutil.rmtree(tree.root.data)
-        harness.tallyd("restore", "--data", tree.root.data, file).ok()
-        tree.root.run()
+        put_back(tree.root, file)
         tree.settle()
         self.maxDiff = None
         self.assertEqual(self.figures(), before)
         self.assertEqual(tree.root.total(PROVINCE, "boards", MONTH), 3)
-        self.assertEqual(numbers(), given)
+        self.assertEqual(numbers(tree.root), given)
         for node in tree.nodes.values():
             self.assertEqual(node.tally("verify").status, DONE, node.unit)
             self.assertEqual(node.tally("status").status, DONE, node.unit)
@@ -111,12 +115,24 @@ class RootPutBack(unittest.TestCase):
         self.record("448", "fund_raised", 10000)
         self.record(INVITED, "fund_raised", 1)
         tree.settle()
-        self.assertGreaterEqual(numbers()["448"], max(given.values()) + 900)
+        self.assertGreaterEqual(numbers(tree.root)["448"], max(given.values()) + 900)
         self.assertEqual(tree.root.total(PROVINCE, "fund_raised", MONTH), 23769)
         tree.root.tally("apply", tree.file("last.yaml", MORE.replace("Boards", "Committees"))).ok()
         self.assertGreater(tree.root.json("total", "-p", "2023")["catalog_version"], 1000)
         for node in tree.nodes.values():
             self.assertEqual(node.tally("verify").status, DONE, node.unit)
+
+    def test_nobody_tells(self):
+        """No node below has shown yet that the root was put back: the numbers that it gives leave room all the same."""
+        lone = harness.Tree("9", "Tỉnh lẻ", "province", CATALOGUE)
+        try:
+            lone.root.tally("backup", path("lone.backup")).ok()
+            put_back(lone.root, path("lone.backup"))
+            lone.join("9", "91", "--name", "Huyện một", "--level", "district")
+            lone.settle()
+            self.assertGreaterEqual(numbers(lone.root)["91"], 1000)
+        finally:
+            lone.stop()
 
 
 if __name__ == "__main__":

@@ -308,7 +308,7 @@ static void test_no_certificate(void **state)
     (void)state;
     keep(root);
     invited = invite("43", "20");
-    invited->number = 0;
+    invited->certified.b[0] ^= 1;
     put_back(root);
     check_refused(invited, "43", "no node with that key");
 }
@@ -459,6 +459,23 @@ static void test_unit_elsewhere(void **state)
     assert_false(is_linked(invited));
     assert_true(is_linked(branch));
     assert_true(is_linked(commune));
+}
+
+/* Where rows cannot be found by their keys, none that is not found is taken for lost. */
+static void test_unsound(void **state)
+{
+    (void)state;
+    keep(root);
+    invited = invite("43", "20");
+    put_back(root);
+    root->node->unsound = true;
+    tree_relink();
+    assert_false(is_linked(invited));
+    assert_int_equal(state_status(invited, "").uplink, UPLINK_CONNECTING);
+    root->node->unsound = false;
+    tree_relink();
+    assert_true(is_linked(invited));
+    assert_int_equal(raised(root, "4"), 21);
 }
 
 /* ---- below the root ---- */
@@ -619,6 +636,7 @@ int main(void)
                                        TEST(test_forged_number),
                                        TEST(test_unit_above),
                                        TEST(test_unit_elsewhere),
+                                       TEST(test_unsound),
                                        TEST(test_waits_for_escrow),
                                        TEST(test_catalogue),
                                        TEST(test_catalogue_in_the_middle),

@@ -166,6 +166,7 @@ static int set_up(void **state)
     branches[0] = tree_child(commune, "4211", "branch");
     tree_relink();
     record(district, "42", 1);
+    record(commune, "421", 2);
     record(branches[0], "4211", 20);
     world_settle();
     return 0;
@@ -265,11 +266,55 @@ static void test_units_of_the_root(void **state)
     check_sound(province);
 }
 
+/* Again, as the counts say. */
+static void check_decided_by_root(struct world_node *n, const char *unit)
+{
+    struct store_unit row;
+    struct arena arena;
+    arena_init(&arena, 1 << 16);
+    int place = view_unit_by_code(&n->node->view, unit);
+    assert_int_not_equal(place, TREE_NONE);
+    assert_int_equal(store_unit_get(n->store, n->node->view.tree.units[place].id, &arena, &row),
+                     ERR_OK);
+    assert_true(id_equal(&row.decider, &province->origin));
+    assert_int_equal(row.count, 2);
+    arena_reset(&arena);
+}
+
+/* The office in the middle has nothing of them either: what the one below it tells of the root's
+ * deciding is kept there, and told on. */
+static void test_units_told_on(void **state)
+{
+    (void)state;
+    keep(province);
+    assert_string_equal(tree_unit(province, "43", "district", "4")->text, "");
+    assert_string_equal(tree_unit(province, "431", "commune", "43")->text, "");
+    assert_string_equal(tree_unit(province, "4311", "branch", "431")->text, "");
+    struct world_node *office = tree_child(province, "43", "");
+    tree_relink();
+    struct world_node *below = tree_child(office, "431", "");
+    tree_relink();
+    assert_string_equal(world_record(below, "431", "raised", "5", "2025-02-03")->text, "");
+    world_settle();
+    put_back(province);
+    lose_file(office);
+    come_back(&office, 1);
+    struct world_node *all[] = {province, office, below};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(tree_total(all[i], "431", "raised", "2025").value, 5);
+        check_decided_by_root(all[i], "431");
+        check_decided_by_root(all[i], "4311");
+        check_sound(all[i]);
+    }
+    assert_int_equal(tree_total(province, "43", "raised", "2025").value, 5);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tree_end_always)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(test_from_above), TEST(test_from_below),
-                                       TEST(test_root_too), TEST(test_units_of_the_root)};
+                                       TEST(test_root_too), TEST(test_units_of_the_root),
+                                       TEST(test_units_told_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
