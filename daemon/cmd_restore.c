@@ -8,6 +8,8 @@
 #include "daemon/backup.h"
 #include "daemon/commands.h"
 #include "daemon/home.h"
+#include "node/node.h"
+#include "store/store.h"
 
 enum { DATA, OPTION_COUNT };
 enum { ABOUT_BYTES = 128, SECRET_MODE = 0600, PUBLIC_MODE = 0644 };
@@ -67,6 +69,16 @@ static enum err take_file(void *ctx, const char *name, struct bytes content, str
                       secret ? SECRET_MODE : PUBLIC_MODE, msg);
 }
 
+/* From then on it leaves room for what it gave out after the backup. */
+static enum err mark(const char *path, struct errmsg *msg)
+{
+    struct store *store;
+    TRY(store_open(path, STORE_WRITE, &store, msg));
+    enum err err = node_put_back(store, msg);
+    store_close(store);
+    return err;
+}
+
 /* The database gets its name last: half a restore is no node, and can be done again. */
 static enum err take_all(struct restore *restore, struct store_kept *kept, struct errmsg *msg)
 {
@@ -86,6 +98,7 @@ static enum err take_all(struct restore *restore, struct store_kept *kept, struc
     home_remove_part(restore->home);
     enum err err =
         store_kept_restore(kept, home_path(restore->home, HOME_DATABASE_PART, part), msg);
+    err = err == ERR_OK ? mark(part, msg) : err;
     if (err == ERR_OK && rename(part, home_path(restore->home, HOME_DATABASE, path)) != 0) {
         err = err_fail(msg, ERR_IO, "cannot name %.400s: %s", path, strerror(errno));
     }

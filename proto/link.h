@@ -129,6 +129,8 @@ struct msg_hello {
     size_t head_count;
     struct feed_mark remembered; /* what the child believes the parent has of its feed */
     struct feed_mark have;       /* what the child has of the parent's feed */
+    struct unit_row unit;        /* what it has of where it stands, as it was decided above */
+    struct hosting_row hosting;  /* both without a code: it does not say */
 };
 
 /* A node on the way to the root, nearest first. */
@@ -164,6 +166,7 @@ struct msg_welcome {
     bool heal; /* the child's ledger lacks entries of its escrow: they come, and nothing else, and
                   the child says hello again */
     int64_t heal_entries; /* so many */
+    bool takes_back;      /* units that were decided above, and a newer catalogue, may go up */
 };
 
 enum refusal_code {

@@ -41,6 +41,17 @@ void event_post(struct server *server, struct event *event)
     }
 }
 
+static void tell_child(struct node *node, const struct event *event)
+{
+    struct node_peer peer = {.node = event->node,
+                             .key = event->joiner.node_key,
+                             .address = event->text,
+                             .certified = event->unit != NULL,
+                             .unit = event->unit,
+                             .number = event->number};
+    node_on_downlink(node, event->peer, &peer);
+}
+
 static void tell_node(struct server *server, struct event *event)
 {
     struct node *node = server->config.node;
@@ -59,7 +70,7 @@ static void tell_node(struct server *server, struct event *event)
         node_on_renew(node, event->peer, &event->node, &event->joiner.node_key);
         break;
     case EVENT_CHILD:
-        node_on_downlink(node, event->peer, &event->node, &event->joiner.node_key, event->text);
+        tell_child(node, event);
         break;
     case EVENT_PARENT:
         node_on_parent(node, &event->joiner.node_key, event->number);

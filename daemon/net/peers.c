@@ -154,6 +154,10 @@ bool peers_node_of(const struct tls_peer *certificate, struct id *node)
 static const char *know_child(struct peer *peer, const struct tls_peer *certificate)
 {
     peer->key = certificate->key;
+    peer->number = certificate->number;
+    peer->certified =
+        hash_equal(&certificate->issuer_key, &peer->server->config.issuer_key) &&
+        snprintf(peer->unit, sizeof peer->unit, "%s", certificate->role) < (int)sizeof peer->unit;
     return peers_node_of(certificate, &peer->node) ? NULL : "its certificate is not a node's";
 }
 
@@ -223,6 +227,7 @@ static bool tell_opened(struct peer *peer)
     event->joiner.node_key = peer->key;
     event->number = peer->number;
     event->text = arena_str(&event->arena, peer->address);
+    event->unit = peer->certified ? arena_str(&event->arena, peer->unit) : NULL;
     peer->told = true;
     event_post(peer->server, event);
     return true;

@@ -54,15 +54,17 @@ struct peer {
     enum node_role role;
     char author[AUTHOR_MAX_BYTES + 1];
     char address[PEER_ADDRESS_BYTES];
-    struct id node;       /* of a child, from its certificate */
-    struct hash key;      /* of a child or the parent */
-    int64_t number;       /* of the parent's hosting */
-    struct hash exporter; /* of a joiner */
-    bool told;            /* the node knows it */
-    bool dialled;         /* by this side */
-    size_t unanswered;    /* requests */
-    size_t events;        /* waiting */
-    uint64_t since;       /* loop time of its start */
+    struct id node;                /* of a child, from its certificate */
+    struct hash key;               /* of a child or the parent */
+    int64_t number;                /* of the parent's hosting, or of a child's */
+    bool certified;                /* a child, by this node's own CA */
+    char unit[CODE_MAX_BYTES + 1]; /* of a child, from its certificate */
+    struct hash exporter;          /* of a joiner */
+    bool told;                     /* the node knows it */
+    bool dialled;                  /* by this side */
+    size_t unanswered;             /* requests */
+    size_t events;                 /* waiting */
+    uint64_t since;                /* loop time of its start */
 };
 
 enum event_type {
@@ -89,6 +91,7 @@ struct event {
     const char *text; /* author, address or reason */
     struct id node;
     int64_t number;
+    const char *unit; /* of a child that this node's own CA has certified, else NULL */
     struct node_joiner joiner;
     struct message message;
     struct arena arena;

@@ -5,9 +5,10 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "node/admit.h"
 #include "node/changes.h"
 #include "node/formula.h"
-#include "node/internal.h"
+#include "node/heal.h"
 #include "node/retired.h"
 
 enum { INVITE_DAYS_MAX = 365 };
@@ -171,7 +172,7 @@ void apply_request(struct node *node, const struct request *request)
     struct changes changes = {.count = 0};
     err = bytes.failed ? ERR_NO_MEMORY
                        : changes_list(&node->view.catalogue, &next, &node->arena, &changes);
-    version += same ? 0 : 1;
+    version = same ? version : (uint64_t)room_next((int64_t)version, node->version_floor);
     if (err == ERR_OK && !same && !apply->dry_run) {
         next.version = version;
         buf_clear(&bytes);

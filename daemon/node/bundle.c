@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/heal.h"
 
 void bundle_forget(struct node *node)
 {

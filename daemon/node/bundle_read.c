@@ -23,7 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/admit.h"
+#include "node/heal.h"
 
 void node_on_bundle_read(struct node *node, const struct node_client *client, uint64_t request,
                          const struct node_bundle_sender *sender)
@@ -543,7 +544,7 @@ static enum err take(struct node *node, struct bundle *bundle, const struct mess
         return on_feed_batch(node, bundle, &message->u.batch);
     }
     if (bundle->told && !feed && message->type == MESSAGE_CATALOGUE) {
-        return uplink_catalogue(node, &message->u.catalogue);
+        return admit_catalogue(node, bundle->link, &message->u.catalogue);
     }
     if (bundle->told && !feed && message->type == MESSAGE_BATCH) {
         return on_answer_batch(node, bundle, &message->u.batch);

@@ -1,7 +1,8 @@
 /* The parent's side of a link.
  *
  * 1. The link comes up with the child's node and key from its certificate: the hosting row with
- * that key says which unit it has; an unknown or revoked key is refused.
+ * that key says which unit it has; a revoked key is refused, and an unknown one, unless this office
+ * may have lost the row (admit.c).
  * 2. The hello is held against what this file knows of the child, and answered (hello.c).
  * 3. Batches are applied (receive.c). After the flush of the transaction the acknowledgement is
  * made, the mark is compared (mark.c), and what concerns the child goes down. All of that leaves
@@ -14,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/admit.h"
+#include "node/heal.h"
 
 /* ---- the link comes and goes ---- */
 
@@ -114,7 +116,9 @@ static void name_refused(struct node *node, struct link *link, enum refusal_code
 void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,
                            const char *text)
 {
-    name_refused(node, link, code, text);
+    if (link->unit != 0) {
+        name_refused(node, link, code, text);
+    }
     downlink_refuse(node, link, code, text);
 }
 
@@ -161,13 +165,12 @@ enum err downlink_know(struct node *node, struct link *link, const struct id *no
     *known = mine && !hosting.revoked;
     *code = mine ? REFUSAL_REVOKED : REFUSAL_UNKNOWN;
     *why = mine ? "the key of this node was revoked; ask the office above for a new invitation"
-                : "this office has no node with that key below it; join with an invitation of "
-                  "this office";
+                : NODE_UNKNOWN;
+    link->node = *node_id;
     if (!*known) {
         return ERR_OK;
     }
     link->unit = hosting.unit;
-    link->node = hosting.node;
     TRY(node_origin_named(node, &hosting.origin, &origin));
     TRY(node_text(node, hosting.unit, &unit));
     link->address = strdup(unit);
@@ -180,8 +183,25 @@ enum err downlink_know(struct node *node, struct link *link, const struct id *no
     return ERR_OK;
 }
 
-void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
-                      const struct hash *key, const char *address)
+/* A key that the table of children does not have: a stranger, or one whose row is lost here. */
+static void on_unknown(struct node *node, struct link *link, const struct node_peer *peer)
+{
+    struct store_hosting hosting;
+    enum refusal_code code = REFUSAL_UNKNOWN;
+    const char *why = NODE_UNKNOWN;
+    enum err err = store_hosting_by_key(node->store, &link->key, &node->origin, &hosting);
+    const char *shown = peer->certified ? peer->unit : peer->address;
+    link->address = shown == NULL ? NULL : strdup(shown);
+    if (err == ERR_NOT_FOUND && peer->certified && link->address != NULL) {
+        link->claimed = peer->number;
+        node_check(node, admit_claim(node, link, &code, &why), "child");
+    }
+    if (code != 0) {
+        downlink_refuse(node, link, code, why);
+    }
+}
+
+void node_on_downlink(struct node *node, uint64_t id, const struct node_peer *peer)
 {
     bool known;
     enum refusal_code code;
@@ -195,13 +215,15 @@ void node_on_downlink(struct node *node, uint64_t id, const struct id *node_id,
         return;
     }
     link->state = SESSION_HELLO;
-    link->key = *key;
-    link->peer = address == NULL ? NULL : strdup(address);
-    enum err err = downlink_know(node, link, node_id, &known, &code, &why);
+    link->key = peer->key;
+    link->peer = peer->address == NULL ? NULL : strdup(peer->address);
+    enum err err = downlink_know(node, link, &peer->node, &known, &code, &why);
     if (err != ERR_OK) {
         node_fail(node, err, "child");
+    } else if (!known && code == REFUSAL_UNKNOWN) {
+        on_unknown(node, link, peer);
     } else if (!known) {
-        link->address = address == NULL ? NULL : strdup(address);
+        link->address = peer->address == NULL ? NULL : strdup(peer->address);
         downlink_refuse(node, link, code, why);
     }
 }
@@ -440,6 +462,8 @@ void downlink_message(struct node *node, struct link *link, const struct message
         on_ping(node, link, &message->u.ping);
     } else if (message->type == MESSAGE_REFUSE) {
         child_ends(node, link, &message->u.refuse);
+    } else if (message->type == MESSAGE_CATALOGUE) {
+        node_check(node, admit_catalogue(node, link, &message->u.catalogue), "catalogue");
     } else {
         downlink_break_off(node, link, "a message that a child does not send");
     }

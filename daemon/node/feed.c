@@ -45,6 +45,23 @@ void feed_start(struct node *node, struct sender *out, struct feed_mark have)
     (void)node;
 }
 
+bool feed_goes_down(const struct node *node, const struct link *link, int64_t unit_id,
+                    int64_t scope)
+{
+    int unit = view_unit(&node->view, unit_id);
+    int child = view_unit(&node->view, link->unit);
+    return scope != SCOPE_BELOW && unit != TREE_NONE && child != TREE_NONE &&
+           view_within(&node->view, unit, child);
+}
+
+enum err feed_unit_row(struct node *node, const struct store_unit *row, struct unit_row *out)
+{
+    *out = (struct unit_row){
+        .name = row->name, .level = row->level, .decider = row->decider, .count = row->count};
+    TRY(node_text(node, row->code, &out->code));
+    return edges_decode(row->edges, &node->arena, &out->edges, &out->edge_count);
+}
+
 static bool room_left(const struct builder *b)
 {
     return b->bytes < b->room;
@@ -61,13 +78,14 @@ static size_t rows_that_fit(const struct builder *b)
  * down goes what was not learned from below and lies at or under the child. */
 static bool wanted(const struct builder *b, int64_t unit_id, int64_t scope)
 {
-    if (b->link->up) {
-        return scope != SCOPE_ABOVE;
-    }
-    int unit = view_unit(&b->node->view, unit_id);
-    int child = view_unit(&b->node->view, b->link->unit);
-    return scope != SCOPE_BELOW && unit != TREE_NONE && child != TREE_NONE &&
-           view_within(&b->node->view, unit, child);
+    return b->link->up ? scope != SCOPE_ABOVE : feed_goes_down(b->node, b->link, unit_id, scope);
+}
+
+/* A unit below the own one that was decided above goes back there: it may have been lost. */
+static bool tells_back(const struct builder *b, const struct store_unit *row)
+{
+    const struct unit *self = &b->node->view.tree.units[b->node->view.self];
+    return b->link->up && b->link->takes_back && row->scope == SCOPE_ABOVE && row->code != self->id;
 }
 
 /* How many rows of one kind are read at once. */
@@ -90,15 +108,10 @@ static enum err add_units(struct builder *b, int64_t *last)
     TRY(store_feed_units(node->store, b->link->out.rows_read, &node->arena, rows, page, &n));
     b->batch->units = out;
     for (size_t i = 0; i < n; i++) {
-        if (rows[i].rev <= b->rows_end && wanted(b, rows[i].code, rows[i].scope)) {
-            struct unit_row *row = &out[b->batch->unit_count++];
-            *row = (struct unit_row){.name = rows[i].name,
-                                     .level = rows[i].level,
-                                     .decider = rows[i].decider,
-                                     .count = rows[i].count};
-            TRY(node_text(node, rows[i].code, &row->code));
-            TRY(edges_decode(rows[i].edges, &node->arena, &row->edges, &row->edge_count));
-            b->bytes += ROW_ROOM_BYTES + strlen(row->name);
+        bool goes = wanted(b, rows[i].code, rows[i].scope) || tells_back(b, &rows[i]);
+        if (rows[i].rev <= b->rows_end && goes) {
+            TRY(feed_unit_row(node, &rows[i], &out[b->batch->unit_count++]));
+            b->bytes += ROW_ROOM_BYTES + strlen(rows[i].name);
         }
     }
     *last = n == page ? rows[n - 1].rev : INT64_MAX;

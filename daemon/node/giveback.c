@@ -2,6 +2,7 @@
  * escrow.
  *
  * 1. A hello stated less than the escrow has. The welcome says so, and how many entries will come.
+ * Units of its subtree that were decided here or above go first: acts of it may be about them.
  * 2. The escrow's segments go in the order in which they came, which is one in which whatever a
  * segment continues is before it: the opening of each that was not stated, and its entries from the
  * stated length on. One batch at a time, each after the acknowledgement of the one before; each
@@ -13,9 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/heal.h"
 
-enum { GIVE_ENTRIES = 500, GIVE_BYTES = 128 * 1024, GIVE_ROOM_BYTES = 96, HEALS_MAX = 8 };
+enum {
+    GIVE_UNITS = 256,
+    GIVE_ENTRIES = 500,
+    GIVE_BYTES = 128 * 1024,
+    GIVE_ROOM_BYTES = 96,
+    HEALS_MAX = 8
+};
 
 /* The length of the segment at the child; -1 when it did not state it. */
 static int64_t stated_length(const struct link *link, const struct store_segment *segment)
@@ -65,6 +72,7 @@ enum err giveback_begin(struct node *node, struct link *link, const struct msg_h
                 (struct head){head->segment, (uint64_t)segment.held, segment.held_hash};
         }
     }
+    link->give_units = 0;
     link->give_segment = 0;
     link->give_seq = 0;
     link->gave_all = false;
@@ -173,6 +181,28 @@ static enum err give_entries(struct giver *g, const struct store_segment *segmen
     return ERR_OK;
 }
 
+/* A page of those behind the last revision given, in that order: a unit was decided after the one
+ * it lies under. *over after the last one. */
+static enum err give_units(struct giver *g, bool *over)
+{
+    struct node *node = g->node;
+    struct store_unit *rows = arena_array(&node->arena, GIVE_UNITS, sizeof *rows);
+    struct unit_row *out = arena_array(&node->arena, GIVE_UNITS, sizeof *out);
+    size_t n;
+    TRY(rows == NULL || out == NULL ? ERR_NO_MEMORY : ERR_OK);
+    TRY(store_feed_units(node->store, g->link->give_units, &node->arena, rows, GIVE_UNITS, &n));
+    g->batch->units = out;
+    for (size_t i = 0; i < n; i++) {
+        g->link->give_units = rows[i].rev;
+        bool below = rows[i].code != g->link->unit;
+        if (below && feed_goes_down(node, g->link, rows[i].code, rows[i].scope)) {
+            TRY(feed_unit_row(node, &rows[i], &out[g->batch->unit_count++]));
+        }
+    }
+    *over = n < GIVE_UNITS;
+    return ERR_OK;
+}
+
 /* Goes on from where the last batch ended; *over after the last segment. */
 static enum err give(struct giver *g, bool *over)
 {
@@ -239,7 +269,9 @@ enum err giveback_pump(struct node *node, struct link *link)
     g.batch = &message->u.batch;
     g.batch->openings = g.openings;
     g.batch->entries = g.entries;
-    enum err err = give(&g, &g.batch->mark);
+    bool units_over;
+    TRY(give_units(&g, &units_over));
+    enum err err = units_over ? give(&g, &g.batch->mark) : ERR_OK;
     if (err == ERR_CORRUPT) {
         audit_soon(node, 0); /* which names it */
         downlink_refuse_child(node, link, REFUSAL_LOST_TAIL,

@@ -3,7 +3,8 @@
  *
  * 1. A welcome says that entries are lacking, and how many. The segment under way is closed: what
  * is recorded from here on begins another one, so that nothing collides.
- * 2. Batches bring what is lacking, in an order in which whatever an entry knew of comes before it.
+ * 2. Batches bring what is lacking, in an order in which whatever an entry knew of comes before it;
+ * first the units below that were decided above, which acts may be about.
  * Each is one transaction: the entries, continued hash by hash, and the cells that count them
  * (merge.h says what they come to beside those recorded meanwhile). What stops in between goes on
  * from there at the next hello.
@@ -17,7 +18,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "node/internal.h"
+#include "node/heal.h"
 #include "node/merge.h"
 
 enum { SEGMENTS_PAGE = 64, UNSETTLED_PAGE = 256 };
@@ -391,6 +392,8 @@ static enum err take_batch(struct node *node, struct link *link, const struct ms
 {
     TRY(ledger_flush(node));
     node->segment = (struct store_segment){.id = 0}; /* what comes next knows of what came now */
+    struct receiver r = {.node = node, .link = link, .batch = batch, .child = TREE_NONE};
+    TRY(receive_units(&r));
     for (size_t i = 0; i < batch->opening_count; i++) {
         TRY(id_equal(&batch->openings[i].origin, &node->origin) ? ERR_OK : ERR_PROTOCOL);
         TRY(heal_opening(node, &batch->openings[i]));
@@ -460,6 +463,9 @@ enum err heal_lacks(struct node *node, const struct msg_batch *batch, bool *lack
 {
     struct store_segment segment = {.id = 0};
     *lacks = false;
+    for (size_t i = 0; i < batch->unit_count; i++) {
+        *lacks = *lacks || view_unit_by_code(&node->view, batch->units[i].code) == TREE_NONE;
+    }
     for (size_t i = 0; i < batch->opening_count && !*lacks; i++) {
         enum err err = store_segment_find(node->store, &batch->openings[i].segment, &segment);
         TRY(err == ERR_NOT_FOUND ? ERR_OK : err);

@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/admit.h"
+#include "node/heal.h"
 
 #ifndef TALLY_VERSION
 #define TALLY_VERSION "unknown"
@@ -228,7 +229,10 @@ static enum err end_sessions(struct node *node, const struct link *link,
     }
     child->node = link->node;
     child->session = hello->sessions[hello->session_count - 1].session;
-    child->text = "";
+    child->text = link->claimed > 0
+                      ? "its node has told this unit back: it had been lost with this "
+                        "office's file"
+                      : "";
     return ERR_OK;
 }
 
@@ -248,6 +252,7 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_h
     TRY(node_gave(node, &have, &ours));
     if (!ours) {
         have = (struct feed_mark){.revision = 0};
+        TRY(room_leave(node, false));
     }
     feed_start(node, &link->out, have);
     link->out.marked = false;
@@ -270,6 +275,7 @@ enum err hello_welcome(struct node *node, const struct link *link, const struct 
         .catalogue_version = node->view.catalogue.version,
         .have = {child->have_session, child->have_revision},
         .now = node->now.wall,
+        .takes_back = true,
     };
     TRY(welcome_escrow(node, link, hello, out));
     TRY(welcome_known(node, link, out));
@@ -385,13 +391,7 @@ static enum err check_line(struct node *node, struct link *link, const struct ms
 
 void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello)
 {
-    struct store_child child = {.unit = link->unit, .node = link->node, .text = ""};
     char text[TEXT_MAX_BYTES];
-    enum err err = store_child_get(node->store, link->unit, &node->arena, &child);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) {
-        node_fail(node, err, "child");
-        return;
-    }
     bool again = link->state == SESSION_HEALING && link->gave_all && !link->out.in_flight;
     if ((link->state != SESSION_HELLO && !again) || hello->session_count == 0) {
         downlink_break_off(node, link,
@@ -407,6 +407,17 @@ void hello_receive(struct node *node, struct link *link, const struct msg_hello 
     enum refusal_code code = hello_check_peer(node, link, hello, text, sizeof text);
     if (code != 0) {
         downlink_refuse_child(node, link, code, text);
+        return;
+    }
+    enum err err = link->unit == 0 ? admit_hello(node, link, hello) : ERR_OK;
+    if (err != ERR_OK || link->state == SESSION_CLOSING) {
+        node_check(node, err, "admission");
+        return;
+    }
+    struct store_child child = {.unit = link->unit, .node = link->node, .text = ""};
+    err = store_child_get(node->store, link->unit, &node->arena, &child);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        node_fail(node, err, "child");
         return;
     }
     bool turned_away;

@@ -201,6 +201,7 @@ static enum err tell_aside(struct store *store, int64_t parent_number,
                                 .mended = true}; /* goes when a verify has shown it */
     TRY(store_begin(store));
     TRY(store_fact_set_int(store, "parent_number", parent_number));
+    TRY(store_fact_set_int(store, "put_back", 1)); /* what it gave out since may not be in escrow */
     TRY(identity_seal(store));
     TRY(store_alarm_put(store, &alarm));
     return store_commit(store);

@@ -222,6 +222,9 @@ struct node {
     bool file_lacks;               /* or on a row that is missing */
     char file_why[TEXT_MAX_BYTES]; /* why the file had better be made anew; "" */
     bool fenced;                   /* the parent's last word: another line of this data goes on */
+    bool welcomed;                 /* by the parent, since the start, with nothing to heal */
+    int64_t number_floor;          /* hosting numbers given from now on are not below; 0: any */
+    int64_t version_floor;         /* versions of the catalogue: the same */
 };
 
 /* ---- state.c ---- */
@@ -368,6 +371,11 @@ enum err feed_pump(struct node *node, struct link *link) MUST_CHECK;
 /* The next batch for a bundle, whatever was acknowledged; *over with the last one. */
 enum err feed_bundle(struct node *node, struct link *link, bool *over) MUST_CHECK;
 void feed_start(struct node *node, struct sender *out, struct feed_mark have);
+/* Whether a row about that unit goes to that child; the row of a unit. */
+bool feed_goes_down(const struct node *node, const struct link *link, int64_t unit_id,
+                    int64_t scope);
+enum err feed_unit_row(struct node *node, const struct store_unit *row, struct unit_row *out)
+    MUST_CHECK;
 
 /* ---- refuse.c: rows that are not taken in ---- */
 struct receiver {
@@ -389,6 +397,8 @@ const char *refuse_sender(struct node *node, const struct link *link);
 /* *again: it came before and nothing of it is looked at. ERR_PROTOCOL for what cannot be. */
 enum err receive_batch(struct node *node, struct link *link, const struct msg_batch *batch,
                        bool *again) MUST_CHECK;
+/* Units alone, from above, ahead of acts about them. */
+enum err receive_units(struct receiver *r) MUST_CHECK;
 /* The origin, known or new, if it may come over this link; else *out NULL. Anybody can make up
  * origins, so of those whose place is not known only so many are kept. */
 enum err receive_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
@@ -411,7 +421,6 @@ void uplink_down(struct node *node, struct link *link);
 enum err uplink_hello(struct node *node, struct msg_hello *hello) MUST_CHECK;
 /* Who has answered in the parent's place is the parent from now on: see node_on_parent. */
 enum err uplink_keep_parent(struct node *node) MUST_CHECK;
-enum err uplink_catalogue(struct node *node, const struct msg_catalogue *catalogue) MUST_CHECK;
 /* Lengths of own segments in the escrow, by name: those stated are put into the map; *ours is false
  * for another history, or more of it than is here. */
 enum err uplink_escrow(struct node *node, const struct head *heads, size_t count,
@@ -455,30 +464,6 @@ void bundle_forget(struct node *node);
 enum err bundle_settle(struct node *node) MUST_CHECK;
 /* A link that is none of the node's; NULL when memory ends. */
 struct link *link_new(struct node *node, uint64_t id); /* downlink.c */
-
-/* ---- heal.c: own entries that were lost come back ---- */
-enum err heal_begin(struct node *node, struct link *link, const struct msg_welcome *welcome)
-    MUST_CHECK;
-/* ERR_PROTOCOL: the link ends, and nothing of the batch is kept. */
-enum err heal_batch(struct node *node, struct link *link, const struct msg_batch *batch) MUST_CHECK;
-/* Gives every own segment its place, in order of number. */
-enum err heal_place(struct node *node) MUST_CHECK;
-/* Counts healed entries whose measure has become known. */
-enum err heal_unsettled(struct node *node) MUST_CHECK;
-
-/* Of a bundle: whether anything in the batch is not here, and the same as heal_batch without the
- * session. */
-enum err heal_lacks(struct node *node, const struct msg_batch *batch, bool *lacks) MUST_CHECK;
-enum err heal_bundle(struct node *node, struct link *link, const struct msg_batch *batch)
-    MUST_CHECK;
-
-/* ---- giveback.c: to a child that has lost entries ---- */
-bool giveback_may_begin(const struct link *link);
-enum err giveback_begin(struct node *node, struct link *link, const struct msg_hello *hello,
-                        struct msg_welcome *welcome) MUST_CHECK;
-/* Instead of what the hello has beyond the escrow: heads as they were kept. */
-enum err giveback_beyond(struct node *node, struct link *link, struct bytes heads) MUST_CHECK;
-enum err giveback_pump(struct node *node, struct link *link) MUST_CHECK;
 
 /* ---- hello.c, mark.c: of a child ---- */
 void hello_receive(struct node *node, struct link *link, const struct msg_hello *hello);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
-#include "node/internal.h"
+#include "node/admit.h"
 
 static void refuse_join(struct node *node, uint64_t link, const char *text)
 {
@@ -64,23 +64,10 @@ static const char *why_not(const struct node *node, const struct store_invite *i
     return NULL;
 }
 
-/* The machine that another one takes the place of is not this unit's any more. */
-static void turn_away(struct node *node, int64_t unit)
-{
-    struct link *link = downlink_of_unit(node, unit, NULL);
-    while (link != NULL) {
-        downlink_refuse(node, link, REFUSAL_UNKNOWN,
-                        "another machine has joined in the place of this one");
-        link = downlink_of_unit(node, unit, link);
-    }
-}
-
 /* The hosting row of the unit after this join. */
 static enum err host(struct node *node, struct store_invite *invite,
                      const struct node_joiner *joiner, struct store_hosting *hosting)
 {
-    struct cached_origin *origin;
-    const char *code;
     enum err err = store_hosting_get(node->store, invite->unit, hosting);
     bool had = err == ERR_OK;
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
@@ -89,33 +76,15 @@ static enum err host(struct node *node, struct store_invite *invite,
     struct store_hosting next = {
         .unit = invite->unit, .key = joiner->node_key, .decider = node->origin, .scope = SCOPE_OWN};
     next.count = (had ? hosting->count : 0) + 1;
-    next.number = (had && hosting->number > node->hosting ? hosting->number : node->hosting) + 1;
+    next.number = had && hosting->number > node->hosting ? hosting->number : node->hosting;
+    next.number = room_next(next.number, node->number_floor);
     node->env.random(node->env.ctx, next.node.b, sizeof next.node.b);
     if (had) {
         next.origin = hosting->origin; /* the new machine goes on with the ledger of the old one */
     } else {
         node->env.random(node->env.ctx, next.origin.b, sizeof next.origin.b);
     }
-    TRY(node_text(node, invite->unit, &code));
-    struct act act = {.kind = ACT_HOST,
-                      .unit = code,
-                      .name = "",
-                      .level = "",
-                      .parent = "",
-                      .day = DAY_NONE,
-                      .node = next.node,
-                      .origin = next.origin,
-                      .key = next.key,
-                      .number = (uint64_t)next.number};
-    TRY(ledger_act(node, &act, "join"));
-    TRY(rows_put_hosting(node, &next));
-    turn_away(node, invite->unit);
-    TRY(node_origin_ensure(node, &next.origin, invite->unit, SCOPE_BELOW, &origin));
-    origin->row.unit = invite->unit;
-    origin->dirty = true;
-    struct store_status status = {
-        .unit = invite->unit, .node = next.node, .state = LINK_NEVER, .direct = true};
-    TRY(rows_put_status(node, &status));
+    TRY(admit_host(node, &next, 1, "join"));
     invite->used = true;
     invite->key = joiner->node_key;
     *hosting = next;
@@ -163,9 +132,7 @@ void node_on_renew(struct node *node, uint64_t link, const struct id *node_id,
         log_answer(node, "renewal", hosting.unit);
     } else if (err == ERR_OK || err == ERR_NOT_FOUND) {
         err = ERR_OK;
-        refuse_join(node, link,
-                    "this office has no node with that key below it; join with an invitation of "
-                    "this office");
+        refuse_join(node, link, NODE_UNKNOWN);
     }
     if (err != ERR_OK) {
         node_fail(node, err, "renewal");

@@ -107,6 +107,7 @@ struct link {
     struct map stated;   /* segments of the escrow that the hello stated -> length there */
     struct head *beyond; /* allocated: segments stated of which the escrow has less, and how much */
     size_t beyond_count;
+    int64_t give_units;   /* revision of the last unit given */
     int64_t give_segment; /* number of the last segment given whole, then the place in the next */
     int64_t give_seq;
     bool gave_all;
@@ -134,6 +135,8 @@ struct link {
     int64_t root_revision;
     int64_t told_root_revision;
     uint64_t catalogue_told;
+    int64_t claimed; /* number in the certificate of one whose row is lost; no `unit` until hello */
+    bool takes_back; /* up: the parent takes what it may have lost */
     struct bundle *bundle; /* what is said goes into a file, or came out of one; or NULL */
 };
 

@@ -93,6 +93,10 @@ enum err node_owner(struct store *store, struct node_owner *out, struct errmsg *
 enum err node_rejoin(struct store *store, const struct msg_joined *joined, const struct hash *key,
                      struct errmsg *msg) MUST_CHECK;
 
+/* The database is a backup that was put back: the node does not know any more what it has decided
+ * since, and leaves room for it. */
+enum err node_put_back(struct store *store, struct errmsg *msg) MUST_CHECK;
+
 /* Who a node is and where it stands, as canonical bytes, appended: what must be kept outside its
  * file to make that anew. */
 enum err node_identity_bytes(struct store *store, struct buf *out) MUST_CHECK;
@@ -146,9 +150,17 @@ void node_on_parent(struct node *node, const struct hash *key, int64_t number);
 void node_on_uplink(struct node *node, uint64_t link);
 /* No link could be made; `why` is shown until there is one. */
 void node_on_uplink_failed(struct node *node, const char *why);
-/* A child's link is up; `key` is from its verified certificate, `node_id` from the name in it. */
-void node_on_downlink(struct node *node, uint64_t link, const struct id *node_id,
-                      const struct hash *key, const char *address);
+/* Who is at the other end of a child's link, from its verified certificate. */
+struct node_peer {
+    struct id node; /* from the name in it */
+    struct hash key;
+    const char *address; /* of the machine, or NULL */
+    bool certified;      /* this node's own CA made it: the next two are an act of this node */
+    const char *unit;
+    int64_t number; /* of the hosting; 0: it says none */
+};
+/* A child's link is up. */
+void node_on_downlink(struct node *node, uint64_t link, const struct node_peer *peer);
 void node_on_link_down(struct node *node, uint64_t link, const char *why);
 void node_on_message(struct node *node, uint64_t link, const struct message *message);
 

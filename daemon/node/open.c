@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/admit.h"
 
 /* Of session names: with the three that stay whatever their age and the one that was only heard of,
  * as many as a hello may tell. */
@@ -107,6 +107,8 @@ enum err open_load(struct node *node, struct errmsg *msg)
     TRY(store_fact_fixed(node->store, "root_key", node->root_key.b, HASH_BYTES));
     TRY(store_fact_int(node->store, "is_root", 0, &is_root));
     TRY(store_fact_int(node->store, "hosting", 1, &node->hosting));
+    TRY(store_fact_int(node->store, "number_floor", 0, &node->number_floor));
+    TRY(store_fact_int(node->store, "version_floor", 0, &node->version_floor));
     TRY(store_origin_find(node->store, &node->origin, &own));
     node->identity.is_root = is_root != 0;
     node->own_origin = own.id;
@@ -215,6 +217,7 @@ static enum err first_batch(struct node *node, struct now now, bool sealed, stru
     err = err == ERR_OK ? store_session_add(node->store, &node->session, node->head, SESSIONS_KEPT)
                         : err;
     err = err == ERR_OK ? open_reset_statuses(node) : err;
+    err = err == ERR_OK ? room_was_put_back(node) : err;
     err = err == ERR_OK && !sealed ? identity_seal(node->store) : err;
     if (err == ERR_OK && !node->identity.is_root) {
         uplink_refused_state(node, UPLINK_CONNECTING, "");

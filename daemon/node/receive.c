@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "node/internal.h"
+#include "node/admit.h"
 
 /* ---- who may say what ---- */
 
@@ -125,8 +125,13 @@ static enum err receive_unit(struct receiver *r, const struct unit_row *row)
     struct cached_origin *decider;
     struct store_unit old;
     int64_t id;
+    bool told;
     if (!unit_row_sound(row)) {
         return refuse_unit(r, REFUSE_RANGE, row->code, &row->decider);
+    }
+    TRY(admit_told_unit(r, row, &told));
+    if (told) {
+        return ERR_OK;
     }
     TRY(receive_origin(r, &row->decider, &decider));
     if (decider == NULL) {
@@ -562,12 +567,18 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
 
 /* ---- all of it ---- */
 
+enum err receive_units(struct receiver *r)
+{
+    for (size_t i = 0; i < r->batch->unit_count; i++) {
+        TRY(receive_unit(r, &r->batch->units[i]));
+    }
+    return ERR_OK;
+}
+
 static enum err receive_places(struct receiver *r)
 {
     const struct msg_batch *batch = r->batch;
-    for (size_t i = 0; i < batch->unit_count; i++) {
-        TRY(receive_unit(r, &batch->units[i]));
-    }
+    TRY(receive_units(r));
     for (size_t i = 0; i < batch->hosting_count; i++) {
         TRY(receive_hosting(r, &batch->hostings[i]));
     }

@@ -14,7 +14,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "node/internal.h"
+#include "node/admit.h"
+#include "node/heal.h"
 
 #ifndef TALLY_VERSION
 #define TALLY_VERSION "unknown"
@@ -84,6 +85,34 @@ static enum err state_sessions(struct node *node, struct feed_mark *out, size_t 
     return ERR_OK;
 }
 
+/* Where it stands, as the office above decided it: which may have lost that. */
+static enum err state_place(struct node *node, struct msg_hello *hello)
+{
+    struct store_unit unit;
+    struct store_hosting own;
+    const char *code = node->view.tree.units[node->view.self].code;
+    TRY(store_unit_get(node->store, node->view.tree.units[node->view.self].id, &node->arena,
+                       &unit));
+    enum err err = store_hosting_get(node->store, unit.code, &own);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err; /* it has lost that itself */
+    }
+    hello->unit = (struct unit_row){.code = node_keep(node, code),
+                                    .name = unit.name,
+                                    .level = unit.level,
+                                    .decider = unit.decider,
+                                    .count = unit.count};
+    hello->hosting = (struct hosting_row){.unit = hello->unit.code,
+                                          .node = own.node,
+                                          .origin = own.origin,
+                                          .key = own.key,
+                                          .number = own.number,
+                                          .revoked = own.revoked,
+                                          .decider = own.decider,
+                                          .count = own.count};
+    return edges_decode(unit.edges, &node->arena, &hello->unit.edges, &hello->unit.edge_count);
+}
+
 enum err uplink_hello(struct node *node, struct msg_hello *hello)
 {
     enum { SEGMENTS = 256 };
@@ -126,6 +155,7 @@ enum err uplink_hello(struct node *node, struct msg_hello *hello)
             break;
         }
     }
+    TRY(state_place(node, hello));
     /* Kept for as long as the parent may ask for it, however often this process starts anew. */
     TRY(node_write(node));
     return store_fact_set_blob(node->store, "said_session", node->session.b, ID_BYTES);
@@ -279,6 +309,9 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     link->out.entries_read = place;
     link->out.entries_acked = place;
     link->state = SESSION_LIVE;
+    link->takes_back = welcome->takes_back;
+    link->catalogue_told = welcome->catalogue_version;
+    node->welcomed = true;
     node->acked = welcome->have;
     node->entries_acked = place;
     revision_welcomed(node);
@@ -454,41 +487,6 @@ static enum err on_ack(struct node *node, struct link *link, const struct msg_ac
     return send_again(node, link, ack);
 }
 
-enum err uplink_catalogue(struct node *node, const struct msg_catalogue *catalogue)
-{
-    struct buf bytes;
-    struct errmsg msg = {{0}};
-    struct catalogue decoded;
-    if (catalogue->version <= node->view.catalogue.version) {
-        return ERR_OK;
-    }
-    buf_init(&bytes, CATALOGUE_MAX_BYTES + 64);
-    buf_put_u64(&bytes, catalogue->version);
-    buf_put(&bytes, catalogue->content.data, catalogue->content.len);
-    bool whole = !bytes.failed;
-    bool good = whole && node->env.verify(node->env.ctx, &node->root_key, buf_bytes(&bytes),
-                                          &catalogue->signature);
-    buf_deinit(&bytes);
-    if (!whole && catalogue->content.len <= CATALOGUE_MAX_BYTES) {
-        return ERR_NO_MEMORY;
-    }
-    if (!good) {
-        return node_alarm(node, "bad-signature", "catalogue",
-                          "a catalogue came that the root did not sign; the old one stays");
-    }
-    enum err err = catalogue_decode(catalogue->content, &node->arena, &decoded, &msg);
-    if (err == ERR_NO_MEMORY) {
-        return err;
-    }
-    if (err != ERR_OK) {
-        return node_alarm(node, "bad-catalogue", "catalogue",
-                          "version %" PRIu64 " of the catalogue cannot be read: %s",
-                          catalogue->version, msg.text);
-    }
-    return admin_adopt_catalogue(node, catalogue->version, catalogue->content,
-                                 &catalogue->signature);
-}
-
 static enum err on_batch(struct node *node, struct link *link, const struct msg_batch *batch)
 {
     bool again;
@@ -548,7 +546,7 @@ void uplink_message(struct node *node, struct link *link, const struct message *
         err = heal_batch(node, link, &message->u.batch);
     } else if ((link->state == SESSION_LIVE || link->state == SESSION_HEALING) &&
                message->type == MESSAGE_CATALOGUE) {
-        err = uplink_catalogue(node, &message->u.catalogue);
+        err = admit_catalogue(node, link, &message->u.catalogue);
     } else if (link->state == SESSION_LIVE && message->type == MESSAGE_BATCH) {
         err = on_batch(node, link, &message->u.batch);
     } else if ((link->state == SESSION_LIVE || link->state == SESSION_HEALING) &&
@@ -584,5 +582,9 @@ enum err uplink_settle(struct node *node, struct link *link)
         link->state = SESSION_HELLO;
         return say_hello(node, link);
     }
-    return link->state == SESSION_LIVE ? feed_pump(node, link) : ERR_OK;
+    if (link->state != SESSION_LIVE) {
+        return ERR_OK;
+    }
+    TRY(link->takes_back ? hello_send_catalogue(node, link) : ERR_OK);
+    return feed_pump(node, link);
 }

@@ -116,7 +116,9 @@ static const struct field shape_hello_fields[] = {
     AS_ARRAY(FIELD_MANY, P, W, sessions, session_count, sessions, SESSIONS_MAX, &shape_feed_mark),
     AS_ARRAY(FIELD_MANY, P, W, heads, head_count, heads, HEADS_MAX, &shape_head),
     AS_ONE(P, W, remembered, shape_feed_mark),
-    AS_ONE(P, W, have, shape_feed_mark)};
+    AS_ONE(P, W, have, shape_feed_mark),
+    AS_ONE(P, W, unit, shape_unit),
+    AS_ONE(P, W, hosting, shape_hosting)};
 SHAPE(shape_hello, msg_hello, tally__hello__descriptor);
 #undef P
 #undef W
@@ -141,7 +143,8 @@ static const struct field shape_welcome_fields[] = {
     AS_WALL(P, W, now),
     AS_I64(P, W, root_revision),
     AS_BOOL(P, W, heal),
-    AS_I64(P, W, heal_entries)};
+    AS_I64(P, W, heal_entries),
+    AS_BOOL(P, W, takes_back)};
 SHAPE(shape_welcome, msg_welcome, tally__welcome__descriptor);
 #undef P
 #undef W

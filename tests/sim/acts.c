@@ -55,3 +55,9 @@ void acts_unit(struct world *world, struct host *host, const char *code)
     (void)snprintf(offer->level, sizeof offer->level, "branch");
     offers_give(world, offer);
 }
+
+bool acts_no_catalogue(struct world *world, struct line *line, int to, struct message *message)
+{
+    (void)line;
+    return world != NULL && (to != PARENT_END || message->type != MESSAGE_CATALOGUE);
+}

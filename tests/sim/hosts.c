@@ -459,7 +459,13 @@ static void give_link(struct world *world, struct host *host, const struct item 
         node_on_uplink(host->node, line->id);
     } else {
         const struct host *child = line->end[CHILD_END];
-        node_on_downlink(host->node, line->id, &child->node_id, &child->key, child->code);
+        struct node_peer peer = {.node = child->node_id,
+                                 .key = child->key,
+                                 .address = child->code,
+                                 .certified = hash_equal(&child->certified, &child->key),
+                                 .unit = child->code,
+                                 .number = child->number_certified};
+        node_on_downlink(host->node, line->id, &peer);
     }
 }
 

@@ -302,11 +302,12 @@ static void held_row(struct world *world)
     pass(world, SETTLE_US);
     world->out = out;
     say(world, "the parent is put back to an older catalogue: the row is held, the rest goes on");
+    world->tap = acts_no_catalogue;
     put_back(world, root);
     pass(world, SETTLE_US);
-    say(world,
-        "the catalogue comes again: the row counts, and its state goes up with the next mark");
-    acts_publish(world, 2);
+    say(world, "it comes from below with a new link: the row counts, and its state goes up");
+    world->tap = NULL;
+    restart(world, world->hosts[CHILD]);
     pass(world, 2 * SETTLE_US);
 }
 

@@ -125,6 +125,8 @@ bool tree_make_database(struct world *world, struct host *host, const struct msg
     if (err != ERR_OK) {
         world_trace(world, "%s: %s", host->code, msg.text);
     }
+    host->certified = host->key;
+    host->number_certified = joined->hosting;
     return err == ERR_OK;
 }
 

@@ -124,6 +124,8 @@ struct host {
     struct query *query;
     enum host_state state;
     struct hash key;
+    struct hash certified; /* the key in its certificate, and the number of its hosting there */
+    int64_t number_certified;
     struct id node_id;
     struct id origin;
     /* time */

@@ -37,22 +37,28 @@ static const struct ancestor sample_ancestors[] = {
 static const struct feed_mark sample_sessions[] = {{SAMPLE_16(11), 13}, {SAMPLE_16(12), 14}};
 static const struct id sample_ids[] = {SAMPLE_16(11), SAMPLE_16(12)};
 
+static const struct unit_edge sample_edges[] = {{"42", DAY_NONE, 10}, {"43", 11, DAY_NONE}};
+
 static inline struct message sample_hello(void)
 {
     struct message m = {.type = MESSAGE_HELLO};
-    m.u.hello = (struct msg_hello){.protocol_min = 1,
-                                   .protocol_max = 2,
-                                   .software = "0.1.0",
-                                   .tree = SAMPLE_16(20),
-                                   .node = SAMPLE_16(21),
-                                   .origin = SAMPLE_16(22),
-                                   .catalogue_version = UINT64_MAX,
-                                   .sessions = sample_sessions,
-                                   .session_count = 2,
-                                   .heads = sample_heads,
-                                   .head_count = 2,
-                                   .remembered = sample_mark,
-                                   .have = {SAMPLE_16(23), INT64_MAX}};
+    m.u.hello = (struct msg_hello){
+        .protocol_min = 1,
+        .protocol_max = 2,
+        .software = "0.1.0",
+        .tree = SAMPLE_16(20),
+        .node = SAMPLE_16(21),
+        .origin = SAMPLE_16(22),
+        .catalogue_version = UINT64_MAX,
+        .sessions = sample_sessions,
+        .session_count = 2,
+        .heads = sample_heads,
+        .head_count = 2,
+        .remembered = sample_mark,
+        .have = {SAMPLE_16(23), INT64_MAX},
+        .unit = {"436", "Thạch Hà", "district", sample_edges, 2, SAMPLE_16(30), 31},
+        .hosting = {"436", SAMPLE_16(32), SAMPLE_16(33), SAMPLE_32(34), 35, true, SAMPLE_16(36),
+                    37}};
     return m;
 }
 
@@ -78,7 +84,8 @@ static inline struct message sample_welcome(void)
                                        .now = {INT64_C(253402300799999)},
                                        .root_revision = INT64_MIN,
                                        .heal = true,
-                                       .heal_entries = INT64_MAX};
+                                       .heal_entries = INT64_MAX,
+                                       .takes_back = true};
     return m;
 }
 
@@ -136,9 +143,8 @@ static const struct cell sample_cells[] = {
 
 static inline struct message sample_batch(void)
 {
-    static const struct unit_edge EDGES[] = {{"42", DAY_NONE, 10}, {"43", 11, DAY_NONE}};
     static const struct unit_row UNITS[] = {
-        {"436", "Thạch Hà", "district", EDGES, 2, SAMPLE_16(30), 31}};
+        {"436", "Thạch Hà", "district", sample_edges, 2, SAMPLE_16(30), 31}};
     static const struct hosting_row HOSTINGS[] = {
         {"436", SAMPLE_16(32), SAMPLE_16(33), SAMPLE_32(34), 35, true, SAMPLE_16(36), 37}};
     static const struct status_row STATUSES[] = {{"436", SAMPLE_16(38), LINK_FENCED, {39}, 40}};

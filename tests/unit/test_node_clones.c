@@ -227,6 +227,8 @@ static void clone_of(size_t at)
     struct world_node *twin = tree_add(UNIT);
     struct world_node *n = machines[at];
     twin->key = n->key;
+    twin->certified = n->certified;
+    twin->number = n->number;
     twin->parent = office;
     tree_close(n);
     tree_copy_file(n->path, twin->path);
@@ -360,6 +362,8 @@ static void reissue(struct world_node *n)
         assert_int_equal(node_rejoin(store, &answered, &n->key, &msg), ERR_OK);
     }
     store_close(store);
+    n->certified = n->key;
+    n->number = answered.hosting;
     memset(knows[number_of(n)], 0, sizeof knows[0]);
     open_machine(number_of(n));
     assert_true(id_equal(&node_identity(n->node)->node, &answered.node));

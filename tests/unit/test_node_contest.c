@@ -50,7 +50,9 @@ static void knock(uint64_t older)
     world_fill(NULL, session.session.b, ID_BYTES);
     fake.link++;
     world_begin(root);
-    node_on_downlink(root->node, fake.link, &fake.node, &fake.self->key, fake.self->unit);
+    node_on_downlink(
+        root->node, fake.link,
+        &(struct node_peer){.node = fake.node, .key = fake.self->key, .address = fake.self->unit});
     node_on_message(root->node, fake.link, &hello);
     assert_int_equal(node_commit(root->node, NULL), ERR_OK);
     take_effects(fake.link, older);

@@ -97,7 +97,9 @@ static inline void fake_connect(struct fake_child *f)
     f->link += 1;
     f->number = 0;
     world_begin(f->parent);
-    node_on_downlink(f->parent->node, f->link, &f->node, &f->self->key, f->self->unit);
+    node_on_downlink(
+        f->parent->node, f->link,
+        &(struct node_peer){.node = f->node, .key = f->self->key, .address = f->self->unit});
     assert_int_equal(node_commit(f->parent->node, NULL), ERR_OK);
     assert_int_equal(fake_say(f, &hello), ERR_OK);
 }

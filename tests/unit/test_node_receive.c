@@ -346,7 +346,9 @@ static void test_places_out_of_bounds(void **state)
     bad[3].count = -1;
     bad[4].count = COUNT_MAX + 1;
     bad[5].edges = &TO_ROOT;
-    bad[6].decider = root->origin;
+    bad[6].decider = root->origin; /* with more acts than the root knows of */
+    bad[6].code = "42";
+    bad[6].count = 9;
     bad[7].code = "42"; /* where the child itself lies is not its to say */
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(say_places(&bad[i], NULL), want[i]);

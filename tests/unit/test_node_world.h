@@ -51,7 +51,9 @@ struct world_node {
     struct node *node;
     struct world_node *parent;
     struct world_link *up;
-    int64_t skew_ms; /* of its wall clock */
+    int64_t skew_ms;       /* of its wall clock */
+    struct hash certified; /* the key in its certificate, which its parent has made; */
+    int64_t number;        /* and the number of its hosting there; 0: it has none */
 };
 
 struct world_reply {
@@ -299,6 +301,19 @@ static inline void world_issue(const struct msg_joined *joined)
     assert_int_equal(store_open(child->path, STORE_CREATE, &store, &msg), ERR_OK);
     assert_int_equal(node_make_child(store, joined, &child->key, &msg), ERR_OK);
     store_close(store);
+    child->certified = child->key;
+    child->number = joined->hosting;
+}
+
+static inline struct node_peer world_peer(const struct world_node *child)
+{
+    return (struct node_peer){.node = node_identity(child->node)->node,
+                              .key = child->key,
+                              .address = child->unit,
+                              .certified =
+                                  child->number > 0 && hash_equal(&child->certified, &child->key),
+                              .unit = child->unit,
+                              .number = child->number};
 }
 
 static inline void world_effects(struct world_node *n)
@@ -362,9 +377,8 @@ static inline bool world_deliver(struct world_link *link, int end, size_t max, s
         if (end == END_CHILD) {
             node_on_uplink(node, link->id);
         } else {
-            struct world_node *child = link->end[END_CHILD];
-            struct id id = node_identity(child->node)->node;
-            node_on_downlink(node, link->id, &id, &child->key, child->unit);
+            struct node_peer peer = world_peer(link->end[END_CHILD]);
+            node_on_downlink(node, link->id, &peer);
         }
         did = true;
     }
