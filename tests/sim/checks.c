@@ -448,7 +448,7 @@ static void show(struct host *host)
     host->shown = host->own;
 }
 
-void checks_sent(struct world *world, struct host *host, const struct line *line,
+void checks_sent(struct world *world, struct host *host, struct line *line,
                  const struct message *message)
 {
     struct host *child = line->end[CHILD_END];
@@ -469,9 +469,13 @@ void checks_sent(struct world *world, struct host *host, const struct line *line
         if ((batch || ping) && map_put(&host->marks, &at, NULL) == NULL) {
             abort();
         }
+        if (message->type == MESSAGE_BATCH) {
+            checks_ahead(world, host, line, &message->u.batch);
+        }
         return;
     }
     if (message->type == MESSAGE_WELCOME) {
+        checks_welcomed(line, &message->u.welcome);
         child->healing = message->u.welcome.heal;
         if (!child->healing) {
             show(child); /* what it could not have back is gone, and its parent takes it as it is */

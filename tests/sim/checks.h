@@ -7,6 +7,7 @@
  * - forward: no cell ever goes back to an earlier state
  * - mark: when a child turns exact, its parent has every cell of it in the state that the child has
  * - entries: no cell of a child's own is ahead of the entries in its escrow
+ * - ahead: none is sent before the entries that it counts
  * - sums: every total is what the cells of the same file come to
  * - honest: what a node calls exact lacks nothing older than the silence limit
  * - clock: since when a child is exact is told by the parent's clock; a clock that is days behind
@@ -33,7 +34,7 @@
 enum { HONEST_SLACK_US = 45 * SECOND_US };
 
 /* What a host says, looked at on its way out. */
-void checks_sent(struct world *world, struct host *host, const struct line *line,
+void checks_sent(struct world *world, struct host *host, struct line *line,
                  const struct message *message);
 /* The child has turned exact at the host: what it had at its revision `upto` is there. */
 void checks_mark(struct world *world, struct host *host, struct host *child, int64_t upto);

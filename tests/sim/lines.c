@@ -59,6 +59,7 @@ static void line_free(struct line *line)
         codec_free(line->codec[end]);
         frames_free(line->frames[end]);
     }
+    map_deinit(&line->covered);
     free(line);
 }
 
@@ -92,6 +93,7 @@ struct line *line_open(struct world *world, struct host *child)
     }
     *slot = line;
     line->id = id;
+    map_init(&line->covered, ID_BYTES, sizeof(int64_t));
     line->end[CHILD_END] = child;
     line->end[PARENT_END] = child->parent;
     for (int end = 0; end < 2; end++) {

@@ -193,10 +193,12 @@ static void do_correct(struct deed *deed)
         deed->host->items != NULL || (!fact->live && !chance_percent(&deed->chance, 30))) {
         return;
     }
+    /* What only says again what one before it says stands for that one. */
+    bool live = fact->again ? offers_fact(deed->host, fact->means)->live : fact->live;
     struct offer *offer = offers_make(deed->world, deed->host, OFFER_CORRECT);
     struct offer_row *row = offers_add_row(offer);
-    offer->must = fact->live;
-    offer->spoiled = !fact->live; /* a void entry stays as it is */
+    offer->must = live;
+    offer->spoiled = !live; /* a void entry stays as it is */
     offer->refers = place;
     offer->is_void = chance_percent(&deed->chance, 40);
     row->number = chance_between(&deed->chance, -1000, 2000);

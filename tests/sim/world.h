@@ -64,6 +64,7 @@ struct line {
     size_t packets[2];
     int64_t free_at_us[2];     /* the line towards that end is busy until then */
     struct packet *kept[2][2]; /* a batch and an acknowledgement of before, to come again */
+    struct map covered;        /* segment -> how much of it the parent has, or has on its way */
 };
 
 /* How the way from a host to its parent is at the moment. */
