@@ -18,6 +18,10 @@
  * - verify: then the nodes' own recomputation finds no fault
  * - alarms: then no alarm is there that no fault explains
  * - named: a node whose data is of an older time is turned away, and its parent names it
+ * - fenced: of machines with the data of one node one is linked at most, and not one that came
+ * later while the other answers, or was turned away before; nobody is turned away as a copy where
+ *   nothing was copied; what one had that counted is in the ledger of the one that counts in the
+ *   end, and what was recorded on one that was turned away is not, unless it has a new identity
  * - bounded: queues and backlogs keep to their limits
  * - opens: a file that no fault explains opens
  * - offers: an answer fits its question; what must be taken is taken
