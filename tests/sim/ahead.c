@@ -19,15 +19,23 @@ void checks_welcomed(struct line *line, const struct msg_welcome *welcome)
     }
 }
 
-static void cover(struct line *line, const struct msg_batch *batch)
+/* What goes up is new there: an entry that the parent has, or that is on its way, goes once. */
+static void cover(struct world *world, const struct host *host, struct line *line,
+                  const struct msg_batch *batch)
 {
-    for (size_t i = 0; i < batch->entry_count; i++) {
-        int64_t *length = map_put(&line->covered, &batch->entries[i].segment, NULL);
+    for (size_t i = 0; i < batch->entry_count && !world->violated; i++) {
+        const struct entry *entry = &batch->entries[i];
+        int64_t *length = map_put(&line->covered, &entry->segment, NULL);
         if (length == NULL) {
             abort();
         }
-        *length =
-            *length < (int64_t)batch->entries[i].seq ? (int64_t)batch->entries[i].seq : *length;
+        if ((int64_t)entry->seq <= *length) {
+            world_violate(world, "resent",
+                          "%s sends entry %llu of a segment again, of which %lld "
+                          "are above or before it",
+                          host->code, (unsigned long long)entry->seq, (long long)*length);
+        }
+        *length = (int64_t)entry->seq;
     }
 }
 
@@ -62,7 +70,7 @@ void checks_ahead(struct world *world, struct host *host, struct line *line,
         "e.measure=(SELECT id FROM symbol WHERE text=?2) AND "
         "e.category=(SELECT id FROM symbol WHERE text=?3) AND e.day BETWEEN ?4 AND ?5";
     sqlite3_stmt *stmt = NULL;
-    cover(line, batch);
+    cover(world, host, line, batch);
     if (batch->cell_count == 0 || host_near_damage(host)) {
         return;
     }

@@ -8,6 +8,7 @@
  * - mark: when a child turns exact, its parent has every cell of it in the state that the child has
  * - entries: no cell of a child's own is ahead of the entries in its escrow
  * - ahead: none is sent before the entries that it counts
+ * - resent: no entry goes up that the parent has said it has, or that went on this line before
  * - sums: every total is what the cells of the same file come to
  * - honest: what a node calls exact lacks nothing older than the silence limit
  * - clock: since when a child is exact is told by the parent's clock; a clock that is days behind
