@@ -295,6 +295,7 @@ void clones_reissued(struct world *world, struct host *host, const struct msg_jo
     host->fenced = false;
     map_clear(&host->knows);
     world_trace(world, "h%d of %s has a new identity", host->number, host->code);
+    host->state = host->state == HOST_OFF ? HOST_DOWN : host->state;
     host_start_later(world, host, chance_between(&host->chance, 100, 2000) * MS_US);
 }
 
