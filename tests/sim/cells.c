@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "clones.h"
+
 enum { PAGE = 256 };
 
 /* Texts by their hash: keys of the table are compared byte by byte. */
@@ -98,14 +100,30 @@ static bool is_state(const struct world *world, const struct store_cell *row,
 }
 
 /* Of which time of its author the row is: as it is now, else as it was last. */
-static void find_time(const struct world *world, const struct host *author,
+static bool find_time(const struct world *world, const struct host *author,
                       const struct store_cell *row, struct model_cell_key *key)
 {
-    int now = key->origin;
+    int now = key->origin = author->shown;
     for (size_t i = author->was_count; i > 0 && !is_state(world, row, key); i--) {
         key->origin = author->was[i - 1];
     }
-    key->origin = is_state(world, row, key) ? key->origin : now;
+    bool found = is_state(world, row, key);
+    key->origin = found ? key->origin : now;
+    return found;
+}
+
+/* Of machines with the data of one node, the one that was welcomed last comes first. */
+static void find_machine(const struct world *world, const struct host *author,
+                         const struct store_cell *row, struct model_cell_key *key)
+{
+    const struct family *family = author->family;
+    bool found = family != NULL && family->last != NULL && find_time(world, family->last, row, key);
+    for (size_t i = 0; family != NULL && i < family->count && !found; i++) {
+        found = find_time(world, family->machines[i], row, key);
+    }
+    if (!found) {
+        (void)find_time(world, author, row, key);
+    }
 }
 
 static bool check_state(struct world *world, struct host *host, const struct store_cell *row,
@@ -148,16 +166,17 @@ static bool name_row(struct world *world, struct host *host, const struct store_
         world_violate(world, "opens", "a cell of %s cannot be read", host->code);
         return false;
     }
-    const struct host *author = host_of_origin(world, &origin.name);
+    const struct host *author =
+        id_equal(&origin.name, &host->origin) ? host : host_of_origin(world, &origin.name);
     key->unit = model_unit(world->model, unit);
     if (author == NULL || key->unit < 0) {
         world_violate(world, "states", "at %s, a cell of unit %s has an origin that is nobody's",
                       host->code, unit);
         return false;
     }
-    key->origin = author == host ? host->own : author->shown;
+    key->origin = host->own;
     if (author != host) {
-        find_time(world, author, row, key);
+        find_machine(world, author, row, key);
     }
     return true;
 }

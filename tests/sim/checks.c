@@ -5,6 +5,7 @@
 
 #include "cells.h"
 #include "checks_internal.h"
+#include "clones.h"
 #include "offers.h"
 
 static uint64_t checks_made;
@@ -30,7 +31,7 @@ static int64_t there_is(void *ctx, const struct model_cell_key *key)
 {
     const struct world *world = ctx;
     for (size_t i = 0; i < world->host_count; i++) {
-        if (world->hosts[i]->own == key->origin) {
+        if (world->hosts[i]->own == key->origin && !world->hosts[i]->aside) {
             return INT64_MAX;
         }
     }
@@ -448,7 +449,7 @@ static void show(struct host *host)
     host->shown = host->own;
 }
 
-void checks_sent(struct world *world, struct host *host, const struct line *line,
+void checks_sent(struct world *world, struct host *host, struct line *line,
                  const struct message *message)
 {
     struct host *child = line->end[CHILD_END];
@@ -469,13 +470,25 @@ void checks_sent(struct world *world, struct host *host, const struct line *line
         if ((batch || ping) && map_put(&host->marks, &at, NULL) == NULL) {
             abort();
         }
+        if (message->type == MESSAGE_HELLO) {
+            clones_says_hello(line, host);
+        } else if (message->type == MESSAGE_REFUSE) {
+            clones_refused(world, host, line, &message->u.refuse);
+        } else if (message->type == MESSAGE_BATCH) {
+            checks_ahead(world, host, line, &message->u.batch);
+        }
         return;
     }
     if (message->type == MESSAGE_WELCOME) {
+        checks_welcomed(line, &message->u.welcome);
+        clones_welcomed(world, line);
         child->healing = message->u.welcome.heal;
         if (!child->healing) {
             show(child); /* what it could not have back is gone, and its parent takes it as it is */
         }
+    }
+    if (message->type == MESSAGE_REFUSE) {
+        clones_refused(world, host, line, &message->u.refuse);
     }
     if (message->type != MESSAGE_ACK) {
         return;

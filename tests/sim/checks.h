@@ -7,6 +7,8 @@
  * - forward: no cell ever goes back to an earlier state
  * - mark: when a child turns exact, its parent has every cell of it in the state that the child has
  * - entries: no cell of a child's own is ahead of the entries in its escrow
+ * - ahead: none is sent before the entries that it counts
+ * - resent: no entry goes up that the parent has said it has, or that went on this line before
  * - sums: every total is what the cells of the same file come to
  * - honest: what a node calls exact lacks nothing older than the silence limit
  * - clock: since when a child is exact is told by the parent's clock; a clock that is days behind
@@ -17,6 +19,10 @@
  * - verify: then the nodes' own recomputation finds no fault
  * - alarms: then no alarm is there that no fault explains
  * - named: a node whose data is of an older time is turned away, and its parent names it
+ * - fenced: of machines with the data of one node one is linked at most, and not one that came
+ * later while the other answers, or was turned away before; nobody is turned away as a copy where
+ *   nothing was copied; what one had that counted is in the ledger of the one that counts in the
+ *   end, and what was recorded on one that was turned away is not, unless it has a new identity
  * - bounded: queues and backlogs keep to their limits
  * - opens: a file that no fault explains opens
  * - offers: an answer fits its question; what must be taken is taken
@@ -33,7 +39,7 @@
 enum { HONEST_SLACK_US = 45 * SECOND_US };
 
 /* What a host says, looked at on its way out. */
-void checks_sent(struct world *world, struct host *host, const struct line *line,
+void checks_sent(struct world *world, struct host *host, struct line *line,
                  const struct message *message);
 /* The child has turned exact at the host: what it had at its revision `upto` is there. */
 void checks_mark(struct world *world, struct host *host, struct host *child, int64_t upto);

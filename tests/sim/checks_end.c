@@ -5,11 +5,17 @@
 
 #include "cells.h"
 #include "checks_internal.h"
+#include "clones.h"
 #include "offers.h"
+
+static bool stands_apart(const struct host *host)
+{
+    return host->lost || host->put_back || host->unknown || host->doubtful;
+}
 
 bool checks_apart(const struct host *host)
 {
-    return host->lost || host->put_back || host->unknown || host->doubtful;
+    return stands_apart(host) || host->aside;
 }
 
 static bool turned_away(const struct host *host)
@@ -26,9 +32,10 @@ void checks_settle_apart(struct world *world)
     for (size_t i = 0; i < world->host_count; i++) {
         struct host *host = world->hosts[i];
         bool away = host->parent != NULL && host->state == HOST_UP && turned_away(host);
-        host->put_back = away && host->may_lose;
+        host->put_back = away && host->may_lose && host->family == NULL;
         host->unknown = away && !host->may_lose && host->parent->may_lose;
     }
+    clones_settle(world);
 }
 
 /* Whether what `host` has goes all the way up to `top`. */
@@ -45,7 +52,7 @@ static bool reaches(const struct host *host, const struct host *top)
 static bool any_apart(const struct world *world)
 {
     for (size_t i = 0; i < world->host_count; i++) {
-        if (checks_apart(world->hosts[i])) {
+        if (stands_apart(world->hosts[i])) {
             return true;
         }
     }
@@ -105,7 +112,7 @@ bool checks_converged(struct world *world, bool near_damage, char *why, size_t s
         if (!near_damage && host_near_damage(host)) {
             continue;
         }
-        if (host->state != HOST_UP && !host->lost) {
+        if (host->state != HOST_UP && !host->lost && !host->aside) {
             (void)snprintf(why, size, "%s is not up", host->code);
             return false;
         }
@@ -114,7 +121,7 @@ bool checks_converged(struct world *world, bool near_damage, char *why, size_t s
         if (wants && !link_is_exact(world, host, why, size)) {
             return false;
         }
-        if (!host->lost && !host->doubtful &&
+        if (!host->lost && !host->doubtful && host->state == HOST_UP &&
             tree_version(&host->node->view.catalogue) < offers_version(world) &&
             reaches(host, world->hosts[0])) {
             (void)snprintf(why, size, "%s has an old catalogue", host->code);
@@ -139,7 +146,8 @@ static void check_complete(void *ctx, const struct model_cell_key *key, int64_t 
     struct host *author = NULL;
     for (size_t i = 0; i < c->world->host_count && author == NULL; i++) {
         struct host *host = c->world->hosts[i];
-        bool is = host == c->host ? host->own == key->origin : host->shown == key->origin;
+        bool is =
+            host == c->host ? host->own == key->origin : host->shown == key->origin && !host->aside;
         author = is ? host : NULL;
     }
     if (author == NULL || c->world->violated) {
@@ -167,7 +175,7 @@ static void check_sources(struct world *world, struct host *host, const struct s
 {
     int64_t nodes = 0;
     for (size_t i = 0; i < world->host_count; i++) {
-        nodes += host_within(world->hosts[i], host);
+        nodes += host_within(world->hosts[i], host) && !world->hosts[i]->aside;
     }
     if (sources->nodes != nodes || sources->exact != nodes || sources->held != 0) {
         world_violate(world, "live",
@@ -187,7 +195,7 @@ static void check_missing(struct world *world, struct host *host, const struct s
         while (unsure != NULL && !unsure->unknown && !unsure->doubtful) {
             unsure = unsure->parent;
         }
-        if (below == host || !host_within(below, host) || unsure != NULL) {
+        if (below == host || !host_within(below, host) || unsure != NULL || below->aside) {
             continue;
         }
         bool there = reaches(below, host);
@@ -265,7 +273,13 @@ static bool explained(const struct world *world, const struct host *host,
                       const struct store_alarm *alarm)
 {
     bool refused = strcmp(alarm->code, "child-refused") == 0;
-    if (strcmp(alarm->code, "uplink-refused") == 0 && (host->put_back || host->unknown)) {
+    /* Heads that a machine signed before its unit's identity was issued anew, and that come behind
+     * the row that says so, are taken for another's. */
+    if (strcmp(alarm->code, "bad-signature") == 0 && clones_reissued_below(host)) {
+        return true;
+    }
+    if (strcmp(alarm->code, "uplink-refused") == 0 &&
+        (host->put_back || host->unknown || host->aside)) {
         return true;
     }
     for (size_t i = 0; i < world->host_count; i++) {
@@ -350,7 +364,8 @@ static void check_named(struct world *world, struct host *host)
 {
     struct host *parent = host->parent;
     struct store_status status = {0};
-    if (parent == NULL || parent->state != HOST_UP || checks_apart(parent) || host->unknown) {
+    if (parent == NULL || parent->state != HOST_UP || checks_apart(parent) || host->unknown ||
+        host->aside) {
         return;
     }
     int unit = view_unit_by_code(&parent->node->view, host->code);
@@ -450,7 +465,7 @@ void checks_end(struct world *world)
             check_named(world, host);
         }
         if (!world->violated && host->state == HOST_UP && !host->lost) {
-            check_one(world, host, apart);
+            check_one(world, host, apart || host->aside);
         }
     }
     world->current = NULL;

@@ -21,6 +21,12 @@ struct asked {
     enum total_by by;
 };
 
+/* ahead.c: what the parent has of the ledger of the child on this line, and whether a batch on its
+ * way up has cells of its own that count more. */
+void checks_welcomed(struct line *line, const struct msg_welcome *welcome);
+void checks_ahead(struct world *world, struct host *host, struct line *line,
+                  const struct msg_batch *batch);
+
 struct asked checks_any_question(struct world *world, struct host *host, struct chance *chance);
 
 /* All measures at one host, held against the model: `view` NULL for everything there is (`exact`),

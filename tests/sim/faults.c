@@ -2,6 +2,7 @@
 #include "steps.h"
 
 #include "cells.h"
+#include "clones.h"
 #include "offers.h"
 #include "store/internal.h"
 
@@ -400,8 +401,10 @@ void faults_do(struct world *world, const struct step *step)
         harm_line(&harm, step->kind);
     } else if (step->kind <= STEP_CLOCK_YEARS) {
         harm_clock(&harm, step->kind);
-    } else {
+    } else if (step->kind < STEP_FIRST_COPY) {
         harm_file(&harm, step->kind);
+    } else {
+        harm.nothing = !clones_do(world, step, &harm.chance);
     }
     world->faults += harm.nothing ? 0 : 1;
 }
@@ -409,6 +412,7 @@ void faults_do(struct world *world, const struct step *step)
 void faults_heal(struct world *world)
 {
     world->healing = true;
+    clones_heal(world);
     for (size_t i = 0; i < world->host_count; i++) {
         struct host *host = world->hosts[i];
         disk_set_fault(host->disk, NULL);

@@ -11,6 +11,7 @@
 
 #include "base/sha256.h"
 #include "checks.h"
+#include "clones.h"
 #include "offers.h"
 #include "world.h"
 
@@ -22,7 +23,9 @@ volatile bool host_inside;
 
 static void fill(void *ctx, void *out, size_t len)
 {
-    chance_fill(&((struct host *)ctx)->chance, out, len);
+    struct host *host = ctx;
+    bool alike = host->family != NULL && host->process == host->alike_process;
+    chance_fill(alike ? &host->alike : &host->chance, out, len);
 }
 
 static struct signature signature_of(const struct hash *key, struct bytes data)
@@ -389,6 +392,7 @@ void host_start(struct world *world, struct host *host)
     host->state = HOST_UP;
     host->busy_until_us = world->now_us;
     host->up_since_us = world->now_us;
+    clones_started(host);
     effects(world, host);
     if (!host->ticks) {
         host->ticks = true;
@@ -545,7 +549,10 @@ static void look_if_exact(struct world *world, struct host *host)
     }
     for (size_t i = 0; i < host->node->link_count; i++) {
         const struct link *link = host->node->links[i];
-        struct host *child = link->up ? NULL : host_of_node(world, &link->node);
+        struct line *line = link->up ? NULL : line_find(world, link->id);
+        struct host *child = line != NULL ? line->end[CHILD_END]
+                             : link->up   ? NULL
+                                          : host_of_node(world, &link->node);
         if (child == NULL) {
             continue;
         }

@@ -2,6 +2,7 @@
  * comparison with what the node says is in it. */
 #include <stdlib.h>
 
+#include "clones.h"
 #include "offers.h"
 #include "store/internal.h"
 
@@ -77,6 +78,7 @@ struct fact *book_add(struct host *host, const struct fact *fact)
                                 .category = fact->category,
                                 .day = fact->day,
                                 .value = fact->number,
+                                .generation = fact->generation,
                                 .refers = fact->again ? fact->means
                                           : corrects  ? told_at(book, fact->refers)
                                                       : 0};
@@ -84,6 +86,22 @@ struct fact *book_add(struct host *host, const struct fact *fact)
         (void)model_entry_add(host->world->model, &entry);
     }
     return &book->facts[book->count - 1];
+}
+
+void book_copy(const struct host *from, struct host *to)
+{
+    const struct book *book = from->book;
+    to->own = model_origin_branch(from->world->model, from->own, offers_fact_count(from));
+    to->book = calloc(1, sizeof *to->book);
+    if (to->book == NULL) {
+        abort();
+    }
+    for (size_t i = 0; book != NULL && i < book->count; i++) {
+        add_fact(&to->book->facts, &to->book->count, &to->book->cap, &book->facts[i]);
+    }
+    for (size_t i = 0; book != NULL && i < book->away_count; i++) {
+        add_fact(&to->book->away, &to->book->away_count, &to->book->away_cap, &book->away[i]);
+    }
 }
 
 void book_free(struct host *host)
@@ -206,7 +224,8 @@ static struct fact fact_of(const struct offer *offer, size_t row_at, const struc
                         .number = row->number,
                         .kind = MODEL_RECORD,
                         .live = true,
-                        .at_us = offer->host->world->now_us};
+                        .at_us = offer->host->world->now_us,
+                        .generation = offer->generation};
     if (offer->kind == OFFER_CORRECT) {
         fact.kind = offer->is_void ? MODEL_VOID : MODEL_AMEND;
         fact.number = offer->is_void ? 0 : row->number;
@@ -434,9 +453,45 @@ static void take_line(struct world *world, struct host *host, const struct log_l
     (void)book_add(host, &fact);
 }
 
+/* What other machines with the same data have confirmed. */
+struct others {
+    struct fact *facts;
+    bool *taken;
+    size_t count;
+    size_t cap;
+};
+
+static struct others others_of(const struct host *host)
+{
+    struct others others = {.count = 0};
+    for (size_t i = 0; host->family != NULL && i < host->family->count; i++) {
+        const struct host *other = host->family->machines[i];
+        for (size_t at = 0; other != host && at < offers_fact_count(other); at++) {
+            add_fact(&others.facts, &others.count, &others.cap, offers_fact(other, at));
+        }
+    }
+    others.taken = calloc(others.count + 1, sizeof *others.taken);
+    if (others.taken == NULL) {
+        abort();
+    }
+    return others;
+}
+
+static bool from_others(struct others *others, const struct log_line *line, struct fact *out)
+{
+    long place = find_fact(others->facts, others->taken, others->count, line);
+    if (place < 0) {
+        return false;
+    }
+    others->taken[place] = true;
+    *out = others->facts[place];
+    return true;
+}
+
 static void rebuild(struct world *world, struct host *host, const struct log_lines *log)
 {
     struct book old = host->book == NULL ? (struct book){.count = 0} : *host->book;
+    struct others others = others_of(host);
     bool *here = calloc(old.count + 1, sizeof *here);
     bool *back = calloc(old.away_count + 1, sizeof *back);
     size_t *moved = calloc(old.count + 1, sizeof *moved);
@@ -461,7 +516,7 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
             back[away] = true;
             returned++;
             take_line(world, host, line, old.away[away]);
-        } else if (from_unsure(world, host, line, &fact)) {
+        } else if (from_others(&others, line, &fact) || from_unsure(world, host, line, &fact)) {
             take_line(world, host, line, fact);
         } else {
             world_violate(world, "durable", "%s has an entry %s (%s %lld) that nobody offered",
@@ -503,6 +558,8 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
     free(moved);
     free(old.facts);
     free(old.away);
+    free(others.facts);
+    free(others.taken);
 }
 
 /* Whether the log says the book, from the first fact to the last, and nothing was lost that may

@@ -11,6 +11,7 @@
  * connection can be made. A message comes twice, or an older batch comes again. */
 #include <stdlib.h>
 
+#include "clones.h"
 #include "copy.h"
 #include "words.h"
 #include "world.h"
@@ -59,6 +60,7 @@ static void line_free(struct line *line)
         codec_free(line->codec[end]);
         frames_free(line->frames[end]);
     }
+    map_deinit(&line->covered);
     free(line);
 }
 
@@ -92,6 +94,7 @@ struct line *line_open(struct world *world, struct host *child)
     }
     *slot = line;
     line->id = id;
+    map_init(&line->covered, ID_BYTES, sizeof(int64_t));
     line->end[CHILD_END] = child;
     line->end[PARENT_END] = child->parent;
     for (int end = 0; end < 2; end++) {
@@ -346,6 +349,9 @@ void line_deliver(struct world *world, struct line *line, int end, struct packet
     bool fixed = message->type == MESSAGE_HELLO || message->type == MESSAGE_WELCOME ||
                  message->type == MESSAGE_REFUSE;
     trace_message(world, line, end, message);
+    if (message->type == MESSAGE_HELLO) {
+        clones_hello(world, line);
+    }
     tell(host, line, message);
     if (!fixed && route->twice_percent > 0 && chance_percent(&host->chance, route->twice_percent)) {
         world_trace(world, "%s again", message_name(message->type));

@@ -300,10 +300,18 @@ int model_origin_branch(struct model *model, int origin, size_t entries)
                                     .category = from->cell->key.category,
                                     .day = from->day,
                                     .value = from->value,
+                                    .generation = from->generation,
                                     .refers = from->record};
         (void)model_entry_add(model, &entry);
     }
     return branch;
+}
+
+static bool stands_over(const struct origin_data *origin, size_t place, size_t other)
+{
+    const struct entry_data *a = &origin->entries[place];
+    const struct entry_data *b = &origin->entries[other];
+    return a->generation != b->generation ? a->generation > b->generation : a->day >= b->day;
 }
 
 /* Of the cell's live records the one with the latest day, of these the last one. */
@@ -314,7 +322,7 @@ static size_t standing_record(const struct origin_data *origin, const struct cel
         size_t place = cell->states[i].place;
         const struct entry_data *entry = &origin->entries[place];
         if (entry->kind == MODEL_RECORD && entry->live &&
-            (standing == MODEL_NOWHERE || entry->day >= origin->entries[standing].day)) {
+            (standing == MODEL_NOWHERE || stands_over(origin, place, standing))) {
             standing = place;
         }
     }
@@ -356,7 +364,8 @@ static void push_state(const struct model *model, const struct origin_data *orig
     size_t standing = state->standing;
     switch (origin->entries[place].kind) {
     case MODEL_RECORD:
-        standing = standing == MODEL_NOWHERE || record->day >= state->day ? place : standing;
+        standing =
+            standing == MODEL_NOWHERE || stands_over(origin, place, standing) ? place : standing;
         break;
     case MODEL_AMEND:
     case MODEL_AGAIN:
@@ -381,6 +390,7 @@ size_t model_entry_add(struct model *model, const struct model_entry *entry)
                                     .record = place,
                                     .day = entry->day,
                                     .value = entry->value,
+                                    .generation = entry->generation,
                                     .amended = entry->value,
                                     .live = true};
         origin->count++;

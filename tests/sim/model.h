@@ -53,6 +53,7 @@ struct model_entry {
     int64_t value; /* smallest steps; unused of a void */
     size_t refers; /* of a correction: place of the record in its origin's ledger, from 0; the other
                       fields but value are taken from there */
+    int64_t generation; /* of the hosting, within one origin: a later one ranks higher */
 };
 /* Appends to the origin's ledger; its place there, from 0. */
 size_t model_entry_add(struct model *model, const struct model_entry *entry);

@@ -83,6 +83,7 @@ struct entry_data {
     size_t record; /* place of the record that it corrects; its own for a record */
     int32_t day;
     int64_t value; /* as entered */
+    int64_t generation;
     /* What its record came to: of a record, now; of a correction, just before it. */
     int64_t amended;
     bool live;

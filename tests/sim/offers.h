@@ -46,12 +46,13 @@ struct offer {
     struct host *host;
     uint64_t process; /* of the host, and its batch, that took it */
     uint64_t batch;
-    int32_t today; /* at the host then */
-    bool must;     /* nothing but a failing disk is a reason to refuse it */
-    bool sound;    /* and no disk fails any more */
-    bool known;    /* it was recorded before under the same key */
-    bool spoiled;  /* has a row that must make all of it refused */
-    bool taken;    /* its fate was not known, and its rows are there */
+    int32_t today;      /* at the host then */
+    int64_t generation; /* of its identity then */
+    bool must;          /* nothing but a failing disk is a reason to refuse it */
+    bool sound;         /* and no disk fails any more */
+    bool known;         /* it was recorded before under the same key */
+    bool spoiled;       /* has a row that must make all of it refused */
+    bool taken;         /* its fate was not known, and its rows are there */
     /* records */
     struct offer_row *rows;
     size_t row_count;
@@ -89,7 +90,8 @@ struct fact {
     bool live;  /* a record that was not voided */
     bool again; /* says only what one before it says, of the fact at `means` */
     size_t means;
-    int64_t at_us; /* confirmed */
+    int64_t at_us;      /* confirmed */
+    int64_t generation; /* of the identity of the machine then */
 };
 
 struct offers *offers_new(void);
@@ -104,6 +106,8 @@ void offers_give(struct world *world, struct offer *offer);
  * -1: of a unit that the invitation makes, else of one that is there. */
 void offers_invite(struct world *world, struct host *parent, const char *code, const char *level,
                    int unit);
+/* An identity anew for a machine that has the data of its unit. */
+void offers_reissue(struct world *world, struct host *machine);
 void offers_join_again(struct world *world);
 /* Facts of a host's ledger. */
 size_t offers_fact_count(const struct host *host);
@@ -150,5 +154,7 @@ const struct fact *offers_lost(const struct host *host, struct chance *chance);
  * unless the host may lose. */
 void offers_rebuild(struct world *world, struct host *host);
 void book_free(struct host *host);
+/* The book of a machine that begins as a copy of another one. */
+void book_copy(const struct host *from, struct host *to);
 
 #endif

@@ -1,4 +1,5 @@
 /* What people do at their nodes. */
+#include "clones.h"
 #include "offers.h"
 #include "steps.h"
 
@@ -193,10 +194,12 @@ static void do_correct(struct deed *deed)
         deed->host->items != NULL || (!fact->live && !chance_percent(&deed->chance, 30))) {
         return;
     }
+    /* What only says again what one before it says stands for that one. */
+    bool live = fact->again ? offers_fact(deed->host, fact->means)->live : fact->live;
     struct offer *offer = offers_make(deed->world, deed->host, OFFER_CORRECT);
     struct offer_row *row = offers_add_row(offer);
-    offer->must = fact->live;
-    offer->spoiled = !fact->live; /* a void entry stays as it is */
+    offer->must = live;
+    offer->spoiled = !live; /* a void entry stays as it is */
     offer->refers = place;
     offer->is_void = chance_percent(&deed->chance, 40);
     row->number = chance_between(&deed->chance, -1000, 2000);
@@ -206,6 +209,13 @@ static void do_correct(struct deed *deed)
     (void)snprintf(row->category, sizeof row->category, "%s", fact->category);
     (void)snprintf(row->value, sizeof row->value, "%lld", (long long)row->number);
     offers_give(deed->world, offer);
+}
+
+/* What the host has lost, or what people have typed at another machine with its data. */
+static const struct fact *to_type(const struct host *host, struct chance *chance)
+{
+    const struct fact *lost = offers_lost(host, chance);
+    return lost != NULL ? lost : clones_paper(host, chance);
 }
 
 /* What a host has lost is typed there again, from the same paper, with the same key. */
@@ -218,14 +228,15 @@ static bool type_again(struct deed *deed)
         struct host *other = world->hosts[i];
         struct chance look = deed->chance;
         bool idle = other->state == HOST_UP && other->items == NULL && !host_near_damage(other);
-        if (idle && offers_lost(other, &look) != NULL && chance_below(&deed->chance, ++seen) == 0) {
+        idle = idle && !other->rests;
+        if (idle && to_type(other, &look) != NULL && chance_below(&deed->chance, ++seen) == 0) {
             host = other;
         }
     }
     if (host == NULL) {
         return false;
     }
-    const struct fact *fact = offers_lost(host, &deed->chance);
+    const struct fact *fact = to_type(host, &deed->chance);
     struct offer *offer = offers_make(world, host, OFFER_RECORD);
     struct offer_row *row = offers_add_row(offer);
     row->day = fact->day;
@@ -250,7 +261,8 @@ static void do_retry(struct deed *deed)
         return;
     }
     struct offer *old = offers_any_unsettled(deed->world, &deed->chance);
-    if (old == NULL || old->host->state != HOST_UP || old->host->items != NULL) {
+    if (old == NULL || old->host->state != HOST_UP || old->host->items != NULL ||
+        old->host->rests) {
         return;
     }
     struct offer *offer = offers_make(deed->world, old->host, OFFER_RECORD);
@@ -296,7 +308,7 @@ static void do_catalogue(struct deed *deed)
 static void do_unit(struct deed *deed)
 {
     struct offer *offer;
-    if (model_unit_count(deed->world->model) >= UNITS_MOST) {
+    if (model_unit_count(deed->world->model) >= UNITS_MOST || deed->host->family != NULL) {
         return;
     }
     offer = offers_make(deed->world, deed->host, OFFER_UNIT);
@@ -328,7 +340,8 @@ static void do_late_node(struct deed *deed)
 {
     for (size_t i = 0; i < deed->world->host_count; i++) {
         struct host *host = deed->world->hosts[i];
-        if (host->code[0] == 'c' && host->state == HOST_UP && chance_percent(&deed->chance, 50)) {
+        if (host->code[0] == 'c' && host->state == HOST_UP && !host->rests &&
+            chance_percent(&deed->chance, 50)) {
             deed->host = host;
             do_record(deed);
             return;
@@ -362,7 +375,7 @@ void people_do(struct world *world, const struct step *step)
     }
     bool root_rests = plan_has(world->plan, STEP_COPY_ROOT) && deed.host->parent == NULL;
     bool alone = step->kind == STEP_RETRY || step->kind == STEP_CATALOGUE;
-    if (!alone && (deed.host->state != HOST_UP || root_rests)) {
+    if (!alone && (deed.host->state != HOST_UP || deed.host->rests || root_rests)) {
         return;
     }
     switch (step->kind) {

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { LINE_BYTES = 200, PEOPLE_MIN = 60, PEOPLE_MORE = 60, FAULTS_MORE = 12 };
+enum { LINE_BYTES = 200, PEOPLE_MIN = 60, PEOPLE_MORE = 60, FAULTS_MORE = 12, COPIES_PERCENT = 15 };
 
 static const char *const NAMES[STEP_KIND_COUNT] = {
     [STEP_RECORD] = "record",
@@ -42,6 +42,12 @@ static const char *const NAMES[STEP_KIND_COUNT] = {
     [STEP_FLIP] = "flip",
     [STEP_SPOIL] = "spoil",
     [STEP_LOSE_FILE] = "lose-file",
+    [STEP_CLONE] = "clone",
+    [STEP_CLONE_RUNNING] = "clone-running",
+    [STEP_SNAPSHOT] = "snapshot",
+    [STEP_FORK] = "fork",
+    [STEP_TURNS] = "turns",
+    [STEP_REISSUE] = "reissue",
 };
 
 const char *step_name(enum step_kind kind)
@@ -116,13 +122,13 @@ static const enum step_kind RARE[] = {STEP_COPY_ROOT, STEP_COPY_CHILD, STEP_LIE,
 static void choose_classes(struct chance *chance, unsigned weights[STEP_KIND_COUNT])
 {
     unsigned on = 0;
-    for (int kind = STEP_FIRST_FAULT; kind < STEP_KIND_COUNT; kind++) {
+    for (int kind = STEP_FIRST_FAULT; kind < STEP_FIRST_COPY; kind++) {
         weights[kind] = chance_percent(chance, 45) ? 1 + (unsigned)chance_below(chance, 9) : 0;
     }
     for (size_t i = 0; i < sizeof RARE / sizeof *RARE; i++) {
         weights[RARE[i]] = 0;
     }
-    for (int kind = STEP_FIRST_FAULT; kind < STEP_KIND_COUNT; kind++) {
+    for (int kind = STEP_FIRST_FAULT; kind < STEP_FIRST_COPY; kind++) {
         on += weights[kind];
     }
     if (on < 5) {
@@ -159,6 +165,26 @@ static void add_losses(struct plan *plan, struct chance *chance)
             add(plan, (struct step){.kind = kind,
                                     .host = host,
                                     .at_ms = chance_between(chance, 0, PLAN_LENGTH_MS),
+                                    .draw = chance_next(chance)});
+        }
+    }
+}
+
+/* One or two nodes of which there are copies, all steps about one of them with one number. Two
+ * kinds are left to plans by hand: see plans/open. */
+static void add_copies(struct plan *plan, struct chance *chance)
+{
+    static const enum step_kind KINDS[] = {STEP_CLONE, STEP_TURNS, STEP_TURNS, STEP_REISSUE};
+    for (uint64_t nodes = 1 + chance_below(chance, 2); nodes > 0; nodes--) {
+        uint32_t host = (uint32_t)chance_below(chance, 1 << 20);
+        enum step_kind first = chance_percent(chance, 75) ? STEP_CLONE : STEP_SNAPSHOT;
+        uint64_t count = 3 + chance_below(chance, 5);
+        for (uint64_t i = 0; i < count; i++) {
+            enum step_kind kind = KINDS[chance_below(chance, sizeof KINDS / sizeof *KINDS)];
+            int64_t at_ms = chance_between(chance, PLAN_LENGTH_MS / 4, PLAN_LENGTH_MS);
+            add(plan, (struct step){.kind = i == 0 ? first : kind,
+                                    .host = host,
+                                    .at_ms = i == 0 ? at_ms / 3 : at_ms,
                                     .draw = chance_next(chance)});
         }
     }
@@ -210,7 +236,11 @@ void plan_make(struct plan *plan, uint64_t seed)
     choose_classes(&chance, faults);
     add_steps(plan, &chance, PEOPLE, PEOPLE_MIN + chance_below(&chance, PEOPLE_MORE));
     add_steps(plan, &chance, faults, PLAN_FAULTS_MIN + chance_below(&chance, FAULTS_MORE));
-    if (chance_percent(&chance, 40)) {
+    struct chance copies =
+        chance_for(seed, 3); /* of its own, so that all others stay as they are */
+    if (chance_percent(&copies, COPIES_PERCENT)) {
+        add_copies(plan, &copies);
+    } else if (chance_percent(&chance, 40)) {
         add_rare(plan, &chance);
     } else if (chance_percent(&chance, 60)) {
         add_losses(plan, &chance);

@@ -43,16 +43,23 @@ enum step_kind {
     STEP_CLOCK_JUMP,
     STEP_CLOCK_DRIFT,
     STEP_CLOCK_YEARS,
-    STEP_COPY_ROOT,  /* the root's file is copied, later put back */
-    STEP_COPY_CHILD, /* that of another node */
-    STEP_LIE,        /* a disk lies about syncs, then its power is cut */
-    STEP_FLIP,       /* bits of a file flip while its node is off */
-    STEP_SPOIL,      /* a number in a row of figures is changed behind a node's back */
-    STEP_LOSE_FILE,  /* a file is gone */
+    STEP_COPY_ROOT,     /* the root's file is copied, later put back */
+    STEP_COPY_CHILD,    /* that of another node */
+    STEP_LIE,           /* a disk lies about syncs, then its power is cut */
+    STEP_FLIP,          /* bits of a file flip while its node is off */
+    STEP_SPOIL,         /* a number in a row of figures is changed behind a node's back */
+    STEP_LOSE_FILE,     /* a file is gone */
+    STEP_CLONE,         /* a node's image is copied, and the copy runs on another machine */
+    STEP_CLONE_RUNNING, /* while it runs on */
+    STEP_SNAPSHOT,      /* so is its memory; people go on with one of the two */
+    STEP_FORK,          /* or with both */
+    STEP_TURNS,         /* a machine of those is switched off, or on again */
+    STEP_REISSUE,       /* one of them gets the identity anew */
     STEP_KIND_COUNT
 };
 
 #define STEP_FIRST_FAULT STEP_KILL
+#define STEP_FIRST_COPY STEP_CLONE
 
 struct step {
     int64_t at_ms;

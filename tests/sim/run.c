@@ -1,10 +1,11 @@
 /* A whole run. */
 #include "acts.h"
 #include "checks.h"
+#include "clones.h"
 #include "offers.h"
 #include "steps.h"
 
-enum { SETTLE_MS = 12000, LOOK_EVERY_MS = 1000, STAYS_MS = 22000 };
+enum { SETTLE_MS = 12000, LOOK_EVERY_MS = 1000, STAYS_MS = 22000, GATHERED_MS = 4000 };
 enum { HUSH_MS = 10000, HUSH_MESSAGES = 15 /* of each node in that time */ };
 
 /* ---- the tree ---- */
@@ -54,6 +55,7 @@ static void on_step(struct world *world, uint64_t number)
         checks_times(world, world->hosts[i]);
         checks_cells(world, world->hosts[i]);
     }
+    clones_check(world);
     checks_host(world, world->hosts[chance_below(&chance, world->host_count)]);
 }
 
@@ -133,6 +135,19 @@ static void converge(struct world *world, struct result *result)
     }
 }
 
+/* Machines that are aside get the identity one after the other: each time all that the machine and
+ * its office have comes together. */
+static void gather(struct world *world)
+{
+    clones_converged(world);
+    for (struct host *host = clones_to_reissue(world); host != NULL && !world->violated;
+         host = clones_to_reissue(world)) {
+        offers_reissue(world, host);
+        (void)wait_converged(world, GATHERED_MS);
+        clones_converged(world);
+    }
+}
+
 /* Damage that cannot be put right must not keep the lines busy: what is asked for again and again
  * comes to an end. */
 static void fall_silent(struct world *world)
@@ -151,6 +166,7 @@ void run_end(struct world *world, struct result *result)
 {
     faults_heal(world);
     converge(world, result);
+    gather(world);
     if (!world->violated) {
         checks_end(world);
     }

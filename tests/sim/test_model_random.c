@@ -363,9 +363,14 @@ static void add_entry(void)
             entry->refers = other->place;
         }
     }
-    struct model_entry offered = {
-        entry->kind,     entry->origin, entry->unit,  measures[entry->measure].code,
-        entry->category, entry->day,    entry->value, entry->refers};
+    struct model_entry offered = {.kind = entry->kind,
+                                  .origin = entry->origin,
+                                  .unit = entry->unit,
+                                  .measure = measures[entry->measure].code,
+                                  .category = entry->category,
+                                  .day = entry->day,
+                                  .value = entry->value,
+                                  .refers = entry->refers};
     if (entry->kind != MODEL_RECORD) { /* these are taken from the record */
         offered = (struct model_entry){.kind = entry->kind,
                                        .origin = entry->origin,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clones.h"
 #include "offers.h"
 
 static bool before(const struct event *a, const struct event *b)
@@ -180,6 +181,7 @@ struct world *world_new(uint64_t seed, bool keeps_history)
 
 void world_free(struct world *world)
 {
+    clones_free(world);
     for (size_t i = 0; i < world->host_count; i++) {
         host_free(world->hosts[i]);
     }

@@ -64,6 +64,10 @@ struct line {
     size_t packets[2];
     int64_t free_at_us[2];     /* the line towards that end is busy until then */
     struct packet *kept[2][2]; /* a batch and an acknowledgement of before, to come again */
+    uint64_t session;          /* of the child, as its family numbers them */
+    struct host *rival;        /* linked when the child said hello, and able to answer; or NULL */
+    uint64_t rival_session;
+    struct map covered; /* segment -> how much of it the parent has, or has on its way */
 };
 
 /* How the way from a host to its parent is at the moment. */
@@ -81,12 +85,14 @@ struct route {
 enum host_state {
     HOST_DOWN, /* no process */
     HOST_UP,
+    HOST_OFF,   /* people have switched it off */
     HOST_BROKEN /* its database cannot be opened: stays down */
 };
 
 struct offer;
 struct joining;
 struct book;
+struct family;
 
 enum item_kind {
     ITEM_UPLINK,
@@ -180,12 +186,28 @@ struct host {
     int64_t up_since_us;
     struct map counts; /* highest count seen of each cell of this file */
     struct book *book; /* what is in its ledger for good, see offers.h */
+    /* of a machine with the data of a node that others have, too: see clones.h */
+    struct family *family; /* NULL: there are no others */
+    bool aside;            /* another one counts */
+    bool superseded;       /* the identity was issued anew to another one */
+    bool fenced;           /* it was turned away as a copy */
+    int64_t fenced_us;
+    bool rests;          /* nobody records on it until another machine is turned away for it */
+    bool asked;          /* whether it is to get a new identity in the end */
+    size_t gathered;     /* facts that it had when it counted last */
+    int64_t generation;  /* of its identity */
+    uint64_t session;    /* number of the name of its process */
+    struct map knows;    /* the names that its file knows */
+    struct chance alike; /* what it draws from in the process of that number, as another one does */
+    uint64_t alike_process;
+    uint64_t alike_session;
 };
 
 /* A node that is being made below `parent`. */
 struct joining {
     struct joining *next;
     struct host *parent;
+    struct host *again; /* a machine that gets a new identity; NULL: a new one */
     struct offer *invite;
     char code[CODE_BYTES];
     char level[CODE_BYTES];
@@ -239,6 +261,7 @@ struct world {
     struct map lines; /* id -> struct line * */
     uint64_t next_line;
     struct joining *joinings;
+    struct family *families;
     bool join_due;
     struct id tree;
     struct hash root_key;
