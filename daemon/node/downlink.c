@@ -30,6 +30,7 @@ struct link *link_new(struct node *node, uint64_t id)
         map_init(&link->unequal, sizeof(int64_t), 1);
         map_init(&link->asked, sizeof(int64_t), sizeof(struct ask_state));
         map_init(&link->stated, sizeof(int64_t), sizeof(int64_t));
+        map_init(&link->sessions, ID_BYTES, 1);
     }
     return link;
 }
@@ -57,6 +58,7 @@ void link_free(struct link *link)
     map_deinit(&link->unequal);
     map_deinit(&link->asked);
     map_deinit(&link->stated);
+    map_deinit(&link->sessions);
     compare_stop(link);
     free(link->beyond);
     free((char *)link->address);
@@ -399,8 +401,10 @@ enum err downlink_settle(struct node *node, struct link *link)
 
 static void on_ping(struct node *node, struct link *link, const struct msg_ping *ping)
 {
-    bool asked = ping->answer && link->contest_nonce != 0 && ping->nonce == link->contest_nonce;
-    link->contest_answered = link->contest_answered || asked;
+    for (size_t i = 0; i < CONTESTS && ping->answer && ping->nonce != 0; i++) {
+        struct contest *asked = &link->contests[i];
+        asked->answered = asked->answered || asked->nonce == ping->nonce;
+    }
     if (link->state == SESSION_HEALING) {
         if (!ping->answer) {
             node_ping(node, link, true, ping->nonce);

@@ -11,6 +11,9 @@ enum err heal_begin(struct node *node, struct link *link, const struct msg_welco
 enum err heal_batch(struct node *node, struct link *link, const struct msg_batch *batch) MUST_CHECK;
 /* Gives every own segment its place, in order of number. */
 enum err heal_place(struct node *node) MUST_CHECK;
+/* Puts what the parent has less of than is here behind all that it has whole, if it is not: what
+ * was recorded after the hello upon which entries came back. `lengths`: segment -> what it has. */
+enum err heal_order(struct node *node, const struct map *lengths) MUST_CHECK;
 /* Counts healed entries whose measure has become known. */
 enum err heal_unsettled(struct node *node) MUST_CHECK;
 /* Of a bundle: whether anything in the batch is not here, and the same as heal_batch without the

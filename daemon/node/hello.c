@@ -4,8 +4,9 @@
  * Less than its escrow has: the child lost entries, and they are given back before anything else
  * (giveback.c). A session that this office has had with it and that its file does not know has
  * ended: the file was put back. Should a machine come with that session after all, or with a ledger
- * that differs from its escrow, there are two with the data of one; so there are when the other one
- * is linked and answers. The one that comes later is fenced: turned away, with its data.
+ * that differs from its escrow, there are two with the data of one; so there are when another one
+ * is linked and answers. The one that comes later is fenced: turned away, with its data. Its
+ * session has ended then, unless the linked one has that too: so it is when what runs was copied.
  *
  * Refused besides: no common version; another tree. A refusal is kept as the child's state, shown,
  * and an alarm until a hello is accepted again. */
@@ -289,6 +290,11 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     if (message == NULL) {
         return ERR_NO_MEMORY;
     }
+    map_clear(&link->sessions);
+    for (size_t i = 0; i < hello->session_count; i++) {
+        TRY(map_put(&link->sessions, &hello->sessions[i].session, NULL) == NULL ? ERR_NO_MEMORY
+                                                                                : ERR_OK);
+    }
     TRY(node_write(node));
     TRY(end_sessions(node, link, hello, child));
     struct msg_welcome *welcome = &message->u.welcome;
@@ -309,35 +315,53 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     return hello_send_catalogue(node, link);
 }
 
-/* Another machine may be linked in this one's place, and this one's file does not know its session:
- * one of them is a copy. The linked one is asked; when it answers, the newcomer is. *waits: until
- * that is known. */
+/* The name of the newcomer's process, unless the linked machine has it in its file as well. */
+static enum err end_newcomer(struct node *node, const struct link *link, const struct link *older,
+                             const struct msg_hello *hello)
+{
+    const struct id *name = &hello->sessions[hello->session_count - 1].session;
+    bool shared = map_get(&older->sessions, name) != NULL;
+    TRY(shared ? ERR_OK : node_write(node));
+    return shared ? ERR_OK : store_ended_add(node->store, link->unit, name, ENDED_KEPT);
+}
+
+/* Asks the linked machine whether it is there, unless it has been asked lately. What it answered
+ * before a newcomer came that may be that machine itself, which dials anew, says nothing of now. */
+static void ask_linked(struct node *node, struct link *older, const struct id *name, bool akin,
+                       struct contest **out)
+{
+    struct contest *c = *out = &older->contests[akin ? 1 : 0];
+    bool old = node->now.mono.ms - c->at.ms > CONTEST_KEPT_MS;
+    if (c->nonce != 0 && !old && (!akin || id_equal(&c->by, name))) {
+        return;
+    }
+    node->env.random(node->env.ctx, &c->nonce, sizeof c->nonce);
+    c->nonce |= 1;
+    c->at = node->now.mono;
+    c->by = *name;
+    c->answered = false;
+    node_ping(node, older, false, c->nonce);
+}
+
+/* Another link may be up in this one's place. When it answers, there are two machines, whatever the
+ * newcomer's file knows: a machine's own older link does not answer any more. *waits: until that is
+ * known. */
 static enum err contest(struct node *node, struct link *link, const struct msg_hello *hello,
                         const struct store_child *child, bool *waits, bool *fenced)
 {
     struct link *older = downlink_live_of_unit(node, link->unit);
     const struct feed_mark *known = hello_knows(hello, &child->session);
-    bool had = known != NULL && known->revision != SESSION_HEARD_OF;
+    struct contest *asked;
     *waits = false;
     *fenced = false;
-    if (older == NULL || older == link || id_is_zero(&child->session) || had) {
+    if (older == NULL || older == link || id_is_zero(&child->session)) {
         return ERR_OK;
     }
-    bool old =
-        older->contest_nonce != 0 && node->now.mono.ms - older->contested_at.ms > CONTEST_KEPT_MS;
-    if (older->contest_nonce == 0 || old) { /* what it answered long ago says nothing of now */
-        node->env.random(node->env.ctx, &older->contest_nonce, sizeof older->contest_nonce);
-        older->contest_nonce |= 1;
-        older->contested_at = node->now.mono;
-        older->contest_answered = false;
-        node_ping(node, older, false, older->contest_nonce);
-    }
-    *fenced = older->contest_answered;
-    *waits = !*fenced && node->now.mono.ms - older->contested_at.ms < CONTEST_MS;
-    TRY(*fenced ? node_write(node) : ERR_OK);
-    return *fenced ? store_ended_add(node->store, link->unit,
-                                     &hello->sessions[hello->session_count - 1].session, ENDED_KEPT)
-                   : ERR_OK;
+    ask_linked(node, older, &hello->sessions[hello->session_count - 1].session,
+               known != NULL && known->revision != SESSION_HEARD_OF, &asked);
+    *fenced = asked->answered;
+    *waits = !*fenced && node->now.mono.ms - asked->at.ms < CONTEST_MS;
+    return *fenced ? end_newcomer(node, link, older, hello) : ERR_OK;
 }
 
 /* `forked`: its entries lie where other ones lie in the escrow, and the two cannot be joined. */

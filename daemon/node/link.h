@@ -71,6 +71,16 @@ struct narrowing {
     char names[TEXT_MAX_BYTES / 2]; /* of the first of them */
 };
 
+enum { CONTESTS = 2 };
+
+/* A machine is asked whether it is there, since another one has come in its place. */
+struct contest {
+    uint64_t nonce; /* of the ping; 0: not asked */
+    struct id by;   /* the newcomer's session */
+    struct mono at;
+    bool answered;
+};
+
 struct link {
     uint64_t id;
     bool up; /* to the parent; else to a child */
@@ -121,12 +131,11 @@ struct link {
     int64_t unit; /* symbol */
     struct id node;
     struct hash key;
-    int64_t origin;         /* its own origin's number */
-    const char *address;    /* allocated; of a child that is known: the code of its unit */
-    const char *peer;       /* allocated, or NULL: where the machine is */
-    uint64_t contest_nonce; /* of the ping that asks whether it is there; 0: not asked */
-    struct mono contested_at;
-    bool contest_answered;
+    int64_t origin;      /* its own origin's number */
+    const char *address; /* allocated; of a child that is known: the code of its unit */
+    const char *peer;    /* allocated, or NULL: where the machine is */
+    struct map sessions; /* that its hello stated, at most SESSIONS_MAX */
+    struct contest contests[CONTESTS]; /* by one that does not know its session; by one that does */
     struct wall exact_as_of;
     bool exact;
     bool midway;         /* the file says so of the child */

@@ -270,6 +270,7 @@ static enum err place_of_escrow(struct node *node, const struct msg_welcome *wel
     struct map lengths;
     map_init(&lengths, ID_BYTES, sizeof(int64_t));
     enum err err = uplink_escrow(node, welcome->escrow, welcome->escrow_count, &lengths, ours);
+    err = err == ERR_OK && *ours ? heal_order(node, &lengths) : err;
     err = err == ERR_OK ? uplink_place(node, &lengths, place) : err;
     map_deinit(&lengths);
     return err;

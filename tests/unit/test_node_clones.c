@@ -33,8 +33,9 @@ static size_t machine_count;
 static bool kept[MACHINES]; /* an old state of it lies beside it */
 
 /* The names that processes have given themselves, by number. One that the office has welcomed has
- * ended when a machine is welcomed whose file does not know it; so has one that was turned away.
- * Whoever knows one that has ended is never welcomed again. */
+ * ended when a machine is welcomed whose file does not know it; so has one that was turned away,
+ * unless the one that is linked knows it. Whoever knows one that has ended is never welcomed again.
+ */
 static bool knows[MACHINES][SESSIONS];
 static bool kept_knows[MACHINES][SESSIONS];
 static size_t session[MACHINES];
@@ -163,6 +164,17 @@ static void note_rival(size_t at)
     }
 }
 
+/* The machine that the office goes on with, at the hello or now, has the name in its file: which
+ * has not ended then. */
+static bool linked_one_knows(size_t with)
+{
+    bool known = rival[with] < machine_count && knows[rival[with]][with];
+    for (size_t i = 0; i < machine_count; i++) {
+        known = known || (is_linked(machines[i]) && knows[i][with]);
+    }
+    return known;
+}
+
 static bool see(struct world_link *link, int to, struct message *message)
 {
     size_t at = number_of(link->end[END_CHILD]);
@@ -177,7 +189,7 @@ static bool see(struct world_link *link, int to, struct message *message)
         on_welcome(at, *with);
     } else if (to == END_CHILD && message->type == MESSAGE_REFUSE &&
                message->u.refuse.code == REFUSAL_FORK) {
-        ended[*with] = true;
+        ended[*with] = ended[*with] || !linked_one_knows(*with);
     }
     return true;
 }
