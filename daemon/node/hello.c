@@ -343,22 +343,23 @@ static void ask_linked(struct node *node, struct link *older, const struct id *n
     node_ping(node, older, false, c->nonce);
 }
 
-/* Another link may be up in this one's place. When it answers, there are two machines, whatever the
- * newcomer's file knows: a machine's own older link does not answer any more. *waits: until that is
- * known. */
+/* Another link may be up in this one's place. One of the same process gives way at once. Else, when
+ * it answers, there are two machines, whatever the newcomer's file knows: the link of a machine's
+ * own process before does not answer any more. *waits: until that is known. */
 static enum err contest(struct node *node, struct link *link, const struct msg_hello *hello,
                         const struct store_child *child, bool *waits, bool *fenced)
 {
     struct link *older = downlink_live_of_unit(node, link->unit);
     const struct feed_mark *known = hello_knows(hello, &child->session);
+    const struct id *name = &hello->sessions[hello->session_count - 1].session;
     struct contest *asked;
     *waits = false;
     *fenced = false;
-    if (older == NULL || older == link || id_is_zero(&child->session)) {
+    if (older == NULL || older == link || id_is_zero(&child->session) ||
+        id_equal(name, &child->session)) {
         return ERR_OK;
     }
-    ask_linked(node, older, &hello->sessions[hello->session_count - 1].session,
-               known != NULL && known->revision != SESSION_HEARD_OF, &asked);
+    ask_linked(node, older, name, known != NULL && known->revision != SESSION_HEARD_OF, &asked);
     *fenced = asked->answered;
     *waits = !*fenced && node->now.mono.ms - asked->at.ms < CONTEST_MS;
     return *fenced ? end_newcomer(node, link, older, hello) : ERR_OK;
