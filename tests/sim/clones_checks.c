@@ -111,6 +111,18 @@ void clones_welcomed(struct world *world, struct line *line)
     }
 }
 
+/* The name is that of the linked machine, too: it has not ended when this one is turned away. */
+static bool shared(const struct host *host, uint64_t session)
+{
+    bool known = false;
+    for (size_t i = 0; i < host->family->count; i++) {
+        const struct host *other = host->family->machines[i];
+        bool linked = other != host && clones_is_live(other);
+        known = known || (linked && map_get(&other->knows, &session) != NULL);
+    }
+    return known;
+}
+
 void clones_refused(struct world *world, struct host *by, struct line *line,
                     const struct msg_refuse *refuse)
 {
@@ -127,7 +139,7 @@ void clones_refused(struct world *world, struct host *by, struct line *line,
     }
     /* Where two go on from one state of memory, the name is that of the other one, too. */
     bool contradicts = strstr(refuse->text, "contradict") != NULL;
-    if (child != by && line->session != 0 && !contradicts &&
+    if (child != by && line->session != 0 && !contradicts && !shared(child, line->session) &&
         map_put(&child->family->ended, &line->session, NULL) == NULL) {
         abort();
     }

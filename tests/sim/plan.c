@@ -170,14 +170,17 @@ static void add_losses(struct plan *plan, struct chance *chance)
     }
 }
 
-/* One or two nodes of which there are copies, all steps about one of them with one number. Two
- * kinds are left to plans by hand: see plans/open. */
+/* One or two nodes of which there are copies, all steps about one of them with one number. One
+ * kind is left to plans by hand: see plans/open. */
 static void add_copies(struct plan *plan, struct chance *chance)
 {
     static const enum step_kind KINDS[] = {STEP_CLONE, STEP_TURNS, STEP_TURNS, STEP_REISSUE};
     for (uint64_t nodes = 1 + chance_below(chance, 2); nodes > 0; nodes--) {
         uint32_t host = (uint32_t)chance_below(chance, 1 << 20);
-        enum step_kind first = chance_percent(chance, 75) ? STEP_CLONE : STEP_SNAPSHOT;
+        uint64_t way = chance_below(chance, 100);
+        enum step_kind first = way < 45   ? STEP_CLONE
+                               : way < 75 ? STEP_CLONE_RUNNING
+                                          : STEP_SNAPSHOT;
         uint64_t count = 3 + chance_below(chance, 5);
         for (uint64_t i = 0; i < count; i++) {
             enum step_kind kind = KINDS[chance_below(chance, sizeof KINDS / sizeof *KINDS)];
