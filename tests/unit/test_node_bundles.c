@@ -311,12 +311,13 @@ static void refused(void **state)
     /* a feed that stops before its hello */
     (void)paper_write(unit, "", false, &paper, NULL);
     struct paper head = paper;
+    struct frame *rest = paper.frames->next;
     head.count = 1;
     head.frames->next = NULL;
     reply = paper_read(office, &head, 1);
     assert_int_equal(reply->err, ERR_REFUSED);
-    codec_free(head.codec);
-    free(head.frames);
+    paper.frames->next = rest;
+    paper_free(&paper);
     tree_end();
 }
 
