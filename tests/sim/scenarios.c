@@ -134,7 +134,8 @@ static void old_schema(struct world *world)
     host_stop(world, host, true);
     if (sqlite3_open(disk_path(host->disk, HOST_DATABASE, path), &db) != SQLITE_OK ||
         sqlite3_exec(db,
-                     "DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP COLUMN "
+                     "DROP TABLE bundle; DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE "
+                     "segment DROP COLUMN "
                      "clock; ALTER TABLE entry DROP COLUMN healed_at; ALTER TABLE child DROP "
                      "COLUMN midway; DROP "
                      "INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER "
