@@ -16,6 +16,7 @@ struct store {
     enum store_mode mode;
     sqlite3_stmt *stmts[STMT_COUNT];
     char error[STORE_ERROR_BYTES];
+    int code;        /* extended, of what failed last; a rollback after it has its own */
     bool begun;      /* a transaction */
     enum err undone; /* not ERR_OK: why SQLite has rolled it back by itself */
     int64_t size;    /* of the database file after the last checkpoint; it never shrinks */

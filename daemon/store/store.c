@@ -21,6 +21,7 @@ enum { BUSY_WAIT_MS = 2000, CACHE_KIB = 1024, WAL_PAGES = 1000 };
 
 enum err store_sql_error(struct store *store, int code)
 {
+    store->code = sqlite3_extended_errcode(store->db);
     (void)snprintf(store->error, sizeof store->error, "database: %s%s", sqlite3_errmsg(store->db),
                    store->cut ? ": its file was cut short while the node ran" : "");
     switch (code & 0xff) {
@@ -107,9 +108,9 @@ enum err store_unusable(const struct store *store, enum err err, const char *why
 
 /* What the statements of an opening stumble over when nothing else is wrong: a changed letter of
  * the schema. */
-static bool shows_damage(struct store *store)
+static bool shows_damage(const struct store *store)
 {
-    return sqlite3_extended_errcode(store->db) == SQLITE_ERROR;
+    return store->code == SQLITE_ERROR;
 }
 
 /* What to do about a file that cannot be opened. */
@@ -118,7 +119,7 @@ static enum err fail_open(struct store *store, enum err err, struct errmsg *msg)
     err = err == ERR_IO && shows_damage(store) ? ERR_CORRUPT : err;
     /* The index of the WAL could not grow; only here, where nothing is under way, is that harmless.
      */
-    bool full = err == ERR_IO && sqlite3_extended_errcode(store->db) == SQLITE_IOERR_SHMSIZE;
+    bool full = err == ERR_IO && store->code == SQLITE_IOERR_SHMSIZE;
     err = full ? ERR_DISK_FULL : err;
     const char *remedy = err == ERR_DISK_FULL ? "; the disk is full: free some room and try again"
                          : err == ERR_CORRUPT ? "; " STORE_KEEP_ASIDE
