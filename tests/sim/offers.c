@@ -284,6 +284,9 @@ static void take_facts(struct world *world, struct host *host, struct offer *off
 {
     for (size_t i = 0; i < offer->row_count; i++) {
         const struct offer_row *row = &offer->rows[i];
+        if (i < rep->row_count && rep->rows[i].known) {
+            continue;
+        }
         struct fact fact = {.day = row->day == DAY_NONE ? offer->today : row->day,
                             .number = row->number,
                             .kind = MODEL_RECORD,
@@ -309,13 +312,31 @@ static void take_facts(struct world *world, struct host *host, struct offer *off
     host->newest_ms = host->wall_ms > host->newest_ms ? host->wall_ms : host->newest_ms;
 }
 
+/* Of a batch that was lost, what was in escrow came back, which may be a part of it. */
+static bool came_back_in_part(const struct host *host)
+{
+    return host->healed && host_near_damage(host);
+}
+
+/* So many of its rows had been recorded, one by one perhaps, after all of them were lost. */
+static bool has_rows(const struct host *host, const struct offer *offer, int64_t known)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < offer->row_count; i++) {
+        bool keyed = offer->rows[i].key[0] != '\0';
+        count += keyed && offers_has_key(host, offer->rows[i].key) ? 1 : 0;
+    }
+    return count == known;
+}
+
 /* Whether it tells rightly whether the key was known. Of what came back beside damage the book
  * knows in the end only. */
 static bool knows_rightly(const struct host *host, const struct offer *offer,
                           const struct rep_recorded *rep)
 {
     bool known = rep->known > 0;
-    return known == offer->known || (known && host->healed && host_near_damage(host));
+    bool parted = known && rep->recorded > 0;
+    return known == offer->known || parted || (known && came_back_in_part(host));
 }
 
 static void recorded(struct world *world, struct host *host, struct offer *offer,
@@ -331,7 +352,9 @@ static void recorded(struct world *world, struct host *host, struct offer *offer
         offer->state = OFFER_NO;
         return;
     }
-    if (rep->recorded + rep->known != rows || (rep->known > 0 && rep->recorded > 0)) {
+    bool parted = rep->known > 0 && rep->recorded > 0;
+    if (rep->recorded + rep->known != rows ||
+        (parted && !came_back_in_part(host) && !has_rows(host, offer, rep->known))) {
         world_violate(world, "offers", "%s took %lld rows and knew %lld of %lld", host->code,
                       (long long)rep->recorded, (long long)rep->known, (long long)rows);
     } else if (offer->spoiled) {
@@ -340,7 +363,7 @@ static void recorded(struct world *world, struct host *host, struct offer *offer
         world_violate(world, "offers", "%s says of key %s that it is %s", host->code,
                       offer->rows[0].key,
                       rep->known > 0 ? "known, and it is not" : "new, and it is known");
-    } else if (rep->known == 0) {
+    } else if (rep->recorded > 0) {
         take_facts(world, host, offer, rep);
     }
     offer->state = OFFER_YES;
