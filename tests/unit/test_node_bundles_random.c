@@ -14,7 +14,7 @@
 
 enum {
     STEPS = 120,
-    SEEDS = 40,
+    SEEDS = 16,
     SEEDS_VALGRIND = 2,
     SEEDS_LONG = 4000,
     PAPERS = 6,

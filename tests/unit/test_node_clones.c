@@ -16,7 +16,7 @@
 
 enum {
     STEPS = 90,
-    SEEDS = 24,
+    SEEDS = 12,
     SEEDS_VALGRIND = 2,
     SEEDS_LONG = 4000,
     MACHINES = 4,
