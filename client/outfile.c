@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 
-enum { SECRET_MODE = 0600 };
+enum { SECRET_MODE = 0600, PART_NAME_BYTES = 64 };
 
 enum err outfile_failed(const char *path, struct errmsg *msg)
 {
@@ -21,10 +21,10 @@ enum err outfile_open(struct outfile *file, const char *path, const char *what, 
 {
     *file = (struct outfile){.fd = -1};
     int len = snprintf(file->path, sizeof file->path, "%s", path);
-    if (len <= 0 || len > OUTFILE_PATH_BYTES - 64) {
+    if (len <= 0 || len > OUTFILE_PATH_BYTES - PART_NAME_BYTES) {
         return err_fail(msg, ERR_USAGE, "the name of the file has no letter, or too many");
     }
-    (void)snprintf(file->part, sizeof file->part, "%.4000s.%ld.part", file->path, (long)getpid());
+    (void)snprintf(file->part, sizeof file->part, "%.*s.%ld.part", len, file->path, (long)getpid());
     if (access(file->path, F_OK) == 0) {
         return err_fail(msg, ERR_EXISTS, "%.400s is there already; choose another name for this %s",
                         file->path, what);

@@ -153,8 +153,12 @@ enum err bundle_file_take(struct bundle_file *file, struct bytes part, struct er
 enum err bundle_file_judge(struct bundle_file *file, struct tls_peer *sender, struct errmsg *msg)
 {
     TRY(seal_read_end(file->reader, msg));
+    struct hash signer = seal_reader_sender(file->reader);
     TRY(tls_peer_of_chain(seal_reader_chain(file->reader), buf_bytes(&file->home->node_chain),
                           buf_bytes(&file->home->root), sender, msg));
+    if (!hash_equal(&sender->key, &signer)) {
+        return err_fail(msg, ERR_AUTH, "the bundle is signed by another key than its sender's");
+    }
     seal_reader_free(file->reader);
     file->reader = NULL;
     file->codec = codec_new(false);

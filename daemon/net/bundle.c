@@ -248,8 +248,6 @@ static void begin(struct server *server, const struct peer *peer, enum bundle_ph
     struct bundle_job *job = &server->bundle;
     job->phase = phase;
     job->peer = peer->id;
-    job->role = peer->role;
-    (void)snprintf(job->author, sizeof job->author, "%s", peer->author);
     job->at = 0;
     job->moved_at = uv_now(&server->loop);
     job->err = ERR_OK;
@@ -292,7 +290,7 @@ static void judge(struct server *server, struct peer *peer)
 {
     struct bundle_job *job = &server->bundle;
     struct tls_peer sender;
-    struct reading reading = {.client = {peer->id, peer->role, job->author},
+    struct reading reading = {.client = {peer->id, peer->role, peer->author},
                               .request = job->request};
     enum err err = server->config.bundle_judge(server->config.ctx, &sender, &job->why);
     if (err == ERR_OK && !peers_node_of(&sender, &reading.sender.node)) {

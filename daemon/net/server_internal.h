@@ -161,9 +161,7 @@ struct bundle_job {
     enum bundle_phase phase;
     bool sealing; /* written: the file has been begun */
     uint64_t peer;
-    uint64_t request; /* the last one */
-    enum node_role role;
-    char author[AUTHOR_MAX_BYTES + 1];
+    uint64_t request;       /* the last one */
     int64_t at;             /* bytes */
     uint64_t moved_at;      /* loop time when something last went on */
     uint64_t said_at;       /* read: the client last heard that it goes on */

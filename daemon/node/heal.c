@@ -363,34 +363,31 @@ enum err heal_place(struct node *node)
     return store_fact_set_int(node->store, "heal_open", 0);
 }
 
-static int64_t there_of(const struct map *lengths, const struct store_segment *segment)
-{
-    const int64_t *there = map_get(lengths, &segment->name);
-    return there == NULL ? 0 : *there;
-}
-
 enum err heal_order(struct node *node, const struct map *lengths)
 {
     enum { PARTS_MAX = 64 };
     struct store_segment page[SEGMENTS_PAGE];
-    struct store_segment parts[PARTS_MAX];
+    struct {
+        int64_t segment;
+        int64_t there;
+    } parts[PARTS_MAX];
     size_t n = SEGMENTS_PAGE;
-    size_t all;
+    size_t unsaid;
     size_t count = 0;
     bool ordered = true;
-    TRY(store_segments_count(node->store, node->own_origin, &all));
-    size_t unsaid = all > HEADS_MAX ? all - HEADS_MAX : 0; /* the oldest, there long ago */
+    TRY(uplink_unsaid(node, &unsaid));
     for (int64_t after = 0; n == SEGMENTS_PAGE; after = n == 0 ? 0 : page[n - 1].number) {
         TRY(store_segments(node->store, node->own_origin, after, page, SEGMENTS_PAGE, &n));
         for (size_t i = 0; i < n; i++) {
-            bool part = unsaid == 0 && there_of(lengths, &page[i]) < page[i].length;
-            unsaid -= unsaid > 0 ? 1 : 0;
+            int64_t there = uplink_there(lengths, &page[i], &unsaid);
+            bool part = there < page[i].length;
             if (part && count == PARTS_MAX) {
                 return ERR_OK; /* all goes up in the old order, some of it once more */
             }
             ordered = ordered && (part || count == 0 || page[i].length == 0);
             if (part) {
-                parts[count++] = page[i];
+                parts[count].segment = page[i].id;
+                parts[count++].there = there;
             }
         }
     }
@@ -404,10 +401,10 @@ enum err heal_order(struct node *node, const struct map *lengths)
     TRY(node_write(node));
     for (size_t i = 0; i < count; i++) {
         int64_t marked;
-        int64_t there = there_of(lengths, &parts[i]);
-        TRY(store_entries_meanwhile(node->store, parts[i].id, there, node->now.wall, &marked));
+        TRY(store_entries_meanwhile(node->store, parts[i].segment, parts[i].there, node->now.wall,
+                                    &marked));
         node->meanwhile += marked;
-        TRY(store_segment_move_last(node->store, parts[i].id));
+        TRY(store_segment_move_last(node->store, parts[i].segment));
     }
     TRY(store_fact_set_int(node->store, "meanwhile", node->meanwhile));
     node->segment = (struct store_segment){.id = 0}; /* its place is another one now */

@@ -425,6 +425,12 @@ enum err uplink_keep_parent(struct node *node) MUST_CHECK;
  * for another history, or more of it than is here. */
 enum err uplink_escrow(struct node *node, const struct head *heads, size_t count,
                        struct map *lengths, bool *ours) MUST_CHECK;
+/* How much of an own segment is in an escrow with those lengths, segment by segment in their order.
+ * Those that the hello had no room for, *unsaid at first, are the oldest and were there long ago.
+ */
+int64_t uplink_there(const struct map *lengths, const struct store_segment *segment,
+                     size_t *unsaid);
+enum err uplink_unsaid(struct node *node, size_t *unsaid) MUST_CHECK;
 /* The place in the own ledger up to which an escrow with those lengths has everything. */
 enum err uplink_place(struct node *node, const struct map *lengths, int64_t *place) MUST_CHECK;
 void uplink_refused_state(struct node *node, enum uplink_state state, const char *text);

@@ -236,23 +236,37 @@ enum err uplink_escrow(struct node *node, const struct head *heads, size_t count
     return ERR_OK;
 }
 
-/* Segments that the hello had no room for are the oldest, and were there long ago. */
+int64_t uplink_there(const struct map *lengths, const struct store_segment *segment, size_t *unsaid)
+{
+    const int64_t *there = map_get(lengths, &segment->name);
+    if (*unsaid > 0) {
+        (*unsaid)--;
+        return segment->length;
+    }
+    return there == NULL ? 0 : *there;
+}
+
+enum err uplink_unsaid(struct node *node, size_t *unsaid)
+{
+    size_t count;
+    TRY(store_segments_count(node->store, node->own_origin, &count));
+    *unsaid = count > HEADS_MAX ? count - HEADS_MAX : 0;
+    return ERR_OK;
+}
+
 enum err uplink_place(struct node *node, const struct map *lengths, int64_t *place)
 {
     enum { SEGMENTS = 64 };
     struct store_segment page[SEGMENTS];
     size_t n = SEGMENTS;
-    size_t count;
+    size_t unsaid;
     bool whole = true;
     *place = 0;
-    TRY(store_segments_count(node->store, node->own_origin, &count));
-    size_t unsaid = count > HEADS_MAX ? count - HEADS_MAX : 0;
+    TRY(uplink_unsaid(node, &unsaid));
     for (int64_t after = 0; whole && n == SEGMENTS; after = page[n - 1].number) {
         TRY(store_segments(node->store, node->own_origin, after, page, SEGMENTS, &n));
         for (size_t i = 0; i < n && whole; i++) {
-            const int64_t *length = map_get(lengths, &page[i].name);
-            int64_t there = unsaid > 0 ? page[i].length : length == NULL ? 0 : *length;
-            unsaid -= unsaid > 0 ? 1 : 0;
+            int64_t there = uplink_there(lengths, &page[i], &unsaid);
             whole = there >= page[i].length;
             *place = page[i].base + (whole ? page[i].length : there);
         }

@@ -3,6 +3,7 @@
 #include "acts.h"
 #include "checks.h"
 #include "offers.h"
+#include "old_schema.h"
 #include "steps.h"
 #include "store/internal.h"
 
@@ -133,15 +134,7 @@ static void old_schema(struct world *world)
     some_records(world);
     host_stop(world, host, true);
     if (sqlite3_open(disk_path(host->disk, HOST_DATABASE, path), &db) != SQLITE_OK ||
-        sqlite3_exec(db,
-                     "DROP TABLE bundle; DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE "
-                     "segment DROP COLUMN "
-                     "clock; ALTER TABLE entry DROP COLUMN healed_at; ALTER TABLE child DROP "
-                     "COLUMN midway; DROP "
-                     "INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER "
-                     "TABLE unit DROP COLUMN hash; "
-                     "ALTER TABLE hosting DROP COLUMN hash; PRAGMA user_version=1",
-                     NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_exec(db, OLD_SCHEMA_SQL, NULL, NULL, NULL) != SQLITE_OK) {
         world_violate(world, "opens", "the old file cannot be made: %s", sqlite3_errmsg(db));
     }
     (void)sqlite3_close(db);

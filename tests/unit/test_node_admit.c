@@ -23,26 +23,10 @@ static int set_up(void **state)
 
 /* ---- backups ---- */
 
-static const char *copy_of(const struct world_node *n)
-{
-    static char path[WORLD_PATH_BYTES + 8];
-    (void)snprintf(path, sizeof path, "%s.copy", n->path);
-    return path;
-}
-
 static void keep(struct world_node *n)
 {
-    tree_close(n);
-    tree_copy_file(n->path, copy_of(n));
-    tree_open(n);
+    tree_keep(n);
     tree_relink();
-}
-
-static void put_back(struct world_node *n)
-{
-    tree_close(n);
-    tree_copy_file(copy_of(n), n->path);
-    tree_open(n);
 }
 
 /* A node that is invited after the backup, with an entry that is above. */
@@ -161,7 +145,7 @@ static void test_all_comes_back(void **state)
     assert_string_equal(world_record(invited, "431", "raised", "300", "2025-02-04")->text, "");
     world_settle();
     struct store_hosting before = hosting(root, "43");
-    put_back(root);
+    tree_put_back(root);
     int64_t decided = acts(root);
     assert_false(knows(root, "43"));
     tree_relink();
@@ -197,7 +181,7 @@ static void test_twice(void **state)
     keep(root);
     invited = invite("43", "20");
     for (int i = 0; i < 3; i++) {
-        put_back(root);
+        tree_put_back(root);
         tree_relink();
         assert_int_equal(raised(root, "4"), 21);
         assert_int_equal(hosting(root, "43").count, 2 + i);
@@ -221,7 +205,7 @@ static void test_units_below(void **state)
     assert_string_equal(world_record(invited, "4311", "visits", "7", "2025-02-04")->text, "");
     assert_string_equal(world_record(commune, "4311", "raised", "90", "2025-02-04")->text, "");
     world_settle();
-    put_back(root);
+    tree_put_back(root);
     tree_relink();
     assert_int_equal(raised(root, "4311"), 90);
     assert_int_equal(raised(root, "4"), 91);
@@ -245,7 +229,7 @@ static void test_unit_between(void **state)
     tree_relink();
     assert_string_equal(world_record(invited, "431", "raised", "20", "2025-02-04")->text, "");
     world_settle();
-    put_back(root);
+    tree_put_back(root);
     check_refused(invited, "431", "tally unit add 43)");
     assert_string_equal(tree_unit(root, "43", "district", "4")->text, "");
     tree_relink();
@@ -263,7 +247,7 @@ static void test_older_machine(void **state)
     invited = replace(old);
     tree_relink();
     assert_int_equal(raised(invited, "43"), 20);
-    put_back(root);
+    tree_put_back(root);
     world_settle();
     (void)world_connect(invited);
     world_settle();
@@ -284,7 +268,7 @@ static void test_older_machine_first(void **state)
     struct world_node *old = invite("43", "20");
     invited = replace(old);
     tree_relink();
-    put_back(root);
+    tree_put_back(root);
     world_settle();
     (void)world_connect(old);
     world_settle();
@@ -309,7 +293,7 @@ static void test_no_certificate(void **state)
     keep(root);
     invited = invite("43", "20");
     invited->certified.b[0] ^= 1;
-    put_back(root);
+    tree_put_back(root);
     check_refused(invited, "43", "no node with that key");
 }
 
@@ -319,7 +303,7 @@ static void test_number_too_low(void **state)
     (void)state;
     keep(root);
     invited = invite("43", "20");
-    put_back(root);
+    tree_put_back(root);
     world_settle();
     (void)world_connect(office); /* which has heard of what the root does not know any more */
     world_settle();
@@ -387,7 +371,7 @@ static void test_origin_of_another_unit(void **state)
     (void)state;
     keep(root);
     invited = invite("43", "20");
-    put_back(root);
+    tree_put_back(root);
     alter_nothing();
     other_origin = office->origin;
     check_refused(invited, "43", "another unit's");
@@ -402,7 +386,7 @@ static void test_forged_number(void **state)
     (void)state;
     keep(root);
     invited = invite("43", "20");
-    put_back(root);
+    tree_put_back(root);
     alter_nothing();
     other_number = invited->number + 1;
     check_refused(invited, "43", "its certificate");
@@ -414,7 +398,7 @@ static void test_unit_above(void **state)
     (void)state;
     keep(root);
     invited = invite("43", "20");
-    put_back(root);
+    tree_put_back(root);
     alter_nothing();
     other_unit = "4";
     (void)snprintf(invited->unit, sizeof invited->unit, "4");
@@ -431,8 +415,8 @@ static void test_unit_elsewhere(void **state)
     keep(office);
     invited = tree_child(office, "422", "commune");
     tree_relink();
-    put_back(root); /* with its escrow */
-    put_back(office);
+    tree_put_back(root); /* with its escrow */
+    tree_put_back(office);
     invited->number = 0;
     alter_nothing();
     assert_string_equal(tree_unit(office, "421", "commune", "42")->text, "");
@@ -467,7 +451,7 @@ static void test_unsound(void **state)
     (void)state;
     keep(root);
     invited = invite("43", "20");
-    put_back(root);
+    tree_put_back(root);
     root->node->unsound = true;
     tree_relink();
     assert_false(is_linked(invited));
@@ -492,7 +476,7 @@ static void test_waits_for_escrow(void **state)
     world_settle();
     int64_t decided = acts(office);
     tree_close(root);
-    put_back(office);
+    tree_put_back(office);
     tree_relink();
     assert_false(knows(office, "421"));
     assert_false(is_linked(invited));
@@ -521,7 +505,7 @@ static void test_catalogue(void **state)
     world_settle();
     assert_string_equal(world_record(commune, "421", "boards", "9", "2025-02-04")->text, "");
     world_settle();
-    put_back(root);
+    tree_put_back(root);
     assert_int_equal(root->node->view.catalogue.version, 1);
     tree_relink();
     assert_int_equal(root->node->view.catalogue.version, 3);
@@ -548,7 +532,7 @@ static void test_catalogue_in_the_middle(void **state)
     assert_int_equal(tree_apply(root, tree_catalogue(2))->version, 2);
     world_settle();
     tree_close(root);
-    put_back(office);
+    tree_put_back(office);
     assert_int_equal(office->node->view.catalogue.version, 1);
     tree_relink();
     assert_int_equal(office->node->view.catalogue.version, 2);
@@ -576,7 +560,7 @@ static void test_unsigned_catalogue(void **state)
     keep(root);
     assert_int_equal(tree_apply(root, tree_catalogue(2))->version, 2);
     world_settle();
-    put_back(root);
+    tree_put_back(root);
     sent = 0;
     world.tap = spoil;
     tree_relink();
@@ -601,7 +585,7 @@ static void test_room(void **state)
     int64_t highest = hosting(root, "42").number;
     tree_close(root);
     struct store *store;
-    tree_copy_file(copy_of(root), root->path);
+    tree_copy_file(tree_copy_of(root), root->path);
     assert_int_equal(store_open(root->path, STORE_WRITE, &store, &msg), ERR_OK);
     assert_int_equal(node_put_back(store, &msg), ERR_OK);
     store_close(store);

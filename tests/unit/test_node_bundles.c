@@ -162,20 +162,14 @@ static void changed_since(void **state)
 static void put_back(void **state)
 {
     (void)state;
-    char copy[WORLD_PATH_BYTES + 8];
     begin(14);
     record("1");
     (void)carry(unit, "", office);
-    (void)snprintf(copy, sizeof copy, "%s.copy", unit->path);
-    tree_close(unit);
-    tree_copy_file(unit->path, copy);
-    tree_open(unit);
+    tree_keep(unit);
     record("2");
     (void)carry(unit, "", office);
     assert_int_equal(value_at(office), 3);
-    tree_close(unit);
-    tree_copy_file(copy, unit->path);
-    tree_open(unit);
+    tree_put_back(unit);
     record("4");
     struct rep_bundle read = carry(unit, "", office);
     assert_int_equal(read.outcome, BUNDLE_BEHIND);
@@ -204,25 +198,19 @@ static void put_back(void **state)
 static void last_words(void **state)
 {
     (void)state;
-    char copy[WORLD_PATH_BYTES + 8];
     struct paper paper;
     begin(15);
     record("1");
     tree_relink();
     world_cut(unit, false);
     world_settle();
-    (void)snprintf(copy, sizeof copy, "%s.copy", unit->path);
-    tree_close(unit);
-    tree_copy_file(unit->path, copy);
-    tree_open(unit);
+    tree_keep(unit);
     tree_relink(); /* the session is known above */
     world_cut(unit, false);
     world_settle();
     record("2");
     (void)paper_write(unit, "", false, &paper, NULL);
-    tree_close(unit);
-    tree_copy_file(copy, unit->path);
-    tree_open(unit);
+    tree_put_back(unit);
     record("4");
     tree_relink(); /* the session before has ended */
     assert_int_equal(value_at(root), 5);
@@ -243,22 +231,16 @@ static void last_words(void **state)
 static void office_put_back(void **state)
 {
     (void)state;
-    char copy[WORLD_PATH_BYTES + 8];
     begin(16);
     record("1");
     (void)carry(unit, "", office);
     world_settle();
-    tree_close(office);
-    (void)snprintf(copy, sizeof copy, "%s.copy", office->path);
-    tree_copy_file(office->path, copy);
-    tree_open(office);
+    tree_keep(office);
     record("2");
     (void)carry(unit, "", office);
     (void)carry(office, UNIT, unit);
     assert_int_equal(status_of_unit().unescrowed, 0);
-    tree_close(office);
-    tree_copy_file(copy, office->path);
-    tree_open(office);
+    tree_put_back(office);
     (void)world_connect(office);
     world_settle();
     record("4");

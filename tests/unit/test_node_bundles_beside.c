@@ -102,22 +102,16 @@ static void record_and_settle(size_t read)
 static void last_words_beside(void **state)
 {
     (void)state;
-    char copy[WORLD_PATH_BYTES + 8];
     struct paper paper;
     begin(23);
     record("1", "2025-02-03");
     tree_relink();
     world_cut(unit, false);
     world_settle();
-    (void)snprintf(copy, sizeof copy, "%s.copy", unit->path);
-    tree_close(unit);
-    tree_copy_file(unit->path, copy);
-    tree_open(unit);
+    tree_keep(unit);
     record("2", "2025-02-03");
     (void)paper_write(unit, "", false, &paper, NULL);
-    tree_close(unit);
-    tree_copy_file(copy, unit->path);
-    tree_open(unit);
+    tree_put_back(unit);
     tree_relink();
     assert_true(paper.count == 3);
     paper.count++; /* it would go on */
@@ -238,18 +232,12 @@ static void link_after_welcome(size_t read)
 static void link_within_answer(void **state)
 {
     (void)state;
-    char copy[WORLD_PATH_BYTES + 8];
     struct paper paper;
     begin(27);
-    (void)snprintf(copy, sizeof copy, "%s.copy", unit->path);
-    tree_close(unit);
-    tree_copy_file(unit->path, copy);
-    tree_open(unit);
+    tree_keep(unit);
     record("1", "2025-02-03");
     carry(unit, "", office);
-    tree_close(unit);
-    tree_copy_file(copy, unit->path);
-    tree_open(unit);
+    tree_put_back(unit);
     record("2", "2025-02-03");
     carry(unit, "", office);
     (void)paper_write(office, UNIT, false, &paper, NULL);

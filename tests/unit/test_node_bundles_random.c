@@ -41,14 +41,7 @@ static size_t healed;    /* entries that came back in bundles, over all seeds */
 
 static uint64_t facts_in(struct world_node *n)
 {
-    struct tree_total total = tree_total(n, UNIT, "raised", "2025");
-    assert_string_equal(total.error, "");
-    uint64_t bits = (uint64_t)total.value;
-    if (__builtin_popcountll(bits) != total.entries) {
-        fail_msg("seed %llu: %lld entries come to facts %llx at %s", (unsigned long long)world.seed,
-                 (long long)total.entries, (unsigned long long)bits, n->unit);
-    }
-    return bits;
+    return tree_bits(n, UNIT);
 }
 
 static void check(void)
@@ -125,15 +118,11 @@ static const struct world_reply *read_one(struct world_node *at, const struct pa
 
 static void to_file(struct world_node *n, bool back)
 {
-    char copy[WORLD_PATH_BYTES + 8];
-    (void)snprintf(copy, sizeof copy, "%s.copy", n->path);
     if (back && !kept) {
         return;
     }
     world_settle();
-    tree_close(n);
-    tree_copy_file(back ? copy : n->path, back ? n->path : copy);
-    tree_open(n);
+    back ? tree_put_back(n) : tree_keep(n);
     kept = true;
 }
 

@@ -98,26 +98,10 @@ static void check(void)
 
 /* ---- files ---- */
 
-static const char *copy_of(const struct world_node *n)
-{
-    static char path[WORLD_PATH_BYTES + 8];
-    (void)snprintf(path, sizeof path, "%s.copy", n->path);
-    return path;
-}
-
 static void keep(struct world_node *n)
 {
-    tree_close(n);
-    tree_copy_file(n->path, copy_of(n));
-    tree_open(n);
+    tree_keep(n);
     tree_relink();
-}
-
-static void put_back(struct world_node *n)
-{
-    tree_close(n);
-    tree_copy_file(copy_of(n), n->path);
-    tree_open(n);
 }
 
 /* Its keys are left, and who it is. */
@@ -197,7 +181,7 @@ static void lose_both(struct world_node *const *order, size_t count)
 {
     keep(district);
     go_on();
-    put_back(district);
+    tree_put_back(district);
     lose_file(commune);
     come_back(order, count);
     check();
@@ -238,8 +222,8 @@ static void test_root_too(void **state)
     record(commune, "4213", 50000);
     world_settle();
     check();
-    put_back(province);
-    put_back(district);
+    tree_put_back(province);
+    tree_put_back(district);
     come_back(order, 2);
     check();
     assert_int_equal(province->node->view.catalogue.version, 2);
@@ -296,7 +280,7 @@ static void test_units_told_on(void **state)
     tree_relink();
     assert_string_equal(world_record(below, "431", "raised", "5", "2025-02-03")->text, "");
     world_settle();
-    put_back(province);
+    tree_put_back(province);
     lose_file(office);
     come_back(&office, 1);
     struct world_node *all[] = {province, office, below};

@@ -127,6 +127,29 @@ static inline void tree_copy_file(const char *from, const char *to)
     assert_int_equal(fclose(out), 0);
 }
 
+/* Where an old state of its file lies. */
+static inline const char *tree_copy_of(const struct world_node *n)
+{
+    static char path[WORLD_PATH_BYTES + 8];
+    (void)snprintf(path, sizeof path, "%s.copy", n->path);
+    return path;
+}
+
+/* The file as it is now is kept; and is there again. The node is left running, without links. */
+static inline void tree_keep(struct world_node *n)
+{
+    tree_close(n);
+    tree_copy_file(n->path, tree_copy_of(n));
+    tree_open(n);
+}
+
+static inline void tree_put_back(struct world_node *n)
+{
+    tree_close(n);
+    tree_copy_file(tree_copy_of(n), n->path);
+    tree_open(n);
+}
+
 /* ---- the world's begin and end ---- */
 
 static inline void tree_begin(uint64_t seed)
@@ -404,6 +427,20 @@ static inline struct tree_total tree_total(struct world_node *n, const char *uni
     assert_int_equal(period_parse(period, &request.u.total.period, NULL), ERR_OK);
     tree_query(n, &request, tree_keep_total, &out);
     return out;
+}
+
+/* What is in the unit's total of 2025 where every entry is a power of two of its own: each is in it
+ * once, since there are as many bits as entries. */
+static inline uint64_t tree_bits(struct world_node *n, const char *unit)
+{
+    struct tree_total total = tree_total(n, unit, "raised", "2025");
+    assert_string_equal(total.error, "");
+    uint64_t bits = (uint64_t)total.value;
+    if (__builtin_popcountll(bits) != total.entries) {
+        fail_msg("seed %llu: %lld entries come to facts %llx at %s", (unsigned long long)world.seed,
+                 (long long)total.entries, (unsigned long long)bits, n->unit);
+    }
+    return bits;
 }
 
 #endif

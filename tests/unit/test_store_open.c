@@ -167,78 +167,6 @@ static void test_emptied(void **state)
     assert_null(store);
 }
 
-/* Own rows of before have the hashes of what is in them; others have none until they come again. */
-static void assert_sealed(struct store *store, const struct store_unit *unit,
-                          const struct store_hosting *hosting)
-{
-    struct arena arena;
-    struct store_unit kept_unit;
-    struct store_hosting kept_hosting;
-    struct id want;
-    arena_init(&arena, 1 << 16);
-    assert_int_equal(store_unit_get(store, unit->code, &arena, &kept_unit), ERR_OK);
-    assert_int_equal(store_unit_hash(unit, &want), ERR_OK);
-    assert_true(id_equal(&kept_unit.hash, &want));
-    assert_int_equal(store_hosting_get(store, hosting->unit, &kept_hosting), ERR_OK);
-    assert_true(id_is_zero(&kept_hosting.hash));
-    assert_int_equal(kept_hosting.number, hosting->number);
-    arena_reset(&arena);
-}
-
-/* A file of the first schema, with a session of which it did not keep where the feed stood. */
-static void test_migration_from_1(void **state)
-{
-    (void)state;
-    static const char BACK[] =
-        "DROP TABLE bundle; DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP "
-        "COLUMN clock; ALTER "
-        "TABLE entry DROP COLUMN healed_at; ALTER TABLE child DROP COLUMN midway; DROP "
-        "INDEX entry_by_reference; ALTER TABLE session DROP COLUMN head; ALTER TABLE unit "
-        "DROP COLUMN hash;"
-        "ALTER TABLE hosting DROP COLUMN hash; PRAGMA user_version=1;"
-        "INSERT INTO session(name) VALUES(x'01010101010101010101010101010101')";
-    struct id name;
-    sqlite3 *db;
-    int64_t head;
-    memset(&name, 1, sizeof name);
-    struct store_unit unit = {.code = 1,
-                              .name = "N",
-                              .level = "commune",
-                              .edges = {(const uint8_t *)"e", 1},
-                              .scope = SCOPE_OWN,
-                              .rev = 3};
-    struct store_hosting hosting = {.unit = 1, .number = 2, .scope = SCOPE_BELOW, .rev = 4};
-    struct store_child child = {.unit = 1, .have_revision = 7, .text = ""};
-    struct arena arena;
-    struct store *made = open_as(STORE_CREATE);
-    assert_int_equal(store_unit_put(made, &unit), ERR_OK);
-    assert_int_equal(store_hosting_put(made, &hosting), ERR_OK);
-    assert_int_equal(store_child_put(made, &child), ERR_OK);
-    assert_int_equal(store_fact_set_int(made, "parent_have_revision", 8), ERR_OK);
-    store_close(made);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, BACK, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    struct store *store = open_as(STORE_WRITE);
-    assert_int_equal(pragma(store, "PRAGMA user_version"), STORE_SCHEMA_VERSION);
-    struct id next = {{2}};
-    struct id last = {{3}};
-    assert_int_equal(store_session_add(store, &next, 40, 64), ERR_OK);
-    assert_int_equal(store_session_add(store, &last, 50, 64), ERR_OK);
-    assert_int_equal(store_session_end(store, &name, &head), ERR_OK);
-    assert_int_equal(head, 40);
-    assert_int_equal(store_session_end(store, &next, &head), ERR_OK);
-    assert_int_equal(head, 50);
-    assert_sealed(store, &unit, &hosting);
-    arena_init(&arena, 1 << 16);
-    assert_int_equal(store_child_get(store, 1, &arena, &child), ERR_OK);
-    assert_int_equal(child.have_revision, 0);
-    assert_int_equal(store_fact_int(store, "parent_have_revision", 9, &head), ERR_OK);
-    assert_int_equal(head, 0);
-    arena_reset(&arena);
-    store_close(store);
-}
-
 /* What a migration began and did not end leaves the file as it was. */
 static void test_migration_is_whole(void **state)
 {
@@ -481,7 +409,6 @@ int main(void)
                                        CASE(test_newer_schema),
                                        CASE(test_schema_of_a_new_file),
                                        CASE(test_emptied),
-                                       CASE(test_migration_from_1),
                                        CASE(test_migration_is_whole),
                                        CASE(test_durable_settings),
                                        CASE(test_transactions),
