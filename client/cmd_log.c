@@ -49,6 +49,8 @@ static const char *kind_text(enum entry_kind kind)
         return "void";
     case ENTRY_ACT:
         return "act";
+    case ENTRY_LOST:
+        return "lost";
     }
     return "?";
 }
@@ -68,7 +70,7 @@ static struct shown row_texts(const struct log_row *row)
     const struct entry *entry = &row->entry;
     struct shown shown = {.refers = ""};
     entry_id_format(&entry->segment, entry->seq, shown.entry);
-    if (entry->refers_seq != 0) {
+    if (entry->refers_seq != 0 && entry->kind != ENTRY_LOST) {
         entry_id_format(&entry->refers_segment, entry->refers_seq, shown.refers);
     }
     wide_format(entry->value, row->decimals, shown.value);

@@ -7,10 +7,11 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "base/wide.h"
 
 static const char ALPHABET[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
-enum { ID_LETTERS = 12, FORM_ENTRY = 1, FORM_OPENING = 1 };
+enum { ID_LETTERS = 12, FORM_ENTRY = 1, FORM_OPENING = 1, FORM_LOST = 1 };
 
 void entry_canonical(const struct entry *entry, struct buf *out)
 {
@@ -53,6 +54,29 @@ struct hash opening_hash(const struct opening *opening, struct buf *scratch)
     return sha256(scratch->data, scratch->len);
 }
 
+void entry_lost_encode(const struct entry_lost *lost, struct buf *out)
+{
+    buf_put_u8(out, FORM_LOST);
+    buf_put_i64(out, lost->period);
+    buf_put_i64(out, lost->count);
+    buf_put_i64(out, lost->live);
+    buf_put_i64(out, lost->above);
+}
+
+enum err entry_lost_decode(struct bytes bytes, struct entry_lost *out)
+{
+    struct cur cur = cur_over(bytes.data, bytes.len);
+    bool form = cur_u8(&cur) == FORM_LOST;
+    out->period = cur_i32(&cur);
+    out->count = cur_i64(&cur);
+    out->live = cur_i64(&cur);
+    out->above = cur_i64(&cur);
+    bool good = form && cur_done(&cur) && out->count > 0 && out->count <= COUNT_MAX &&
+                out->live >= 0 && out->live <= out->count && out->above > 0 &&
+                out->above <= out->count;
+    return good ? ERR_OK : ERR_INVALID;
+}
+
 static bool fits(const char *text, size_t max_bytes, bool lines)
 {
     size_t len = strlen(text);
@@ -65,7 +89,12 @@ static enum err fact_check(const struct entry *entry, struct errmsg *msg)
         !text_is_code(entry->measure, CODE_MAX_BYTES)) {
         return err_fail(msg, ERR_INVALID, "an entry's unit or measure is not a code");
     }
-    if (entry->value > VALUE_MAX || entry->value < -VALUE_MAX) {
+    struct entry_lost lost = {.count = 1};
+    if (entry->kind == ENTRY_LOST && entry_lost_decode(entry->act, &lost) != ERR_OK) {
+        return err_fail(msg, ERR_INVALID, "an entry for lost ones does not say what they were");
+    }
+    wide bound = (wide)lost.count * VALUE_MAX;
+    if (entry->value > bound || entry->value < -bound) {
         return err_fail(msg, ERR_INVALID, "an entry's value is out of range");
     }
     if (entry->day < DAY_MIN || entry->day > DAY_MAX) {
@@ -76,14 +105,17 @@ static enum err fact_check(const struct entry *entry, struct errmsg *msg)
         return err_fail(msg, ERR_INVALID,
                         "an entry refers to another where its kind does not, or the reverse");
     }
-    return entry->hosting >= 0 && entry->hosting <= COUNT_MAX
+    bool lost_all = entry->kind != ENTRY_LOST || (entry->refers_seq <= (uint64_t)COUNT_MAX &&
+                                                  id_is_zero(&entry->refers_segment));
+    return lost_all && entry->hosting >= 0 && entry->hosting <= COUNT_MAX
                ? ERR_OK
-               : err_fail(msg, ERR_INVALID, "an entry's hosting number is out of range");
+               : err_fail(msg, ERR_INVALID,
+                          "an entry's hosting number, or that of lost ones, is out of range");
 }
 
 enum err entry_check(const struct entry *entry, struct errmsg *msg)
 {
-    if (entry->kind < ENTRY_RECORD || entry->kind > ENTRY_ACT) {
+    if (entry->kind < ENTRY_RECORD || entry->kind > ENTRY_LOST) {
         return err_fail(msg, ERR_INVALID, "an entry's kind is unknown");
     }
     bool texts = fits(entry->category, CATEGORY_MAX_BYTES, false) &&

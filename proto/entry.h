@@ -13,7 +13,13 @@
 #include "base/ids.h"
 #include "proto/limits.h"
 
-enum entry_kind { ENTRY_RECORD = 1, ENTRY_AMEND = 2, ENTRY_VOID = 3, ENTRY_ACT = 4 };
+enum entry_kind {
+    ENTRY_RECORD = 1,
+    ENTRY_AMEND = 2,
+    ENTRY_VOID = 3,
+    ENTRY_ACT = 4,
+    ENTRY_LOST = 5 /* what one cell came to, entries that are lost included */
+};
 
 /* Where a chain stands: the hash after `length` entries of the segment. */
 struct head {
@@ -43,13 +49,28 @@ struct entry {
     int64_t value;   /* smallest steps; 0 for a void */
     int64_t hosting; /* hosting number, for stocks; else 0 */
     struct id refers_segment;
-    uint64_t refers_seq; /* the record that an amend or void names; 0 for none */
+    uint64_t refers_seq; /* the record that an amend or void names; 0 for none. Lost: how many
+                          * entries of the cell are */
     const char *key;
     const char *note;
     const char *author;
     struct wall recorded_at;
-    struct bytes act; /* canonical bytes of the act, see act.h */
+    struct bytes act; /* canonical bytes of the act, see act.h, or of struct entry_lost */
 };
+
+/* Entries that nobody has any more, known by what they had come to at an office above: an entry of
+ * kind ENTRY_LOST says what one cell comes to with them, by its unit, measure, category, value,
+ * hosting and day (stocks) and by this. It stands in the place of all entries of the cell that its
+ * segment continues, lost or not. */
+struct entry_lost {
+    int32_t period; /* of the cell */
+    int64_t count;  /* of the cell, without this entry */
+    int64_t live;
+    int64_t above; /* of that count, what the office above had counted */
+};
+void entry_lost_encode(const struct entry_lost *lost, struct buf *out);
+/* ERR_INVALID for what cannot be. */
+enum err entry_lost_decode(struct bytes bytes, struct entry_lost *out) MUST_CHECK;
 
 /* Appends the canonical bytes of the entry (without segment and seq, which the chain fixes). */
 void entry_canonical(const struct entry *entry, struct buf *out);

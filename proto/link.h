@@ -75,6 +75,7 @@ struct status_row {
     enum link_state state;
     struct wall exact_as_of; /* 0: never */
     int64_t held;            /* rows held that came over this link */
+    int64_t lost;            /* entries of its ledger that are lost, and count by their cells */
 };
 
 /* The heads that an origin's ledger has reached: those segments that no other one continues
@@ -222,6 +223,13 @@ struct msg_batch {
     const struct ranges *ranges; /* at a mark: what the parent asked for; one at most */
     size_t range_count;
     bool compares; /* at a mark: the sender can be asked for ranges */
+    /* Down: instead of rows of the feed, what is known above of one origin whose heads stay behind
+     * it, in several batches: openings of its segments, a head of each in heads[0], cells; with the
+     * last of them heads[1], those that no segment continues, and heads[2], up to which the cells
+     * count. */
+    bool returned;
+    bool returned_first;
+    bool returned_last;
 };
 
 enum hold_reason {

@@ -55,7 +55,7 @@ struct auditor *auditor_new(struct store *store, const struct view *view, audit_
     a->begun = a->begun == ERR_OK ? store_fact_int(store, "merged", 0, &merged) : a->begun;
     a->merged = merged != 0;
     if (a->begun == ERR_OK) {
-        a->own_origin = own.id;
+        a->own_origin = a->lost.origin = own.id;
     } else if (a->begun == ERR_NOT_FOUND) {
         a->begun = ERR_CORRUPT;
     }

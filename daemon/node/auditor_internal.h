@@ -4,6 +4,7 @@
 
 #include "node/audit.h"
 #include "node/internal.h"
+#include "node/lost.h"
 
 enum { SLICE_ROWS = 2000, FINDING_TEXT_BYTES = 400, SERIES_CELLS_MAX = 256 };
 
@@ -63,9 +64,11 @@ struct auditor {
     int64_t seq;
     struct hash hash;
     bool own_chain_broken;
-    bool merged;          /* own ledger: lines of it have parted and met again */
-    bool only_whole;      /* totals: of rows that are what was written */
-    bool only_own;        /* chains: of the own origin only */
+    bool merged;      /* own ledger: lines of it have parted and met again */
+    bool only_whole;  /* totals: of rows that are what was written */
+    bool only_own;    /* chains: of the own origin only */
+    struct lost lost; /* own ledger: bases of cells, loaded when its walk begins */
+    bool lost_loaded;
     struct map ledger;    /* store_cell_key -> struct ledger_cell */
     struct map corrected; /* struct entry_place -> struct corrected */
 };

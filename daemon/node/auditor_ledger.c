@@ -35,12 +35,14 @@ struct ledger_cell {
 
 void auditor_ledger_init(struct auditor *a)
 {
+    lost_init(&a->lost, a->store, 0);
     map_init(&a->ledger, sizeof(struct store_cell_key), sizeof(struct ledger_cell));
     map_init(&a->corrected, sizeof(struct entry_place), sizeof(struct corrected));
 }
 
 void auditor_ledger_deinit(struct auditor *a)
 {
+    lost_deinit(&a->lost);
     map_deinit(&a->ledger);
     map_deinit(&a->corrected);
 }
@@ -315,9 +317,10 @@ static enum err report_state(struct auditor *a, const struct store_entry *record
 /* A record of a ledger whose lines have met again: what the fact that it belongs to comes to is
  * known at once, as is whether it tells it. */
 static enum err take_merged(struct auditor *a, const struct store_entry *entry, bool stock,
-                            struct ledger_cell *cell)
+                            const struct lost_base *base, struct ledger_cell *cell)
 {
     struct merge_fact fact;
+    bool before = false;
     struct store_entry now = *entry;
     TRY(merge_fact_of(a->store, entry, &a->segment.name, &fact));
     merge_apply(&fact, &now);
@@ -325,7 +328,10 @@ static enum err take_merged(struct auditor *a, const struct store_entry *entry, 
         struct corrected want = {.live = now.live, .value = now.now_value};
         TRY(report_state(a, entry, &a->segment.name, &want));
     }
-    if (!now.live) {
+    TRY(base != NULL && now.live
+            ? merge_is_before(a->store, entry, &a->segment.name, &a->lost, base, &before)
+            : ERR_OK);
+    if (!now.live || before) {
         return ERR_OK;
     }
     struct store_cell *sum = &cell->cell;
@@ -348,6 +354,26 @@ static enum err take_merged(struct auditor *a, const struct store_entry *entry, 
     return ERR_OK;
 }
 
+/* The base of a cell: among what stands with the same day it comes first. */
+static void take_base(const struct lost_base *base, bool stock, struct ledger_cell *cell)
+{
+    struct store_cell *sum = &cell->cell;
+    bool higher =
+        base->hosting != sum->hosting ? base->hosting > sum->hosting : base->day > sum->day;
+    bool stands = stock && base->live > 0 && (sum->live == 0 || higher);
+    struct store_cell alone;
+    lost_stand(base, &alone);
+    sum->count += alone.count;
+    sum->live += alone.live;
+    if (stands) {
+        sum->value = alone.value;
+        sum->hosting = alone.hosting;
+        sum->day = alone.day;
+        cell->clock = INT64_MIN;
+    }
+    sum->value += stock ? 0 : alone.value;
+}
+
 static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
 {
     const struct measure *measure;
@@ -360,9 +386,15 @@ static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
         return ERR_NO_MEMORY;
     }
     bool stock = measure->kind == MEASURE_STOCK;
-    cell->cell.count++;
+    const struct lost_base *base = lost_base(&a->lost, &key);
+    if (base != NULL && entry->segment == base->segment && entry->seq == base->seq) {
+        take_base(base, stock, cell);
+        return ERR_OK;
+    }
+    bool before = base != NULL && lost_before(&a->lost, base, entry->segment, entry->seq);
+    cell->cell.count += before ? 0 : 1;
     if (a->merged) {
-        return entry->kind == ENTRY_RECORD ? take_merged(a, entry, stock, cell) : ERR_OK;
+        return entry->kind == ENTRY_RECORD ? take_merged(a, entry, stock, base, cell) : ERR_OK;
     }
     return entry->kind == ENTRY_RECORD ? take_record(a, entry, stock, &cell->cell)
                                        : take_correction(a, entry, cell);
@@ -501,6 +533,8 @@ enum err auditor_step_ledger(struct auditor *a)
     struct store_entry *rows;
     size_t n;
     bool over;
+    TRY(a->lost_loaded ? ERR_OK : lost_load(&a->lost));
+    a->lost_loaded = true;
     TRY(next_page(a, a->own_origin, &rows, &n, &over));
     if (over) {
         TRY(check_ledger(a));

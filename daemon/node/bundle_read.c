@@ -250,6 +250,7 @@ static enum err on_hello(struct node *node, struct bundle *bundle, const struct 
     bundle->behind = bundle->behind || ended;
     TRY(keep_what_it_has(node, bundle, hello));
     TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
+    TRY(store_ledger_lost(node->store, link->origin, &link->escrow_lost));
     link->state = SESSION_LIVE;
     TRY(compare_entries(node, bundle, hello));
     return bundle->behind ? ERR_OK : compare_base(node, bundle, hello);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "node/internal.h"
+#include "node/lost.h"
 #include "node/merge.h"
 #include "proto/decimal.h"
 
@@ -77,6 +78,39 @@ static enum err fact_of(struct node *node, struct correction *judged)
                            &judged->record);
 }
 
+static struct store_cell_key key_of(const struct node *node, const struct correction *judged)
+{
+    const struct store_entry *record = &judged->record;
+    struct period period = period_of_day(judged->measure->frequency, record->day);
+    return (struct store_cell_key){record->unit, record->measure, record->category, period.index,
+                                   node->own_origin};
+}
+
+/* What a cell that has lost entries comes to is known, but not which of the records from before: a
+ * correction of one might take back what a lost one has taken back already. */
+static enum err is_settled(struct node *node, const struct correction *judged, const char *entry,
+                           struct errmsg *msg)
+{
+    struct lost lost;
+    struct store_cell_key key = key_of(node, judged);
+    bool before = false;
+    lost_init(&lost, node->store, node->own_origin);
+    enum err err = lost_load_cell(&lost, &key, judged->measure);
+    const struct lost_base *base = lost_base(&lost, &key);
+    if (err == ERR_OK && base != NULL) {
+        err = merge_is_before(node->store, &judged->record, &judged->segment.name, &lost, base,
+                              &before);
+    }
+    lost_deinit(&lost);
+    TRY(err);
+    return !before
+               ? ERR_OK
+               : err_fail(msg, ERR_REFUSED,
+                          "entries of that period were lost, and with them whether entry %s was "
+                          "corrected already; record what is to be added or taken off instead",
+                          entry);
+}
+
 static enum err judge_correction(struct node *node, const struct req_correct *correct,
                                  struct correction *out, struct errmsg *msg)
 {
@@ -91,6 +125,7 @@ static enum err judge_correction(struct node *node, const struct req_correct *co
     if (out->measure == NULL) {
         return err_fail(msg, ERR_REFUSED, "the measure of this entry is not in the catalogue");
     }
+    TRY(node->has_bases ? is_settled(node, out, correct->entry, msg) : ERR_OK);
     if (!correct->is_void) {
         TRY(decimal_parse(correct->value, out->measure->decimals, &out->value, msg));
     }
@@ -158,10 +193,33 @@ static enum err damaged(const struct store_segment *segment, const struct store_
                     id);
 }
 
-/* A stock cell after a correction is what stands among the records that are left. Which live is not
- * taken from what is kept beside them, which may be damaged. */
-static enum err restand(struct node *node, const struct correction *judged, bool is_void,
-                        struct store_cell *cell, struct errmsg *msg)
+/* A record that may stand, as its corrections leave it. */
+static enum err look_at(struct node *node, const struct correction *judged, bool is_void,
+                        const struct lost *lost, const struct lost_base *base,
+                        struct store_entry *record, struct errmsg *msg)
+{
+    struct store_segment segment;
+    bool whole = true;
+    bool before = false;
+    if (record->segment == judged->record.segment && record->seq == judged->record.seq) {
+        record->live = !is_void;
+        record->now_value = judged->value;
+        return ERR_OK;
+    }
+    TRY(store_segment_get(node->store, record->segment, &segment));
+    TRY(store_entry_get(node->store, record->segment, record->seq, &node->arena, record));
+    TRY(audit_check_record(node, &segment, record, &whole));
+    TRY(whole ? ERR_OK : damaged(&segment, record, msg));
+    TRY(base == NULL ? ERR_OK
+                     : merge_is_before(node->store, record, &segment.name, lost, base, &before));
+    record->live = record->live && !before; /* what it had come to is in the base */
+    return ERR_OK;
+}
+
+/* A stock cell after a correction is what stands among the records that are left, and its base, if
+ * it has one. Which live is not taken from what is kept beside them, which may be damaged. */
+static enum err restand_beside(struct node *node, const struct correction *judged, bool is_void,
+                               const struct lost *lost, struct store_cell *cell, struct errmsg *msg)
 {
     struct period period = period_of_day(judged->measure->frequency, judged->record.day);
     struct store_stock_span span = {.unit = judged->record.unit,
@@ -169,11 +227,11 @@ static enum err restand(struct node *node, const struct correction *judged, bool
                                     .category = judged->record.category,
                                     .first_day = period_first_day(period),
                                     .last_day = period_last_day(period)};
+    struct store_cell_key key = key_of(node, judged);
+    const struct lost_base *base = lost_base(lost, &key);
     struct store_entry standing = {.live = false};
     for (int64_t rank = 0; !standing.live; rank++) {
-        struct store_segment segment;
         struct store_placed ranked;
-        bool whole = true;
         enum err err = store_entry_ranked(node->store, &span, rank, &ranked);
         if (err == ERR_NOT_FOUND) {
             standing = (struct store_entry){.live = false};
@@ -181,20 +239,32 @@ static enum err restand(struct node *node, const struct correction *judged, bool
         }
         TRY(err);
         standing = ranked.entry;
-        if (standing.segment == judged->record.segment && standing.seq == judged->record.seq) {
-            standing.live = !is_void;
-            standing.now_value = judged->value;
-            continue;
-        }
-        TRY(store_segment_get(node->store, standing.segment, &segment));
-        TRY(store_entry_get(node->store, standing.segment, standing.seq, &node->arena, &standing));
-        TRY(audit_check_record(node, &segment, &standing, &whole));
-        TRY(whole ? ERR_OK : damaged(&segment, &standing, msg));
+        TRY(look_at(node, judged, is_void, lost, base, &standing, msg));
     }
     cell->value = standing.live ? standing.now_value : 0;
     cell->hosting = standing.hosting;
     cell->day = standing.day;
+    bool higher =
+        base != NULL && (base->hosting != standing.hosting ? base->hosting > standing.hosting
+                                                           : base->day > standing.day);
+    if (base != NULL && base->live > 0 && (!standing.live || higher)) {
+        cell->value = base->value;
+        cell->hosting = base->hosting;
+        cell->day = base->day;
+    }
     return ERR_OK;
+}
+
+static enum err restand(struct node *node, const struct correction *judged, bool is_void,
+                        struct store_cell *cell, struct errmsg *msg)
+{
+    struct lost lost;
+    struct store_cell_key key = key_of(node, judged);
+    lost_init(&lost, node->store, node->own_origin);
+    enum err err = node->has_bases ? lost_load_cell(&lost, &key, judged->measure) : ERR_OK;
+    err = err == ERR_OK ? restand_beside(node, judged, is_void, &lost, cell, msg) : err;
+    lost_deinit(&lost);
+    return err;
 }
 
 static enum err write_correction(struct node *node, const struct request *request,
@@ -203,11 +273,7 @@ static enum err write_correction(struct node *node, const struct request *reques
 {
     const struct req_correct *correct = &request->msg->u.correct;
     const struct store_entry *record = &judged->record;
-    struct store_cell_key key = {.unit = record->unit,
-                                 .measure = record->measure,
-                                 .category = record->category,
-                                 .origin = node->own_origin};
-    key.period = period_of_day(judged->measure->frequency, record->day).index;
+    struct store_cell_key key = key_of(node, judged);
     struct pending_cell *pending;
     enum err err = cells_touch(node, &key, &pending);
     bool lost = err == ERR_OK && pending->now.live < 1; /* the corrected record counts in it */

@@ -17,6 +17,7 @@
 
 #include "node/admit.h"
 #include "node/heal.h"
+#include "node/sealing.h"
 
 /* ---- the link comes and goes ---- */
 
@@ -31,6 +32,7 @@ struct link *link_new(struct node *node, uint64_t id)
         map_init(&link->asked, sizeof(int64_t), sizeof(struct ask_state));
         map_init(&link->stated, sizeof(int64_t), sizeof(int64_t));
         map_init(&link->sessions, ID_BYTES, 1);
+        map_init(&link->returns, sizeof(int64_t), sizeof(bool));
     }
     return link;
 }
@@ -59,6 +61,7 @@ void link_free(struct link *link)
     map_deinit(&link->asked);
     map_deinit(&link->stated);
     map_deinit(&link->sessions);
+    map_deinit(&link->returns);
     compare_stop(link);
     free(link->beyond);
     free((char *)link->address);
@@ -396,7 +399,8 @@ enum err downlink_settle(struct node *node, struct link *link)
     }
     follow_probe(node, link);
     TRY(hello_send_catalogue(node, link));
-    return feed_pump(node, link);
+    TRY(feed_pump(node, link));
+    return returned_pump(node, link);
 }
 
 static void on_ping(struct node *node, struct link *link, const struct msg_ping *ping)
@@ -418,7 +422,7 @@ static void on_ping(struct node *node, struct link *link, const struct msg_ping 
         node_check(node, rows_set_state(node, link, LINK_EXACT), "child state");
     }
     bool unsettled = node->damage_count > 0 || node->doubted.count > 0 || link->unequal.count > 0 ||
-                     link->unconserved;
+                     link->unconserved || link->returns.count > 0;
     if (ping->at_head && same && unsettled) {
         link->ack_due =
             true; /* an idle child is at a mark all the time: what the audit found is mended now */

@@ -165,7 +165,8 @@ static enum err add_statuses(struct builder *b, int64_t *last)
         *row = (struct status_row){.node = rows[i].node,
                                    .state = (enum link_state)rows[i].state,
                                    .exact_as_of = rows[i].exact_as_of,
-                                   .held = rows[i].held};
+                                   .held = rows[i].held,
+                                   .lost = rows[i].lost};
         TRY(node_text(node, rows[i].unit, &row->unit));
         b->bytes += ROW_ROOM_BYTES;
     }

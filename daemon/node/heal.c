@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "node/heal.h"
 #include "node/merge.h"
+#include "node/sealing.h"
 
 enum { SEGMENTS_PAGE = 64, UNSETTLED_PAGE = 256 };
 
@@ -99,6 +100,25 @@ static enum err stand(struct node *node, const struct store_entry *record, bool 
     return look_for_standing(node, &span, cell);
 }
 
+/* Whether the cell that counts the entry has a base, or gets one with it: it is made again when all
+ * has come. */
+static enum err has_base(struct node *node, const struct store_entry *row,
+                         const struct measure *measure, const struct store_cell_key *key,
+                         bool *based)
+{
+    struct lost lost;
+    node->has_bases = node->has_bases || row->kind == ENTRY_LOST;
+    *based = row->kind == ENTRY_LOST;
+    if (*based || !node->has_bases) {
+        return ERR_OK;
+    }
+    lost_init(&lost, node->store, node->own_origin);
+    enum err err = lost_load_cell(&lost, key, measure);
+    *based = err == ERR_OK && lost_base(&lost, key) != NULL;
+    lost_deinit(&lost);
+    return err;
+}
+
 /* An entry that is in the ledger and in no cell yet is counted, and its fact settled. */
 static enum err count(struct node *node, const struct store_entry *row, const struct id *segment,
                       const struct measure *measure, struct pending_cell *pending)
@@ -113,11 +133,17 @@ static enum err count(struct node *node, const struct store_entry *row, const st
     }
     struct merge_fact fact = {.live = false};
     bool known = err == ERR_OK; /* else it corrects what is not here: only counted */
+    bool based;
+    TRY(has_base(node, row, measure, &pending->now.key, &based));
     if (known) {
         TRY(merge_fact_of(node->store, &record, &name, &fact));
         TRY(merge_settle(node->store, &record, &fact, &value, &live));
     }
     TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    node->bases_due = node->bases_due || based;
+    if (based) {
+        return ERR_OK;
+    }
     struct store_cell *cell = &pending->now;
     cell->count++;
     cell->live += live;
@@ -284,8 +310,7 @@ static enum err heal_entry(struct node *node, struct store_segment *segment,
                            : store_unsettled_add(node->store, row.segment, row.seq);
 }
 
-/* A segment of the own ledger that this file does not know: what it continues is known. */
-static enum err heal_opening(struct node *node, const struct opening *opening)
+enum err heal_opening(struct node *node, const struct opening *opening)
 {
     struct store_segment segment = {.origin = node->own_origin};
     struct buf continues;
@@ -360,6 +385,7 @@ enum err heal_place(struct node *node)
     }
     node->heal_floor = node->ledger_length;
     TRY(store_fact_set_int(node->store, "heal_floor", node->heal_floor));
+    TRY(sealing_settle(node));
     return store_fact_set_int(node->store, "heal_open", 0);
 }
 

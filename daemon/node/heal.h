@@ -22,6 +22,10 @@ enum err heal_lacks(struct node *node, const struct msg_batch *batch, bool *lack
 enum err heal_bundle(struct node *node, struct link *link, const struct msg_batch *batch)
     MUST_CHECK;
 
+/* A segment of the own ledger that this file does not know: what it continues is known, or
+ * ERR_PROTOCOL. */
+enum err heal_opening(struct node *node, const struct opening *opening) MUST_CHECK;
+
 /* ---- giveback.c: to a child that has lost entries ---- */
 bool giveback_may_begin(const struct link *link);
 enum err giveback_begin(struct node *node, struct link *link, const struct msg_hello *hello,

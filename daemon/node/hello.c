@@ -300,6 +300,7 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     struct msg_welcome *welcome = &message->u.welcome;
     TRY(hello_welcome(node, link, hello, child, welcome));
     TRY(store_ledger_facts(node->store, link->origin, &link->escrow_facts));
+    TRY(store_ledger_lost(node->store, link->origin, &link->escrow_lost));
     TRY(store_child_put(node->store, child));
     link->midway = child->midway;
     TRY(store_alarm_delete(node->store, "child-refused", link->address));

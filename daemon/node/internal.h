@@ -57,6 +57,7 @@ struct cached_origin {
     int64_t coming;  /* entries that cells taken in since the last flush count more than before */
     bool room_later; /* among them is one that takes the place of a damaged row */
     bool marked;     /* nothing of it changed since the last mark went up */
+    uint64_t stood;  /* hash of the heads that its cells stand for, as written; 0: not known */
 };
 
 /* How the heads stated for an origin stand against those known. */
@@ -152,6 +153,8 @@ struct node {
     int64_t
         heal_floor; /* places up to here were given anew: cells wait until all of them went up */
     bool merged;    /* lines of it have parted and met again: merge.h says what they come to */
+    bool has_bases; /* entries of it stand for lost ones: lost.h */
+    bool bases_due; /* cells that have such a base are not what the ledger comes to */
     int64_t parent_offset_ms; /* the parent's clock minus ours */
     bool parent_clock_known;
 
@@ -340,6 +343,8 @@ struct ledger_texts {
 };
 enum err ledger_append(struct node *node, struct store_entry *entry,
                        const struct ledger_texts *texts, int64_t *place) MUST_CHECK;
+/* Begins this process's segment anew: it continues those heads. */
+enum err ledger_begin(struct node *node, const struct head *heads, size_t count) MUST_CHECK;
 enum err ledger_act(struct node *node, const struct act *act, const char *author) MUST_CHECK;
 enum err ledger_flush(struct node *node) MUST_CHECK;
 enum err ledger_frontier(struct node *node, int64_t origin, struct head **heads, size_t *count)
@@ -411,6 +416,8 @@ bool receive_place(const struct receiver *r, int unit);
 
 /* ---- receive_cells.c ---- */
 enum err receive_cell(struct receiver *r, const struct cell *cell) MUST_CHECK;
+/* Whether a cell can be one at all. */
+bool receive_cell_sound(const struct cell *cell);
 
 /* ---- uplink.c, downlink.c ---- */
 void uplink_message(struct node *node, struct link *link, const struct message *message);

@@ -90,13 +90,9 @@ enum err ledger_frontier(struct node *node, int64_t origin, struct head **heads,
     return ERR_OK;
 }
 
-/* Begins this process's segment: it continues the heads of the ledger so far. */
-static enum err begin_segment(struct node *node)
+enum err ledger_begin(struct node *node, const struct head *heads, size_t count)
 {
-    struct head *heads;
-    size_t count;
     struct buf continues;
-    TRY(ledger_frontier(node, node->own_origin, &heads, &count));
     struct store_segment segment = {.origin = node->own_origin, .base = node->ledger_length};
     node->env.random(node->env.ctx, segment.name.b, sizeof segment.name.b);
     struct opening opening = {.origin = node->origin,
@@ -112,7 +108,8 @@ static enum err begin_segment(struct node *node)
         TRY(store_segment_find(node->store, &heads[i].segment, &before));
         int64_t clock = before.clock + (int64_t)heads[i].length;
         segment.clock = clock > segment.clock ? clock : segment.clock;
-        before.continued = (int64_t)heads[i].length + 1;
+        int64_t continued = (int64_t)heads[i].length + 1;
+        before.continued = continued > before.continued ? continued : before.continued;
         TRY(store_segment_set(node->store, &before));
     }
     buf_init(&continues, HEADS_BLOB_MAX_BYTES);
@@ -125,6 +122,15 @@ static enum err begin_segment(struct node *node)
         node->segment = segment;
     }
     return err;
+}
+
+/* This process's segment continues the heads of the ledger so far. */
+static enum err begin_segment(struct node *node)
+{
+    struct head *heads;
+    size_t count;
+    TRY(ledger_frontier(node, node->own_origin, &heads, &count));
+    return ledger_begin(node, heads, count);
 }
 
 enum err ledger_entry_row(struct node *node, const struct store_segment *segment,

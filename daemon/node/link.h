@@ -71,6 +71,20 @@ struct narrowing {
     char names[TEXT_MAX_BYTES / 2]; /* of the first of them */
 };
 
+/* What is known here of an origin, on its way down: see returned.c. */
+struct telling {
+    int64_t origin; /* 0: none */
+    bool begun;
+    int64_t segment; /* number of the last one told */
+    bool cells;      /* all segments are told */
+    struct told_cell {
+        int64_t unit;
+        int64_t measure;
+        int64_t category;
+        int64_t period;
+    } cell; /* the last one told */
+};
+
 enum { CONTESTS = 2 };
 
 /* A machine is asked whether it is there, since another one has come in its place. */
@@ -107,6 +121,7 @@ struct link {
     int64_t refused_total;
     struct head escrow_head; /* of the child's segment that grew last; length 0: none grew */
     int64_t escrow_facts;    /* entries of the child's own ledger in escrow that are no acts */
+    int64_t escrow_lost;     /* lost ones that some of those stand for */
     struct map unequal;      /* origins whose digests differed at the last mark that named them */
     const struct id *ask_again; /* of them, those to be sent again; in the batch arena */
     size_t ask_again_count;
@@ -146,6 +161,10 @@ struct link {
     uint64_t catalogue_told;
     int64_t claimed; /* number in the certificate of one whose row is lost; no `unit` until hello */
     bool takes_back; /* up: the parent takes what it may have lost */
+    struct map returns; /* down: origins that are behind -> bool: what is known of them is told */
+    struct telling telling;
+    int64_t returning; /* up: the origin that the parent tells of; 0: none */
+    int64_t returned_rows;
     struct bundle *bundle; /* what is said goes into a file, or came out of one; or NULL */
 };
 

@@ -4,7 +4,7 @@
  * its ledger. */
 #include <inttypes.h>
 
-#include "node/internal.h"
+#include "node/sealing.h"
 
 /* The alarm, which names what differed, says that it is over. It may be from an earlier link. */
 static enum err mend_digest_alarm(struct node *node, const char *name)
@@ -214,7 +214,9 @@ static enum err check_conserved(struct node *node, struct link *link)
         return ERR_OK;
     }
     bool was_whole = !link->unconserved;
-    link->unconserved = origin->row.cell_count != link->escrow_facts;
+    /* Lost ones that have come back are in escrow, and in no cell a second time. */
+    link->unconserved = origin->row.cell_count > link->escrow_facts + link->escrow_lost ||
+                        (origin->row.cell_count < link->escrow_facts && link->escrow_lost == 0);
     if (!link->unconserved) {
         return store_alarm_mend(node->store, "conserved", link->address,
                                 "the cells of this unit stood for another number of entries than "
@@ -231,6 +233,7 @@ static enum err check_conserved(struct node *node, struct link *link)
 
 enum err mark_settle(struct node *node, struct link *link)
 {
+    bool behind;
     TRY(node_write(node));
     TRY(link->ranges != NULL ? compare_settle(node, link, link->ranges) : ERR_OK);
     for (size_t i = 0; i < link->digest_count; i++) {
@@ -238,6 +241,8 @@ enum err mark_settle(struct node *node, struct link *link)
     }
     TRY(mend_all(node));
     TRY(ask_again(node, link));
+    TRY(returned_note(node, link, &behind));
+    link->exact = link->exact && !behind;
     TRY(check_conserved(node, link));
     link->differs = !link->exact;
     link->exact_as_of = link->exact ? node->now.wall : link->exact_as_of;

@@ -184,6 +184,25 @@ void merge_apply(const struct merge_fact *fact, struct store_entry *record)
     record->now_value = record->live ? fact->value : 0;
 }
 
+enum err merge_is_before(struct store *store, const struct store_entry *record,
+                         const struct id *segment, const struct lost *lost,
+                         const struct lost_base *base, bool *before)
+{
+    struct members walk;
+    struct store_placed member;
+    bool there = true;
+    enum err err = ERR_OK;
+    *before = lost_before(lost, base, record->segment, record->seq);
+    members_begin(&walk, store, record, segment);
+    while (err == ERR_OK && there && !*before) {
+        err = members_next(&walk, &member, &there);
+        *before = err == ERR_OK && there &&
+                  lost_before(lost, base, member.entry.segment, member.entry.seq);
+    }
+    members_end(&walk);
+    return err;
+}
+
 enum err merge_settle(struct store *store, const struct store_entry *record,
                       const struct merge_fact *fact, wide *value, int64_t *live)
 {

@@ -13,7 +13,7 @@
 #ifndef TALLY_NODE_MERGE_H
 #define TALLY_NODE_MERGE_H
 
-#include "store/store.h"
+#include "node/lost.h"
 
 /* Where an entry lies: the number and the name of its segment, its number in it. */
 struct merge_place {
@@ -31,6 +31,11 @@ struct merge_fact {
 /* The fact that an own record (with its texts) belongs to. */
 enum err merge_fact_of(struct store *store, const struct store_entry *record,
                        const struct id *segment, struct merge_fact *out) MUST_CHECK;
+
+/* Whether one of the fact's records comes before the base: the fact is part of that then. */
+enum err merge_is_before(struct store *store, const struct store_entry *record,
+                         const struct id *segment, const struct lost *lost,
+                         const struct lost_base *base, bool *before) MUST_CHECK;
 
 /* The state that belongs beside a record of that fact. */
 void merge_apply(const struct merge_fact *fact, struct store_entry *record);

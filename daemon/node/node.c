@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "node/internal.h"
+#include "node/sealing.h"
 
 enum { SYMBOLS_KEPT = 50000 };
 
@@ -219,7 +219,7 @@ void node_on_tick(struct node *node)
     if (node->fetch_again && live) {
         node_close_link(node, node->uplink, "what came from above is damaged, and comes again");
     }
-    if (node->audit == NULL && node->now.mono.ms < node->audit_due.ms) {
+    if (node->audit == NULL && (node->now.mono.ms < node->audit_due.ms || node->bases_due)) {
         return;
     }
     if (node->audit == NULL) {
@@ -262,6 +262,9 @@ static enum err settle(struct node *node)
     TRY(cells_flush(node));
     TRY(hold_settle(node));
     TRY(ledger_flush(node));
+    bool healing = node->uplink != NULL && node->uplink->state == SESSION_HEALING;
+    TRY(healing ? ERR_OK : sealing_settle(node));
+    TRY(cells_flush(node));
     for (size_t i = 0; i < node->link_count; i++) {
         struct link *link = node->links[i];
         TRY(link->up ? ERR_OK : downlink_settle(node, link));

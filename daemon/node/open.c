@@ -28,6 +28,14 @@ enum err open_load_own_segment(struct node *node)
     int64_t merged;
     TRY(store_fact_int(node->store, "merged", 0, &merged));
     node->merged = merged != 0;
+    struct store_entry first = {.day = INT32_MIN};
+    struct store_placed base;
+    size_t bases;
+    int64_t open;
+    TRY(store_entries_lost(node->store, &first, NULL, &base, 1, &bases));
+    TRY(store_fact_int(node->store, "heal_open", 0, &open));
+    node->has_bases = bases > 0;
+    node->bases_due = node->has_bases && open != 0;
     TRY(store_fact_int(node->store, "healed", 0, &node->healed));
     TRY(store_fact_int(node->store, "meanwhile", 0, &node->meanwhile));
     TRY(store_fact_int(node->store, "heal_floor", 0, &node->heal_floor));

@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "node/admit.h"
+#include "node/sealing.h"
 
 /* ---- who may say what ---- */
 
@@ -233,7 +234,8 @@ static enum err receive_status(struct receiver *r, const struct status_row *row)
                                   .node = row->node,
                                   .state = row->state,
                                   .exact_as_of = row->exact_as_of,
-                                  .held = row->held};
+                                  .held = row->held,
+                                  .lost = row->lost};
     return rows_put_status(r->node, &status);
 }
 
@@ -306,6 +308,7 @@ static enum err receive_opening(struct receiver *r, const struct opening *openin
     TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
     segment.held_hash = segment.hash;
     segment.rev = node_next_revision(node);
+    origin->marked = false; /* its cells may stand for other heads now, though they are the same */
     TRY(continue_segments(node, opening, origin_id));
     buf_init(&continues, 1 << 16);
     err = heads_encode(opening->continues, opening->continue_count, &continues);
@@ -370,6 +373,9 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
         segment->hash = row.hash;
     }
     r->link->escrow_facts += entry->kind == ENTRY_ACT ? 0 : 1;
+    if (entry->kind == ENTRY_LOST) {
+        r->link->escrow_lost += (int64_t)entry->refers_seq;
+    }
     r->link->escrow_head = (struct head){segment->name, (uint64_t)segment->held, row.hash};
     return ERR_OK;
 }
@@ -407,7 +413,7 @@ static enum err take_entry(struct receiver *r, struct store_segment *segment,
 }
 
 /* The escrow of a child may grow by its link and by a bundle of it in turn: both count it. */
-static void count_escrow(const struct receiver *r, int64_t more)
+static void count_escrow(const struct receiver *r, int64_t more, int64_t lost)
 {
     struct bundle *bundle = r->node->bundle;
     bool in_bundle = r->link->bundle != NULL;
@@ -416,7 +422,17 @@ static void count_escrow(const struct receiver *r, int64_t more)
                                           : bundle->link;
     if (other != NULL && !other->up && other->unit == r->link->unit) {
         other->escrow_facts += more;
+        other->escrow_lost += lost;
     }
+}
+
+static enum err say_lost(const struct receiver *r)
+{
+    const struct link *link = r->link;
+    return sealing_tell(r->node, link->address == NULL ? "child" : link->address,
+                        "%" PRId64 " entries of the ledger of %s are lost: no office has them any "
+                        "more; what they had come to goes on to count",
+                        link->escrow_lost, refuse_sender(r->node, link));
 }
 
 /* The entries are a run of one or more segments, each from the escrow's end on. Where a run breaks
@@ -426,6 +442,7 @@ static enum err receive_entries(struct receiver *r)
     struct node *node = r->node;
     struct store_segment segment = {0};
     int64_t before = r->link->escrow_facts;
+    int64_t lost = r->link->escrow_lost;
     const struct msg_batch *batch = r->batch;
     enum err err = ERR_OK;
     if (batch->entry_count > 0 && r->link->up) {
@@ -438,8 +455,8 @@ static enum err receive_entries(struct receiver *r)
     if (segment.id != 0 && (err == ERR_OK || err == ERR_PROTOCOL)) {
         TRY(store_segment_set(node->store, &segment));
     }
-    count_escrow(r, r->link->escrow_facts - before);
-    return err;
+    count_escrow(r, r->link->escrow_facts - before, r->link->escrow_lost - lost);
+    return err == ERR_OK && r->link->escrow_lost > lost ? say_lost(r) : err;
 }
 
 /* ---- heads ---- */
@@ -522,6 +539,24 @@ static enum err frontier_covered(struct node *node, int64_t origin,
     return ERR_OK;
 }
 
+/* What comes with these heads counts entries up to them, as does what has come before. */
+static enum err keep_stood(struct node *node, struct cached_origin *origin,
+                           const struct origin_heads *heads)
+{
+    struct buf bytes;
+    buf_init(&bytes, 1 << 20);
+    enum err err = heads_encode(heads->heads, heads->head_count, &bytes);
+    uint64_t hash = map_hash(bytes.data, bytes.len) | 1;
+    if (err == ERR_OK && hash != origin->stood) {
+        err = node_write(node);
+        err = err == ERR_OK ? store_origin_stood_set(node->store, origin->row.id, buf_bytes(&bytes))
+                            : err;
+        origin->stood = hash;
+    }
+    buf_deinit(&bytes);
+    return err;
+}
+
 static enum err receive_heads(struct receiver *r, const struct origin_heads *heads)
 {
     struct node *node = r->node;
@@ -546,13 +581,14 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
     stated.standing = !covered && stated.standing == HEADS_COVER ? HEADS_BEHIND : stated.standing;
     TRY(store_ledger_length(node->store, id, &stated.length, &held));
     if (id == r->link->origin && !r->link->up) {
-        stated.length = held;
+        stated.length = held + r->link->escrow_lost;
     }
     struct stated_heads *slot = map_put(&node->stated, &id, NULL);
     if (slot == NULL) {
         return ERR_NO_MEMORY;
     }
     *slot = stated;
+    TRY(stated.standing == HEADS_COVER && !r->link->up ? keep_stood(node, origin, heads) : ERR_OK);
     if (stated.standing == HEADS_FORK) {
         char name[ID_HEX_BYTES];
         id_format(&heads->origin, name);
@@ -615,6 +651,9 @@ enum err receive_batch(struct node *node, struct link *link, const struct msg_ba
         return ERR_PROTOCOL;
     }
     link->received_number = batch->number;
+    if (batch->returned) {
+        return link->up && link->bundle == NULL ? returned_take(node, link, batch) : ERR_PROTOCOL;
+    }
     struct receiver r = {.node = node, .link = link, .batch = batch, .child = TREE_NONE};
     if (!link->up) {
         r.child = view_unit(&node->view, link->unit);

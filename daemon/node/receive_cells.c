@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "node/internal.h"
 
-static bool cell_sound(const struct cell *cell)
+bool receive_cell_sound(const struct cell *cell)
 {
     bool counts =
         cell->count > 0 && cell->count <= COUNT_MAX && cell->live >= 0 && cell->live <= cell->count;
@@ -125,7 +125,7 @@ enum err receive_cell(struct receiver *r, const struct cell *cell)
     struct pending_cell *pending;
     struct store_cell_key key = {.period = cell->period};
     TRY(receive_origin(r, &cell->origin, &origin));
-    if (origin == NULL || !cell_sound(cell)) {
+    if (origin == NULL || !receive_cell_sound(cell)) {
         return r->link->up ? ERR_OK
                            : refuse_cell(r, origin == NULL ? REFUSE_NOT_ROUTED : REFUSE_RANGE, cell,
                                          origin == NULL ? 0 : origin->row.id);

@@ -46,12 +46,14 @@ enum err rows_set_state(struct node *node, struct link *link, enum link_state st
         return err;
     }
     bool same = err == ERR_OK && row.state == (int64_t)state && id_equal(&row.node, &link->node);
+    same = same && row.lost >= link->escrow_lost;
     if (same && row.exact_as_of.ms >= link->exact_as_of.ms - 60000) {
         return ERR_OK;
     }
     row.node = link->node;
     row.direct = true;
     row.state = state;
+    row.lost = row.lost > link->escrow_lost ? row.lost : link->escrow_lost;
     row.exact_as_of =
         link->exact_as_of.ms > row.exact_as_of.ms ? link->exact_as_of : row.exact_as_of;
     if (same) {

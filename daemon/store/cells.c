@@ -64,6 +64,27 @@ enum err store_cells_held(struct store *store, const struct store_cell_key *afte
     return list_after(store, STMT_CELLS_HELD, after, out, cap, count);
 }
 
+static enum err list_of_origin(struct store *store, enum store_stmt which,
+                               const struct store_cell_key *after, struct store_cell *out,
+                               size_t cap, size_t *count)
+{
+    sqlite3_stmt *stmt = store_bind(store, which, "iiiiii", after->origin, after->unit,
+                                    after->measure, after->category, after->period, (int64_t)cap);
+    return store_list(store, stmt, read_cell, NULL, out, sizeof *out, cap, count);
+}
+
+enum err store_cells_of_origin(struct store *store, const struct store_cell_key *after,
+                               struct store_cell *out, size_t cap, size_t *count)
+{
+    return list_of_origin(store, STMT_CELLS_OF_ORIGIN, after, out, cap, count);
+}
+
+enum err store_returned_cells(struct store *store, const struct store_cell_key *after,
+                              struct store_cell *out, size_t cap, size_t *count)
+{
+    return list_of_origin(store, STMT_RETURNED_CELLS, after, out, cap, count);
+}
+
 enum err store_cells_series(struct store *store, const struct store_cell_key *series, int64_t from,
                             int64_t to, struct store_cell *out, size_t cap, size_t *count)
 {
@@ -177,10 +198,8 @@ enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head)
     int64_t next = *head;
     size_t n = CHUNK;
     while (n == CHUNK) {
-        sqlite3_stmt *stmt =
-            store_bind(store, STMT_CELLS_OF_ORIGIN, "iiiiii", origin, after.unit, after.measure,
-                       after.category, after.period, (int64_t)CHUNK);
-        TRY(store_list(store, stmt, read_cell, NULL, cells, sizeof *cells, CHUNK, &n));
+        after.origin = origin;
+        TRY(store_cells_of_origin(store, &after, cells, CHUNK, &n));
         for (size_t i = 0; i < n; i++) {
             TRY(set_revision(store, &cells[i].key, ++next));
         }

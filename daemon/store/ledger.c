@@ -78,6 +78,18 @@ enum err store_origin_signed(struct store *store, int64_t id, struct arena *aren
                           out);
 }
 
+enum err store_origin_stood_set(struct store *store, int64_t id, struct bytes heads)
+{
+    return store_run(store,
+                     store_bind(store, STMT_ORIGIN_STOOD_SET, "ib", id, heads.data, heads.len));
+}
+
+enum err store_origin_stood(struct store *store, int64_t id, struct arena *arena, struct bytes *out)
+{
+    return store_read_one(store, store_bind(store, STMT_ORIGIN_STOOD, "i", id), read_blob, arena,
+                          out);
+}
+
 static enum err read_segment(sqlite3_stmt *stmt, struct arena *arena, void *element)
 {
     (void)arena;
@@ -206,6 +218,12 @@ enum err store_ledger_facts(struct store *store, int64_t origin, int64_t *facts)
 {
     return store_read_one(store, store_bind(store, STMT_LEDGER_FACTS, "i", origin), read_int, NULL,
                           facts);
+}
+
+enum err store_ledger_lost(struct store *store, int64_t origin, int64_t *lost)
+{
+    return store_read_one(store, store_bind(store, STMT_LEDGER_LOST, "i", origin), read_int, NULL,
+                          lost);
 }
 
 enum err store_entry_add(struct store *store, const struct store_entry *entry)
@@ -356,6 +374,25 @@ enum err store_entry_correction(struct store *store, const struct id *segment, i
         store,
         store_bind(store, STMT_ENTRY_CORRECTION, "bii", segment->b, sizeof segment->b, seq, rank),
         read_placed, arena, out);
+}
+
+enum err store_entries_lost(struct store *store, const struct store_entry *after,
+                            struct arena *arena, struct store_placed *out, size_t cap,
+                            size_t *count)
+{
+    sqlite3_stmt *stmt =
+        store_bind(store, STMT_ENTRIES_LOST, "iiiiiii", after->unit, after->measure,
+                   after->category, (int64_t)after->day, after->segment, after->seq, (int64_t)cap);
+    return store_list(store, stmt, read_placed, arena, out, sizeof *out, cap, count);
+}
+
+enum err store_entry_lost(struct store *store, const struct store_stock_span *span,
+                          struct arena *arena, struct store_placed *out)
+{
+    sqlite3_stmt *stmt =
+        store_bind(store, STMT_ENTRIES_LOST_OF, "iiiii", span->unit, span->measure, span->category,
+                   (int64_t)span->first_day, (int64_t)span->last_day);
+    return store_read_one(store, stmt, read_placed, arena, out);
 }
 
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,

@@ -158,9 +158,9 @@ enum err store_feed_hostings(struct store *store, int64_t after, struct store_ho
 enum err store_status_put(struct store *store, const struct store_status *status)
 {
     return store_run(store,
-                     store_bind(store, STMT_STATUS_PUT, "ibiiiii", status->unit, status->node.b,
+                     store_bind(store, STMT_STATUS_PUT, "ibiiiiii", status->unit, status->node.b,
                                 sizeof status->node.b, status->state, status->exact_as_of.ms,
-                                status->held, (int64_t)status->direct, status->rev));
+                                status->held, (int64_t)status->direct, status->rev, status->lost));
 }
 
 static enum err read_status(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -174,6 +174,7 @@ static enum err read_status(sqlite3_stmt *stmt, struct arena *arena, void *eleme
     status->held = sqlite3_column_int64(stmt, 4);
     status->direct = sqlite3_column_int64(stmt, 5) != 0;
     status->rev = sqlite3_column_int64(stmt, 6);
+    status->lost = sqlite3_column_int64(stmt, 7);
     return ERR_OK;
 }
 

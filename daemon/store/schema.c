@@ -112,6 +112,21 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE bundle(unit INTEGER PRIMARY KEY, have_session BLOB NOT NULL "
     "CHECK(length(have_session)=16), have_revision INTEGER NOT NULL, catalogue INTEGER NOT NULL, "
     "heads BLOB NOT NULL, beyond BLOB NOT NULL) STRICT;",
+    /* 7: entries that stand for lost ones, and what came from above for such */
+    ("CREATE INDEX entry_by_lost ON entry(unit, measure, category, day) WHERE own=1 AND kind=5;"
+     "ALTER TABLE status ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE origin ADD COLUMN stood BLOB;"
+     "CREATE TABLE returned(origin INTEGER PRIMARY KEY, whole INTEGER NOT NULL, frontier BLOB NOT "
+     "NULL, stood BLOB NOT NULL) STRICT;"
+     "CREATE TABLE returned_segment(origin INTEGER NOT NULL, number INTEGER NOT NULL, name BLOB "
+     "NOT "
+     "NULL CHECK(length(name)=16), length INTEGER NOT NULL, hash BLOB NOT NULL "
+     "CHECK(length(hash)=32), continues BLOB NOT NULL, PRIMARY KEY(origin, number)) STRICT, "
+     "WITHOUT ROWID;"
+     "CREATE TABLE returned_cell(origin INTEGER NOT NULL, unit INTEGER NOT NULL, measure INTEGER "
+     "NOT NULL, category INTEGER NOT NULL, period INTEGER NOT NULL, value INTEGER NOT NULL, count "
+     "INTEGER NOT NULL, live INTEGER NOT NULL, hosting INTEGER NOT NULL, day INTEGER NOT NULL, "
+     "PRIMARY KEY(origin, unit, measure, category, period)) STRICT, WITHOUT ROWID;"),
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,

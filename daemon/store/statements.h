@@ -57,6 +57,10 @@
       "UPDATE origin SET signed=?2,rev=?3 WHERE id=?1") \
     X(ORIGIN_SIGNED, \
       "SELECT signed FROM origin WHERE id=?1 AND signed IS NOT NULL") \
+    X(ORIGIN_STOOD_SET, \
+      "UPDATE origin SET stood=?2 WHERE id=?1") \
+    X(ORIGIN_STOOD, \
+      "SELECT stood FROM origin WHERE id=?1 AND stood IS NOT NULL") \
     X(FEED_ORIGINS, \
       "SELECT id,name,unit,via,scope,digest,cell_count,rev FROM origin WHERE rev>?1+0 AND rev>0 " \
       "ORDER BY rev LIMIT ?2") \
@@ -135,6 +139,49 @@
       "e.kind=1 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN" \
       " ?4 AND ?5 ORDER BY e.hosting DESC,e.day DESC,s.clock+e.seq DESC,s.name DESC LIMIT 1 " \
       "OFFSET ?6") \
+    X(ENTRIES_LOST, \
+      "SELECT " \
+      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value,e.healed_at,s.clock+e.seq,s.name" \
+      " FROM entry e INDEXED BY entry_by_lost JOIN segment s ON s.id=e.segment WHERE e.own=1 AND " \
+      "e.kind=5 AND (e.unit,e.measure,e.category,e.day,e.segment,e.seq)>(?1,?2,?3,?4,?5,?6) " \
+      "ORDER BY e.unit,e.measure,e.category,e.day,e.segment,e.seq LIMIT ?7") \
+    X(ENTRIES_LOST_OF, \
+      "SELECT " \
+      "e.segment,e.seq,e.kind,e.unit,e.measure,e.category,e.day,e.value,e.hosting,e.refers_segment,e.refers_seq,e.key,e.note,e.author,e.recorded_at,e.act,e.hash,e.own,e.live,e.now_value,e.healed_at,s.clock+e.seq,s.name" \
+      " FROM entry e INDEXED BY entry_by_lost JOIN segment s ON s.id=e.segment WHERE e.own=1 AND " \
+      "e.kind=5 AND e.unit=?1 AND e.measure=?2 AND e.category=?3 AND e.day BETWEEN ?4 AND ?5 " \
+      "ORDER BY s.clock+e.seq DESC,s.name DESC LIMIT 1") \
+    X(LEDGER_LOST, \
+      "SELECT coalesce(sum(e.refers_seq),0) FROM segment s JOIN entry e ON e.segment=s.id WHERE " \
+      "s.origin=?1 AND e.kind=5") \
+    X(RETURNED_SET, \
+      "INSERT INTO returned(origin,whole,frontier,stood) VALUES(?1,?2,?3,?4) ON CONFLICT(origin) DO " \
+      "UPDATE SET whole=excluded.whole,frontier=excluded.frontier,stood=excluded.stood") \
+    X(RETURNED_GET, \
+      "SELECT whole,frontier,stood FROM returned WHERE origin=?1") \
+    X(RETURNED_ORIGINS, \
+      "SELECT origin FROM returned WHERE origin>?1 ORDER BY origin LIMIT ?2") \
+    X(RETURNED_DELETE, \
+      "DELETE FROM returned WHERE origin=?1") \
+    X(RETURNED_SEGMENTS_DELETE, \
+      "DELETE FROM returned_segment WHERE origin=?1") \
+    X(RETURNED_CELLS_DELETE, \
+      "DELETE FROM returned_cell WHERE origin=?1") \
+    X(RETURNED_SEGMENT_ADD, \
+      "INSERT INTO returned_segment(origin,number,name,length,hash,continues) VALUES(?1,(SELECT " \
+      "coalesce(max(number),0)+1 FROM returned_segment WHERE origin=?1),?2,?3,?4,?5)") \
+    X(RETURNED_SEGMENTS, \
+      "SELECT number,name,length,hash,continues FROM returned_segment WHERE origin=?1 AND " \
+      "number>?2 ORDER BY number LIMIT ?3") \
+    X(RETURNED_CELL_PUT, \
+      "INSERT INTO returned_cell(origin,unit,measure,category,period,value,count,live,hosting,day) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(origin,unit,measure,category,period) DO " \
+      "UPDATE SET value=excluded.value,count=excluded.count,live=excluded.live," \
+      "hosting=excluded.hosting,day=excluded.day") \
+    X(RETURNED_CELLS, \
+      "SELECT unit,measure,category,period,origin,value,count,live,hosting,day,0,0,0,0,x'' FROM " \
+      "returned_cell WHERE origin=?1 AND (unit,measure,category,period)>(?2,?3,?4,?5) ORDER BY " \
+      "unit,measure,category,period LIMIT ?6") \
     X(CELL_GET, \
       "SELECT " \
       "unit,measure,category,period,origin,value,count,live,hosting,day,held,scope,last,rev,hash" \
@@ -248,16 +295,16 @@
       "SELECT unit,node,origin,key,number,revoked,decider,count,scope,rev,hash FROM hosting WHERE " \
       "rev>?1 ORDER BY rev LIMIT ?2") \
     X(STATUS_PUT, \
-      "INSERT INTO status(unit,node,state,exact_as_of,held,direct,rev) " \
-      "VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(unit) DO UPDATE SET " \
-      "node=excluded.node,state=excluded.state,exact_as_of=excluded.exact_as_of,held=excluded.held,direct=excluded.direct,rev=excluded.rev") \
+      "INSERT INTO status(unit,node,state,exact_as_of,held,direct,rev,lost) " \
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(unit) DO UPDATE SET " \
+      "node=excluded.node,state=excluded.state,exact_as_of=excluded.exact_as_of,held=excluded.held,direct=excluded.direct,rev=excluded.rev,lost=excluded.lost") \
     X(STATUS_GET, \
-      "SELECT unit,node,state,exact_as_of,held,direct,rev FROM status WHERE unit=?1") \
+      "SELECT unit,node,state,exact_as_of,held,direct,rev,lost FROM status WHERE unit=?1") \
     X(STATUSES, \
-      "SELECT unit,node,state,exact_as_of,held,direct,rev FROM status WHERE unit>?1 ORDER BY " \
+      "SELECT unit,node,state,exact_as_of,held,direct,rev,lost FROM status WHERE unit>?1 ORDER BY " \
       "unit LIMIT ?2") \
     X(FEED_STATUSES, \
-      "SELECT unit,node,state,exact_as_of,held,direct,rev FROM status WHERE rev>?1 ORDER BY rev" \
+      "SELECT unit,node,state,exact_as_of,held,direct,rev,lost FROM status WHERE rev>?1 ORDER BY rev" \
       " LIMIT ?2") \
     X(CHILD_PUT, \
       "INSERT INTO child(unit,node,session,have_session,have_revision,text,midway) " \

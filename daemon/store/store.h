@@ -20,7 +20,7 @@ struct store;
 
 enum store_mode { STORE_CREATE, STORE_WRITE, STORE_READ };
 
-enum { STORE_SCHEMA_VERSION = 6 };
+enum { STORE_SCHEMA_VERSION = 7 };
 
 /* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest
  * schema in one transaction, then makes a full checkpoint, so that what is answered from here on is
@@ -111,6 +111,11 @@ enum err store_origin_signed_set(struct store *store, int64_t id, const void *da
 enum err store_origin_signed(struct store *store, int64_t id, struct arena *arena,
                              struct bytes *out) MUST_CHECK;
 
+/* The heads that its cells here stand for, as encoded. ERR_NOT_FOUND. */
+enum err store_origin_stood_set(struct store *store, int64_t id, struct bytes heads) MUST_CHECK;
+enum err store_origin_stood(struct store *store, int64_t id, struct arena *arena, struct bytes *out)
+    MUST_CHECK;
+
 /* ---- segments and entries ---- */
 struct store_segment {
     int64_t id;
@@ -155,6 +160,8 @@ enum err store_ledger_length(struct store *store, int64_t origin, int64_t *known
     MUST_CHECK;
 /* Of an origin: held entries that are facts, not acts. */
 enum err store_ledger_facts(struct store *store, int64_t origin, int64_t *facts) MUST_CHECK;
+/* Of an origin: entries that held ones stand for, which are lost. */
+enum err store_ledger_lost(struct store *store, int64_t origin, int64_t *lost) MUST_CHECK;
 
 struct store_entry {
     int64_t segment;
@@ -225,6 +232,15 @@ enum err store_entry_correction(struct store *store, const struct id *segment, i
 /* Of all, live or not, the one of that rank (highest hosting, day, ledger order), 0 the highest. */
 enum err store_entry_ranked(struct store *store, const struct store_stock_span *span, int64_t rank,
                             struct store_placed *out) MUST_CHECK;
+
+/* Own entries that stand for lost ones (enum entry_kind), in order of unit, measure, category, day,
+ * segment, number: those after that one (zeros: from the start). With texts. */
+enum err store_entries_lost(struct store *store, const struct store_entry *after,
+                            struct arena *arena, struct store_placed *out, size_t cap,
+                            size_t *count) MUST_CHECK;
+/* The last of them in the order of the ledger with those days. ERR_NOT_FOUND. */
+enum err store_entry_lost(struct store *store, const struct store_stock_span *span,
+                          struct arena *arena, struct store_placed *out) MUST_CHECK;
 
 /* Healed entries that are not in any cell yet, because their measure is not known. */
 struct store_unsettled {
@@ -297,6 +313,9 @@ enum err store_cells_held_via(struct store *store, int64_t via, int64_t *out) MU
 /* The cell, if there is one, gets the revision `head` + 1; `head` is moved on. ERR_NOT_FOUND. */
 enum err store_cell_requeue(struct store *store, const struct store_cell_key *key, int64_t *head)
     MUST_CHECK;
+/* Of one origin in order of unit, measure, category, period: those after that key. */
+enum err store_cells_of_origin(struct store *store, const struct store_cell_key *after,
+                               struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
 /* All cells of an origin get revisions from `head` + 1 on; `head` is moved on. */
 enum err store_cells_requeue(struct store *store, int64_t origin, int64_t *head) MUST_CHECK;
 
@@ -393,7 +412,8 @@ struct store_status {
     int64_t state; /* enum link_state */
     struct wall exact_as_of;
     int64_t held;
-    bool direct; /* of a direct child, written here */
+    int64_t lost; /* entries of its ledger that others stand for */
+    bool direct;  /* of a direct child, written here */
     int64_t rev;
 };
 
@@ -408,6 +428,38 @@ enum err store_feed_origins(struct store *store, int64_t after, struct store_ori
                             size_t cap, size_t *count) MUST_CHECK;
 enum err store_feed_segments(struct store *store, int64_t after, struct store_segment *out,
                              size_t cap, size_t *count) MUST_CHECK;
+
+/* ---- what is known above of an origin whose heads are behind, told down ---- */
+struct store_returned {
+    bool whole;            /* all has come */
+    struct bytes frontier; /* the heads that no segment continues, as encoded */
+    struct bytes stood;    /* those that its cells stand for */
+};
+enum err store_returned_set(struct store *store, int64_t origin, const struct store_returned *row)
+    MUST_CHECK;
+/* ERR_NOT_FOUND. */
+enum err store_returned_get(struct store *store, int64_t origin, struct arena *arena,
+                            struct store_returned *out) MUST_CHECK;
+enum err store_returned_origins(struct store *store, int64_t after, int64_t *out, size_t cap,
+                                size_t *count) MUST_CHECK;
+/* With its segments and cells. */
+enum err store_returned_delete(struct store *store, int64_t origin) MUST_CHECK;
+struct store_returned_segment {
+    int64_t number; /* in the order in which they came, 1.. */
+    struct id name;
+    int64_t length;
+    struct hash hash;
+    struct bytes continues; /* as encoded */
+};
+enum err store_returned_segment_add(struct store *store, int64_t origin,
+                                    const struct store_returned_segment *segment) MUST_CHECK;
+enum err store_returned_segments(struct store *store, int64_t origin, int64_t after,
+                                 struct arena *arena, struct store_returned_segment *out,
+                                 size_t cap, size_t *count) MUST_CHECK;
+/* Key, value, count, live, hosting, day. */
+enum err store_returned_cell_put(struct store *store, const struct store_cell *cell) MUST_CHECK;
+enum err store_returned_cells(struct store *store, const struct store_cell_key *after,
+                              struct store_cell *out, size_t cap, size_t *count) MUST_CHECK;
 
 /* ---- children, invitations, sessions ---- */
 struct store_child {

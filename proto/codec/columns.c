@@ -331,7 +331,7 @@ static enum err optional_from_wire(const Tally__Entries *wire, size_t i, struct 
 static enum err entry_from_wire(const Tally__Entries *wire, size_t i, struct names *names,
                                 struct entry *entry)
 {
-    if (wire->kind[i] < ENTRY_RECORD || wire->kind[i] > ENTRY_ACT) {
+    if (wire->kind[i] < ENTRY_RECORD || wire->kind[i] > ENTRY_LOST) {
         return err_fail(names->msg, ERR_PROTOCOL, "an entry of the unknown kind %u", wire->kind[i]);
     }
     entry->kind = (enum entry_kind)wire->kind[i];

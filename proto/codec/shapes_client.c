@@ -251,7 +251,7 @@ static SHAPE(shape_totals, rep_total, tally__total_reply__descriptor);
 static const struct field shape_log_row_fields[] = {
     LOG_FIELD(FIELD_ID, segment, segment, sizeof(struct id), SHAPE_BINARY, 0),
     LOG_FIELD(FIELD_U64, seq, seq, 8, 8, 0),
-    LOG_FIELD(FIELD_ENUM, kind, kind, 4, 4, ENTRY_ACT),
+    LOG_FIELD(FIELD_ENUM, kind, kind, 4, 4, ENTRY_LOST),
     LOG_FIELD(FIELD_STR, unit, unit, SHAPE_POINTER, SHAPE_POINTER, CODE_MAX_BYTES),
     LOG_FIELD(FIELD_STR, measure, measure, SHAPE_POINTER, SHAPE_POINTER, CODE_MAX_BYTES),
     LOG_FIELD(FIELD_STR, category, category, SHAPE_POINTER, SHAPE_POINTER, CATEGORY_MAX_BYTES),

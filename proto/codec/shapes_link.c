@@ -88,8 +88,8 @@ static SHAPE(shape_hosting, hosting_row, tally__hosting_row__descriptor);
 #define P struct status_row
 #define W Tally__StatusRow
 static const struct field shape_status_fields[] = {
-    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_ID(P, W, node), AS_ENUM(P, W, state, LINK_FENCED),
-    AS_WALL(P, W, exact_as_of), AS_I64(P, W, held)};
+    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_ID(P, W, node),  AS_ENUM(P, W, state, LINK_FENCED),
+    AS_WALL(P, W, exact_as_of),         AS_I64(P, W, held), AS_I64(P, W, lost)};
 static SHAPE(shape_status, status_row, tally__status_row__descriptor);
 #undef P
 #undef W
@@ -210,7 +210,10 @@ static const struct field shape_batch_fields[] = {
     AS_WALL(P, W, marked_at),
     AS_ARRAY(FIELD_MANY, P, W, digests, digest_count, digests, BATCH_ROWS_MAX, &shape_digest),
     AS_ARRAY(FIELD_MANY, P, W, ranges, range_count, ranges, 1, &shape_ranges),
-    AS_BOOL(P, W, compares)};
+    AS_BOOL(P, W, compares),
+    AS_BOOL(P, W, returned),
+    AS_BOOL(P, W, returned_first),
+    AS_BOOL(P, W, returned_last)};
 SHAPE(shape_batch, msg_batch, tally__batch__descriptor);
 #undef P
 #undef W

@@ -147,7 +147,7 @@ static inline struct message sample_batch(void)
         {"436", "Thạch Hà", "district", sample_edges, 2, SAMPLE_16(30), 31}};
     static const struct hosting_row HOSTINGS[] = {
         {"436", SAMPLE_16(32), SAMPLE_16(33), SAMPLE_32(34), 35, true, SAMPLE_16(36), 37}};
-    static const struct status_row STATUSES[] = {{"436", SAMPLE_16(38), LINK_FENCED, {39}, 40}};
+    static const struct status_row STATUSES[] = {{"436", SAMPLE_16(38), LINK_FENCED, {39}, 40, 41}};
     static const struct opening OPENINGS[] = {{SAMPLE_16(41), SAMPLE_16(42), sample_heads, 2}};
     static const struct signed_heads SIGNED[] = {
         {{SAMPLE_16(43), sample_heads, 1}, {-44}, SAMPLE_32(45), {{46, 47}}}};
@@ -187,7 +187,10 @@ static inline struct message sample_batch(void)
                                    .digest_count = 1,
                                    .ranges = RANGES,
                                    .range_count = 1,
-                                   .compares = true};
+                                   .compares = true,
+                                   .returned = true,
+                                   .returned_first = true,
+                                   .returned_last = true};
     return m;
 }
 

@@ -82,7 +82,7 @@ static const struct limit ENUMS[] = {
     {"Request", "type", REQUEST_TYPE_COUNT - 1},
     {"Reply", "type", REQUEST_TYPE_COUNT - 1},
     {"Reply", "err", ERR_COUNT - 1},
-    {"LogRow", "kind", ENTRY_ACT},
+    {"LogRow", "kind", ENTRY_LOST},
     {"ChildStatus", "state", LINK_FENCED},
     {"StatusReply", "uplink", UPLINK_REFUSED},
     {"TreeRow", "state", LINK_FENCED},

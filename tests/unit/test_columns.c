@@ -177,7 +177,7 @@ static void test_values(void **state)
     COLUMN_ROW(cells->live, INT64_MAX, UINT64_MAX);
     COLUMN_ROW(cells->hosting, INT64_MAX, beyond);
     COLUMN_ROW(entries->hosting, INT64_MAX, beyond);
-    COLUMN_ROW(entries->kind, ENTRY_ACT, ENTRY_ACT + 1);
+    COLUMN_ROW(entries->kind, ENTRY_LOST, ENTRY_LOST + 1);
     COLUMN_ROW(entries->kind, ENTRY_RECORD, 0);
     COLUMN_ROW(entries->kind, ENTRY_VOID, UINT32_MAX);
     COLUMN_ROW(entries->recorded_ms, INT64_C(253402300799998), INT64_C(253402300799999));

@@ -1,0 +1,503 @@
+/* What is known above of an origin whose heads stay behind it, on its way down.
+ *
+ * 1. At a mark a child states heads of an origin that do not cover those known here: entries of it
+ * may be lost everywhere below. What this office has of it is told down: every segment, with its
+ * opening and head, and all cells. The child may be the one that stands between: what it has of
+ * the origin itself may be as old as the origin's own.
+ * 2. It is kept apart, whole or not at all, and told on at the next mark of the child through which
+ * the origin comes, until the heads that come from there cover it: the node may be offline, and
+ * have all its entries.
+ * 3. The node whose origin it is seals it (sealing.c). When no node has it any more, the office
+ * that had given it the unit takes the cells in itself. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "node/sealing.h"
+
+enum { TELL_SEGMENTS = 256, TELL_CELLS = 1000, ORIGINS_PAGE = 64 };
+
+/* ---- the parent ---- */
+
+/* Whether all that came from above of the origin is known here by now. */
+static enum err is_covered(struct node *node, int64_t origin, bool *covered)
+{
+    size_t n = TELL_SEGMENTS;
+    *covered = true;
+    for (int64_t after = 0; n == TELL_SEGMENTS && *covered;) {
+        struct store_returned_segment *page =
+            arena_array(&node->arena, TELL_SEGMENTS, sizeof *page);
+        TRY(page == NULL ? ERR_NO_MEMORY : ERR_OK);
+        TRY(store_returned_segments(node->store, origin, after, &node->arena, page, TELL_SEGMENTS,
+                                    &n));
+        for (size_t i = 0; i < n && *covered; i++) {
+            struct store_segment segment;
+            enum err err = store_segment_find(node->store, &page[i].name, &segment);
+            TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+            *covered = err == ERR_OK && segment.length >= page[i].length;
+            after = page[i].number;
+        }
+    }
+    return ERR_OK;
+}
+
+/* Not `whole` when nothing is kept, either. */
+static enum err get_kept(struct node *node, int64_t origin, struct store_returned *kept)
+{
+    kept->whole = false;
+    enum err err = store_returned_get(node->store, origin, &node->arena, kept);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err note(struct link *link, int64_t origin)
+{
+    return map_put(&link->returns, &origin, NULL) == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static void forget(struct link *link, int64_t origin)
+{
+    map_remove(&link->returns, &origin);
+    if (link->telling.origin == origin) {
+        link->telling = (struct telling){.origin = 0};
+    }
+}
+
+static enum err forget_kept(struct node *node, struct link *link, int64_t origin)
+{
+    if (link != NULL) {
+        forget(link, origin);
+    }
+    return store_returned_delete(node->store, origin);
+}
+
+/* Its heads cover what is known here; but there may be more above. */
+static enum err settle(struct node *node, struct link *link, int64_t origin)
+{
+    struct store_returned kept = {.whole = false};
+    TRY(map_get(&link->returns, &origin) != NULL ? get_kept(node, origin, &kept) : ERR_OK);
+    if (!kept.whole) {
+        forget(link, origin);
+    }
+    return ERR_OK;
+}
+
+static enum err note_kept(struct node *node, struct link *link)
+{
+    int64_t page[ORIGINS_PAGE];
+    size_t n = ORIGINS_PAGE;
+    for (int64_t after = 0; n == ORIGINS_PAGE;) {
+        TRY(store_returned_origins(node->store, after, page, ORIGINS_PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            struct cached_origin *origin;
+            struct store_returned kept;
+            bool covered;
+            after = page[i];
+            enum err err = node_origin(node, page[i], &origin);
+            TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+            if (err != ERR_OK || origin->row.via != link->unit) {
+                continue;
+            }
+            TRY(is_covered(node, page[i], &covered));
+            TRY(get_kept(node, page[i], &kept));
+            TRY(covered ? forget_kept(node, link, page[i]) : ERR_OK);
+            TRY(!covered && kept.whole ? note(link, page[i]) : ERR_OK);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err returned_note(struct node *node, struct link *link, bool *behind)
+{
+    const void *key;
+    void *value;
+    for (size_t at = 0; map_next(&node->stated, &at, &key, &value);) {
+        const struct stated_heads *stated = value;
+        int64_t id = *(const int64_t *)key;
+        struct cached_origin *origin;
+        /* What a child lacks of its own entries comes from the escrow, at its next hello. */
+        bool lacks = stated->standing == HEADS_BEHIND && id != link->origin;
+        TRY(node_origin(node, id, &origin));
+        TRY(stated->standing == HEADS_COVER ? settle(node, link, id) : ERR_OK);
+        TRY(lacks && origin->row.via == link->unit ? note(link, id) : ERR_OK);
+    }
+    TRY(note_kept(node, link));
+    *behind = link->returns.count > 0;
+    return ERR_OK;
+}
+
+/* A batch under way to the child. */
+struct teller {
+    struct node *node;
+    struct link *link;
+    struct msg_batch *batch;
+    struct origin_heads *heads;
+    struct cached_origin *origin;
+    struct store_returned kept; /* what came from above; else what is here is told */
+};
+
+static enum err tell_segment(struct teller *t, const struct store_returned_segment *segment,
+                             struct opening *opening, struct head *head)
+{
+    struct head *continues;
+    *opening = (struct opening){.origin = t->origin->row.name, .segment = segment->name};
+    TRY(heads_decode(segment->continues, &t->node->arena, &continues, &opening->continue_count));
+    opening->continues = continues;
+    *head = (struct head){segment->name, (uint64_t)segment->length, segment->hash};
+    return ERR_OK;
+}
+
+/* The next segments, as what came from above has them. */
+static enum err read_segments(struct teller *t, struct store_returned_segment *out, size_t *count)
+{
+    struct node *node = t->node;
+    int64_t after = t->link->telling.segment;
+    int64_t id = t->origin->row.id;
+    if (t->kept.whole) {
+        return store_returned_segments(node->store, id, after, &node->arena, out, TELL_SEGMENTS,
+                                       count);
+    }
+    struct store_segment *rows = arena_array(&node->arena, TELL_SEGMENTS, sizeof *rows);
+    TRY(rows == NULL ? ERR_NO_MEMORY : ERR_OK);
+    TRY(store_segments(node->store, id, after, rows, TELL_SEGMENTS, count));
+    for (size_t i = 0; i < *count; i++) {
+        out[i] = (struct store_returned_segment){.number = rows[i].number,
+                                                 .name = rows[i].name,
+                                                 .length = rows[i].length,
+                                                 .hash = rows[i].hash};
+        TRY(store_segment_continues(node->store, rows[i].id, &node->arena, &out[i].continues));
+    }
+    return ERR_OK;
+}
+
+static enum err tell_segments(struct teller *t)
+{
+    struct node *node = t->node;
+    struct store_returned_segment *rows = arena_array(&node->arena, TELL_SEGMENTS, sizeof *rows);
+    struct opening *openings = arena_array(&node->arena, TELL_SEGMENTS, sizeof *openings);
+    struct head *heads = arena_array(&node->arena, TELL_SEGMENTS, sizeof *heads);
+    size_t n;
+    TRY(rows == NULL || openings == NULL || heads == NULL ? ERR_NO_MEMORY : ERR_OK);
+    TRY(read_segments(t, rows, &n));
+    for (size_t i = 0; i < n; i++) {
+        TRY(tell_segment(t, &rows[i], &openings[i], &heads[i]));
+        t->link->telling.segment = rows[i].number;
+    }
+    t->batch->openings = openings;
+    t->batch->opening_count = n;
+    t->heads[0].heads = heads;
+    t->heads[0].head_count = n;
+    t->link->telling.cells = n < TELL_SEGMENTS;
+    return ERR_OK;
+}
+
+/* *over after the last. A damaged row is left out: it comes again from its origin, or is missed. */
+static enum err tell_cells(struct teller *t, bool *over)
+{
+    struct node *node = t->node;
+    struct store_cell *rows = arena_array(&node->arena, TELL_CELLS, sizeof *rows);
+    struct cell *cells = arena_array(&node->arena, TELL_CELLS, sizeof *cells);
+    struct told_cell *last = &t->link->telling.cell;
+    struct store_cell_key after = {last->unit, last->measure, last->category, last->period,
+                                   t->origin->row.id};
+    size_t n;
+    TRY(rows == NULL || cells == NULL ? ERR_NO_MEMORY : ERR_OK);
+    TRY(t->kept.whole ? store_returned_cells(node->store, &after, rows, TELL_CELLS, &n)
+                      : store_cells_of_origin(node->store, &after, rows, TELL_CELLS, &n));
+    t->batch->cells = cells;
+    for (size_t i = 0; i < n; i++) {
+        struct id hash;
+        enum err err = cells_message(node, &rows[i], &cells[t->batch->cell_count]);
+        err = err == ERR_OK ? cells_hash(node, &rows[i], &hash) : err;
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        bool whole = err == ERR_OK && (t->kept.whole || id_equal(&hash, &rows[i].hash));
+        t->batch->cell_count += whole ? 1 : 0;
+        const struct store_cell_key *key = &rows[i].key;
+        *last = (struct told_cell){key->unit, key->measure, key->category, key->period};
+    }
+    *over = n < TELL_CELLS;
+    return ERR_OK;
+}
+
+/* The heads that the cells here stand for; of a file from before these were kept, all. */
+static enum err stood_here(struct teller *t, struct origin_heads *out)
+{
+    struct bytes bytes;
+    struct head *heads;
+    int64_t id = t->origin->row.id;
+    enum err err = store_origin_stood(t->node->store, id, &t->node->arena, &bytes);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    TRY(err == ERR_OK ? heads_decode(bytes, &t->node->arena, &heads, &out->head_count)
+                      : ledger_frontier(t->node, id, &heads, &out->head_count));
+    out->heads = heads;
+    return ERR_OK;
+}
+
+/* The heads that no segment continues, and those that the cells stand for. */
+static enum err tell_frontier(struct teller *t)
+{
+    struct arena *arena = &t->node->arena;
+    struct head *frontier;
+    struct head *stood;
+    struct origin_heads *ends = &t->heads[1];
+    struct origin_heads *stand = &t->heads[2];
+    ends->origin = stand->origin = t->origin->row.name;
+    if (t->kept.whole) {
+        TRY(heads_decode(t->kept.frontier, arena, &frontier, &ends->head_count));
+        TRY(heads_decode(t->kept.stood, arena, &stood, &stand->head_count));
+        stand->heads = stood;
+    } else {
+        TRY(ledger_frontier(t->node, t->origin->row.id, &frontier, &ends->head_count));
+        TRY(stood_here(t, stand));
+    }
+    ends->heads = frontier;
+    return ERR_OK;
+}
+
+static enum err tell(struct teller *t)
+{
+    struct telling *telling = &t->link->telling;
+    bool over = false;
+    t->batch->returned = true;
+    t->batch->returned_first = !telling->begun;
+    t->batch->heads = t->heads;
+    t->batch->heads_count = 1;
+    t->heads[0].origin = t->origin->row.name;
+    telling->begun = true;
+    TRY(telling->cells ? tell_cells(t, &over) : tell_segments(t));
+    if (over) {
+        bool *told = map_put(&t->link->returns, &t->origin->row.id, NULL);
+        TRY(told == NULL ? ERR_NO_MEMORY : tell_frontier(t));
+        t->batch->heads_count = 3;
+        t->batch->returned_last = *told = true;
+        *telling = (struct telling){.origin = 0};
+    }
+    return ERR_OK;
+}
+
+/* The origin that is told, or the next one; *out NULL for none. */
+static enum err next_origin(struct node *node, struct link *link, struct cached_origin **out)
+{
+    const void *key;
+    void *value;
+    *out = NULL;
+    for (size_t at = 0; link->telling.origin == 0 && map_next(&link->returns, &at, &key, &value);) {
+        if (!*(const bool *)value) {
+            link->telling = (struct telling){.origin = *(const int64_t *)key};
+        }
+    }
+    return link->telling.origin == 0 ? ERR_OK : node_origin(node, link->telling.origin, out);
+}
+
+enum err returned_pump(struct node *node, struct link *link)
+{
+    struct sender *out = &link->out;
+    struct teller t = {.node = node, .link = link};
+    if (link->state != SESSION_LIVE || out->in_flight || link->returns.count == 0) {
+        return ERR_OK;
+    }
+    TRY(next_origin(node, link, &t.origin));
+    if (t.origin == NULL) {
+        return ERR_OK;
+    }
+    struct message *message = node_message(node, MESSAGE_BATCH);
+    t.heads = arena_array(&node->arena, 3, sizeof *t.heads);
+    TRY(message == NULL || t.heads == NULL ? ERR_NO_MEMORY : ERR_OK);
+    t.batch = &message->u.batch;
+    TRY(get_kept(node, t.origin->row.id, &t.kept));
+    TRY(tell(&t));
+    t.batch->upto = (struct feed_mark){node->session, out->acked.revision};
+    t.batch->number = ++out->number;
+    out->in_flight = true;
+    out->in_flight_mark = false;
+    out->sent_at = node->now.mono;
+    node_send(node, link, message);
+    return ERR_OK;
+}
+
+/* ---- the child ---- */
+
+static enum err keep_segments(struct node *node, int64_t origin, const struct msg_batch *batch)
+{
+    const struct origin_heads *heads = &batch->heads[0];
+    struct buf continues;
+    TRY(heads->head_count == batch->opening_count ? ERR_OK : ERR_PROTOCOL);
+    buf_init(&continues, 1 << 16);
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < batch->opening_count; i++) {
+        const struct opening *opening = &batch->openings[i];
+        const struct head *head = &heads->heads[i];
+        bool sound = id_equal(&opening->origin, &heads->origin) &&
+                     id_equal(&opening->segment, &head->segment) &&
+                     head->length <= (uint64_t)COUNT_MAX;
+        buf_clear(&continues);
+        err = sound ? heads_encode(opening->continues, opening->continue_count, &continues)
+                    : ERR_PROTOCOL;
+        struct store_returned_segment segment = {.name = head->segment,
+                                                 .length = (int64_t)head->length,
+                                                 .hash = head->hash,
+                                                 .continues = buf_bytes(&continues)};
+        err = err == ERR_OK ? store_returned_segment_add(node->store, origin, &segment) : err;
+    }
+    buf_deinit(&continues);
+    return err;
+}
+
+static enum err keep_cells(struct node *node, int64_t origin, const struct msg_batch *batch)
+{
+    for (size_t i = 0; i < batch->cell_count; i++) {
+        const struct cell *cell = &batch->cells[i];
+        struct store_cell row = {.key = {.period = cell->period, .origin = origin},
+                                 .value = cell->value,
+                                 .count = cell->count,
+                                 .live = cell->live,
+                                 .hosting = cell->hosting,
+                                 .day = cell->day};
+        if (!receive_cell_sound(cell) || !id_equal(&cell->origin, &batch->heads[0].origin)) {
+            return ERR_PROTOCOL;
+        }
+        TRY(node_symbol(node, cell->unit, &row.key.unit));
+        TRY(node_symbol(node, cell->measure, &row.key.measure));
+        TRY(node_symbol(node, cell->category, &row.key.category));
+        TRY(store_returned_cell_put(node->store, &row));
+    }
+    return ERR_OK;
+}
+
+static enum err keep_end(struct node *node, int64_t origin, const struct msg_batch *batch)
+{
+    struct buf frontier;
+    struct buf stood;
+    const struct origin_heads *heads = batch->heads;
+    buf_init(&frontier, 1 << 20);
+    buf_init(&stood, 1 << 20);
+    enum err err = heads_encode(heads[1].heads, heads[1].head_count, &frontier);
+    err = err == ERR_OK ? heads_encode(heads[2].heads, heads[2].head_count, &stood) : err;
+    struct store_returned row = {true, buf_bytes(&frontier), buf_bytes(&stood)};
+    err = err == ERR_OK ? store_returned_set(node->store, origin, &row) : err;
+    buf_deinit(&frontier);
+    buf_deinit(&stood);
+    return err;
+}
+
+/* Whether the node that had the origin is none any more: the unit that this office gave it has
+ * another one. */
+static enum err is_orphan(struct node *node, const struct cached_origin *origin, bool *orphan)
+{
+    struct store_hosting hosting;
+    *orphan = false;
+    if (origin->row.unit == 0 || origin->row.unit != origin->row.via) {
+        return ERR_OK;
+    }
+    enum err err = store_hosting_get(node->store, origin->row.unit, &hosting);
+    *orphan = err == ERR_OK && !id_equal(&hosting.origin, &origin->row.name);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* A batch as one of a feed that has what came from above, of a child that is not there. */
+static enum err absorb_batch(struct teller *t, struct link *from, bool *over)
+{
+    bool again;
+    struct msg_batch batch = {.number = from->received_number + 1};
+    struct origin_heads heads[3] = {{.heads = NULL}};
+    t->batch = &batch;
+    t->heads = heads;
+    TRY(from->telling.cells ? tell_cells(t, over) : tell_segments(t));
+    TRY(tell_frontier(t));
+    batch.heads = &heads[1];
+    batch.heads_count = from->telling.cells && batch.cell_count > 0 ? 1 : 0;
+    return receive_batch(t->node, from, &batch, &again);
+}
+
+static enum err absorb(struct node *node, struct cached_origin *origin)
+{
+    struct link *from = link_new(node, 0);
+    struct teller t = {.node = node, .link = from, .origin = origin};
+    int64_t id = origin->row.id;
+    int64_t length;
+    int64_t held;
+    bool over = false;
+    TRY(from == NULL ? ERR_NO_MEMORY : ERR_OK);
+    from->unit = origin->row.via;
+    enum err err = get_kept(node, id, &t.kept);
+    while (err == ERR_OK && !over) {
+        err = absorb_batch(&t, from, &over);
+    }
+    link_free(from);
+    TRY(err);
+    TRY(store_ledger_length(node->store, id, &length, &held));
+    const char *unit;
+    TRY(node_text(node, origin->row.unit, &unit));
+    return sealing_tell(node, unit,
+                        "%" PRId64 " entries of the machine that unit %s had before are lost: no "
+                        "office has them any more; what they had come to goes on to count",
+                        length - held, unit);
+}
+
+/* All of it has come. */
+static enum err take_whole(struct node *node, struct cached_origin *origin)
+{
+    bool orphan;
+    int64_t id = origin->row.id;
+    if (id == node->own_origin) {
+        return sealing_seal(node);
+    }
+    TRY(is_orphan(node, origin, &orphan));
+    if (orphan) {
+        TRY(absorb(node, origin));
+        return store_returned_delete(node->store, id);
+    }
+    struct link *link = downlink_live_of_unit(node, origin->row.via);
+    bool covered;
+    TRY(is_covered(node, id, &covered));
+    if (covered) {
+        return forget_kept(node, link, id);
+    }
+    bool *told = link == NULL ? NULL : map_put(&link->returns, &id, NULL);
+    if (told == NULL) {
+        return link == NULL ? ERR_OK : ERR_NO_MEMORY;
+    }
+    *told = false;
+    link->exact = false;
+    if (link->telling.origin == id) {
+        link->telling = (struct telling){.origin = 0};
+    }
+    return rows_set_state(node, link, LINK_CATCHING_UP);
+}
+
+enum err returned_take(struct node *node, struct link *link, const struct msg_batch *batch)
+{
+    struct cached_origin *origin;
+    TRY(batch->heads_count == (batch->returned_last ? 3 : 1) ? ERR_OK : ERR_PROTOCOL);
+    enum err err = node_origin_named(node, &batch->heads[0].origin, &origin);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && origin->row.scope == SCOPE_ABOVE)) {
+        return ERR_OK; /* it comes again when it is known, if it is behind then */
+    }
+    TRY(err);
+    int64_t id = origin->row.id;
+    TRY(node_write(node));
+    if (batch->returned_first) {
+        link->returning = id;
+        link->returned_rows = 0;
+        TRY(store_returned_delete(node->store, id));
+        TRY(store_returned_set(node->store, id, &(struct store_returned){.whole = false}));
+    }
+    if (link->returning != id) {
+        return ERR_OK;
+    }
+    link->returned_rows += (int64_t)(batch->opening_count + batch->cell_count);
+    if (link->returned_rows > RETURNED_ROWS_MAX) {
+        link->returning = 0;
+        TRY(store_returned_delete(node->store, id));
+        return node_alarm(node, "entries-lost", "limit",
+                          "entries of a node below are lost, and what is known of it above is more "
+                          "than %d rows: it is not taken over",
+                          RETURNED_ROWS_MAX);
+    }
+    TRY(keep_segments(node, id, batch));
+    TRY(keep_cells(node, id, batch));
+    if (!batch->returned_last) {
+        return ERR_OK;
+    }
+    link->returning = 0;
+    TRY(keep_end(node, id, batch));
+    return take_whole(node, origin);
+}

@@ -1,0 +1,535 @@
+/* The own origin is sealed where entries of it are lost: neither here nor in the escrow, but known
+ * above by what their cells come to.
+ *
+ * 1. What came from above names every segment with its length there. One that is longer there than
+ * here, and that no segment here continues up to there, has lost its end; one that is not here is
+ * lost as a whole, and its opening is taken from above.
+ * 2. The own ledger is walked once: of each cell, how many of its entries are among those that the
+ * cells above stand for, and what the others come to.
+ * 3. A cell that counts more above than that has lost entries. Its base (lost.h) is what it comes
+ * to above and what came to it here since.
+ * 4. A new segment continues the own heads and the lost ones, and has the bases as its entries. So
+ * they go into escrow and come back like all others, and offices above see the ledger go on from
+ * where they know it. */
+#include "node/sealing.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "node/audit.h"
+#include "node/heal.h"
+#include "node/lost.h"
+#include "node/merge.h"
+
+enum { SEAL_PAGE = 256 };
+
+/* A cell of the own ledger, as seen from above and from here. */
+struct weighed {
+    int64_t entries;          /* of it in this file */
+    int64_t known;            /* what it counts with those that are known above */
+    struct store_cell beyond; /* what the others come to */
+    int64_t clock;            /* of the record that stands there, and the name of its segment */
+    struct id name;
+};
+
+struct sealing {
+    struct node *node;
+    struct map cells; /* store_cell_key -> struct weighed */
+    struct lost lost;
+    struct head heads[CONTINUES_MAX];
+    size_t head_count;
+    int64_t gone;   /* entries */
+    int64_t bases;  /* cells that get one */
+    const char *no; /* why it cannot be done */
+};
+
+/* ---- what is lost ---- */
+
+/* Whether what is known above of a segment, which is not more than is here, is what is here. */
+static enum err same_history(struct node *node, const struct store_segment *segment,
+                             const struct store_returned_segment *there, bool *same)
+{
+    struct store_entry entry = {.hash = segment->hash};
+    *same = there->length == 0;
+    if (*same) {
+        return ERR_OK;
+    }
+    enum err err =
+        there->length == segment->length
+            ? ERR_OK
+            : store_entry_get(node->store, segment->id, there->length, &node->arena, &entry);
+    *same = err == ERR_OK && hash_equal(&entry.hash, &there->hash);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err hold_against(struct sealing *s, const struct store_returned_segment *there)
+{
+    struct node *node = s->node;
+    struct store_segment segment;
+    bool same;
+    enum err err = store_segment_find(node->store, &there->name, &segment);
+    if (err == ERR_NOT_FOUND) {
+        s->gone += there->length;
+        return ERR_OK;
+    }
+    TRY(err);
+    if (segment.origin != node->own_origin) {
+        s->no = "a segment that is named is another node's";
+        return ERR_OK;
+    }
+    if (there->length > segment.length) {
+        s->gone += segment.continued <= there->length ? there->length - segment.length : 0;
+    } else {
+        TRY(same_history(node, &segment, there, &same));
+        s->no = same ? s->no : "the history known there is another one";
+    }
+    return ERR_OK;
+}
+
+typedef enum err (*segment_fn)(struct sealing *, const struct store_returned_segment *);
+
+static enum err each_segment(struct sealing *s, segment_fn each)
+{
+    struct node *node = s->node;
+    size_t n = SEAL_PAGE;
+    for (int64_t after = 0; n == SEAL_PAGE;) {
+        struct store_returned_segment *page = arena_array(&node->arena, SEAL_PAGE, sizeof *page);
+        TRY(page == NULL ? ERR_NO_MEMORY : ERR_OK);
+        TRY(store_returned_segments(node->store, node->own_origin, after, &node->arena, page,
+                                    SEAL_PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            TRY(each(s, &page[i]));
+            after = page[i].number;
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- the new segment ---- */
+
+static enum err take_opening(struct sealing *s, const struct store_returned_segment *there)
+{
+    struct opening opening = {.origin = s->node->origin, .segment = there->name};
+    struct head *heads;
+    TRY(heads_decode(there->continues, &s->node->arena, &heads, &opening.continue_count));
+    opening.continues = heads;
+    return heal_opening(s->node, &opening);
+}
+
+static bool is_head(const struct sealing *s, const struct id *segment)
+{
+    for (size_t i = 0; i < s->head_count; i++) {
+        if (id_equal(&s->heads[i].segment, segment)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_head(struct sealing *s, const struct head *head)
+{
+    if (s->head_count == CONTINUES_MAX) {
+        s->no = "more lines of it ended than one segment can continue";
+        return;
+    }
+    s->heads[s->head_count++] = *head;
+}
+
+/* The heads above of which more is known than is here, and the own ones. Before the openings are
+ * taken. */
+static enum err find_heads(struct sealing *s, struct bytes frontier)
+{
+    struct node *node = s->node;
+    struct head *there;
+    struct head *own;
+    size_t n;
+    TRY(heads_decode(frontier, &node->arena, &there, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct store_segment segment = {.length = -1};
+        enum err err = store_segment_find(node->store, &there[i].segment, &segment);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        bool sealed = err == ERR_OK && segment.continued > (int64_t)there[i].length;
+        if ((int64_t)there[i].length > segment.length && !sealed) {
+            add_head(s, &there[i]);
+        }
+    }
+    TRY(ledger_frontier(node, node->own_origin, &own, &n));
+    for (size_t i = 0; i < n && s->no == NULL; i++) {
+        if (!is_head(s, &own[i].segment)) {
+            add_head(s, &own[i]);
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- the walk ---- */
+
+static bool known_above(const struct sealing *s, int64_t segment, int64_t seq)
+{
+    return lost_before_heads(&s->lost, segment, seq);
+}
+
+static bool key_of(const struct sealing *s, const struct store_entry *entry,
+                   struct store_cell_key *key, const struct measure **measure)
+{
+    struct entry_lost said;
+    *measure = view_measure(&s->node->view, entry->measure);
+    if (entry->kind == ENTRY_ACT || *measure == NULL) {
+        return false;
+    }
+    *key = (struct store_cell_key){entry->unit, entry->measure, entry->category, 0,
+                                   s->node->own_origin};
+    key->period = period_of_day((*measure)->frequency, entry->day).index;
+    if (entry->kind == ENTRY_LOST) {
+        bool good = entry_lost_decode(entry->act, &said) == ERR_OK;
+        key->period = good ? said.period : key->period;
+    }
+    return true;
+}
+
+/* A record that is not known above, if it tells a fact that lives. */
+static enum err weigh_record(struct sealing *s, const struct store_entry *entry,
+                             const struct store_segment *segment, bool stock,
+                             struct weighed *weighed)
+{
+    struct merge_fact fact;
+    struct store_entry now = *entry;
+    struct store_cell *sum = &weighed->beyond;
+    int64_t clock = segment->clock + entry->seq;
+    TRY(merge_fact_of(s->node->store, entry, &segment->name, &fact));
+    merge_apply(&fact, &now);
+    if (!now.live || known_above(s, fact.place.segment, fact.place.seq)) {
+        return ERR_OK;
+    }
+    bool later = clock != weighed->clock ? clock > weighed->clock
+                                         : memcmp(segment->name.b, weighed->name.b, ID_BYTES) > 0;
+    later = entry->day != sum->day ? entry->day > sum->day : later;
+    later = entry->hosting != sum->hosting ? entry->hosting > sum->hosting : later;
+    later = later || sum->live == 0;
+    sum->live++;
+    wide value =
+        stock ? (wide)(later ? now.now_value : sum->value) : (wide)sum->value + now.now_value;
+    TRY(wide_fits_i64(value) ? ERR_OK : ERR_LIMIT);
+    sum->value = (int64_t)value;
+    if (stock && later) {
+        sum->hosting = entry->hosting;
+        sum->day = entry->day;
+        weighed->clock = clock;
+        weighed->name = segment->name;
+    }
+    return ERR_OK;
+}
+
+static enum err weigh_entry(struct sealing *s, const struct store_entry *entry,
+                            const struct store_segment *segment)
+{
+    const struct measure *measure;
+    struct store_cell_key key;
+    if (!key_of(s, entry, &key, &measure)) {
+        return ERR_OK;
+    }
+    const struct lost_base *base = lost_base(&s->lost, &key);
+    bool base_known = base != NULL && known_above(s, base->segment, base->seq);
+    bool known = known_above(s, entry->segment, entry->seq);
+    struct weighed *weighed = map_put(&s->cells, &key, NULL);
+    TRY(weighed == NULL ? ERR_NO_MEMORY : ERR_OK);
+    weighed->entries++;
+    if (base_known && entry->segment == base->segment && entry->seq == base->seq) {
+        weighed->known += base->count + 1;
+    } else if (base_known && lost_before(&s->lost, base, entry->segment, entry->seq)) {
+        return ERR_OK;
+    } else if (known) {
+        weighed->known++;
+    } else {
+        bool stock = measure->kind == MEASURE_STOCK;
+        weighed->beyond.count++;
+        TRY(entry->kind == ENTRY_RECORD ? weigh_record(s, entry, segment, stock, weighed) : ERR_OK);
+    }
+    return ERR_OK;
+}
+
+static enum err weigh_segment(struct sealing *s, const struct store_segment *segment)
+{
+    struct node *node = s->node;
+    struct arena arena;
+    struct store_entry *page = arena_array(&node->arena, SEAL_PAGE, sizeof *page);
+    size_t n = SEAL_PAGE;
+    enum err err = page == NULL ? ERR_NO_MEMORY : ERR_OK;
+    arena_init(&arena, (size_t)4 << 20);
+    for (int64_t after = 0; err == ERR_OK && n == SEAL_PAGE;) {
+        arena_reset(&arena);
+        err = store_entries(node->store, segment->id, after, &arena, page, SEAL_PAGE, &n);
+        for (size_t i = 0; err == ERR_OK && i < n; i++) {
+            after = page[i].seq;
+            err = weigh_entry(s, &page[i], segment);
+        }
+    }
+    arena_reset(&arena);
+    return err;
+}
+
+static enum err weigh_ledger(struct sealing *s)
+{
+    struct node *node = s->node;
+    struct store_segment segment;
+    size_t n = 1;
+    TRY(lost_load(&s->lost));
+    for (int64_t after = 0; n == 1; after = segment.number) {
+        TRY(store_segments(node->store, node->own_origin, after, &segment, 1, &n));
+        TRY(n == 1 ? weigh_segment(s, &segment) : ERR_OK);
+    }
+    return ERR_OK;
+}
+
+/* ---- bases ---- */
+
+/* What the cell comes to above and, since then, here; false when a sum would pass 64 bits. */
+static bool add_beyond(const struct store_cell *above, const struct weighed *weighed, bool stock,
+                       struct store_cell *out)
+{
+    const struct store_cell *beyond = &weighed->beyond;
+    *out = *above;
+    out->count += beyond->count;
+    out->live += beyond->live;
+    wide value = (wide)above->value + (stock ? 0 : beyond->value);
+    bool higher = beyond->hosting != above->hosting ? beyond->hosting > above->hosting
+                                                    : beyond->day >= above->day;
+    if (stock && beyond->live > 0 && (above->live == 0 || higher)) {
+        value = beyond->value;
+        out->hosting = beyond->hosting;
+        out->day = beyond->day;
+    } else if (stock && above->live == 0) {
+        value = out->hosting = out->day = 0;
+    }
+    out->value = (int64_t)value;
+    return wide_fits_i64(value) && out->count <= COUNT_MAX;
+}
+
+static enum err append_base(struct sealing *s, const struct store_cell *cell, int64_t above,
+                            int64_t gone, const struct measure *measure)
+{
+    struct node *node = s->node;
+    struct entry_lost said = {(int32_t)cell->key.period, cell->count, cell->live, above};
+    struct period period = {measure->frequency, (int32_t)cell->key.period};
+    struct ledger_texts texts = {.author = "tally"};
+    struct buf bytes;
+    int64_t place;
+    buf_init(&bytes, 256);
+    entry_lost_encode(&said, &bytes);
+    struct store_entry entry = {.kind = ENTRY_LOST,
+                                .unit = cell->key.unit,
+                                .measure = cell->key.measure,
+                                .category = cell->key.category,
+                                .day = cell->hosting > 0 ? (int32_t)cell->day
+                                                         : period_first_day(period),
+                                .value = cell->value,
+                                .hosting = cell->hosting,
+                                .refers_seq = gone,
+                                .key = "",
+                                .note = "",
+                                .act = {bytes.data, bytes.len}};
+    enum err err = bytes.failed ? ERR_NO_MEMORY : node_text(node, entry.unit, &texts.unit);
+    err = err == ERR_OK ? node_text(node, entry.measure, &texts.measure) : err;
+    err = err == ERR_OK ? node_text(node, entry.category, &texts.category) : err;
+    err = err == ERR_OK ? ledger_append(node, &entry, &texts, &place) : err;
+    buf_deinit(&bytes);
+    s->bases++;
+    return err;
+}
+
+static enum err seal_cell(struct sealing *s, const struct store_cell *above)
+{
+    const struct measure *measure = view_measure(&s->node->view, above->key.measure);
+    const struct weighed none = {.entries = 0};
+    const struct weighed *weighed = map_get(&s->cells, &above->key);
+    const struct lost_base *base = lost_base(&s->lost, &above->key);
+    weighed = weighed == NULL ? &none : weighed;
+    int64_t known = weighed->known;
+    bool unheard = base != NULL && !known_above(s, base->segment, base->seq);
+    known = unheard && base->above > known ? base->above : known;
+    if (above->count <= known) {
+        return ERR_OK;
+    }
+    struct store_cell cell;
+    bool fits = measure != NULL &&
+                period_index_valid(measure->frequency, (int32_t)above->key.period) &&
+                add_beyond(above, weighed, measure->kind == MEASURE_STOCK, &cell);
+    if (!fits) {
+        return node_alarm(s->node, "entries-lost", "cell",
+                          "what lost entries came to in a cell cannot be taken over: its measure "
+                          "is not in the catalogue, or its sum would pass 64 bits");
+    }
+    return append_base(s, &cell, above->count, cell.count - weighed->entries, measure);
+}
+
+static enum err seal_cells(struct sealing *s)
+{
+    struct node *node = s->node;
+    struct store_cell *page = arena_array(&node->arena, SEAL_PAGE, sizeof *page);
+    struct store_cell_key after = {.origin = node->own_origin};
+    size_t n = SEAL_PAGE;
+    TRY(page == NULL ? ERR_NO_MEMORY : ERR_OK);
+    while (n == SEAL_PAGE) {
+        TRY(store_returned_cells(node->store, &after, page, SEAL_PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            TRY(seal_cell(s, &page[i]));
+            after = page[i].key;
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- all of it ---- */
+
+enum err sealing_tell(struct node *node, const char *subject, const char *fmt, ...)
+{
+    char text[TEXT_MAX_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    struct store_alarm alarm = {.code = "entries-lost",
+                                .subject = subject,
+                                .text = text,
+                                .since = node->now.wall,
+                                .mended = true};
+    node_log(node, true, "alarm=%s subject=%s text=\"%s\"", alarm.code, subject, text);
+    TRY(node_write(node));
+    return store_alarm_put(node->store, &alarm);
+}
+
+static enum err say_so(struct sealing *s)
+{
+    return sealing_tell(s->node, "ledger",
+                        "%" PRId64 " entries of this node's ledger are lost: no office has them "
+                        "any more; what they had come to in %" PRId64 " cells goes on to count "
+                        "(tally log shows these as lost). What was typed again since counts "
+                        "twice: void it",
+                        s->gone, s->bases);
+}
+
+static enum err seal(struct sealing *s, const struct store_returned *there)
+{
+    struct node *node = s->node;
+    struct cached_origin *own;
+    struct head *stood;
+    size_t n;
+    TRY(find_heads(s, there->frontier));
+    TRY(each_segment(s, take_opening));
+    if (s->no != NULL) {
+        return ERR_REFUSED;
+    }
+    TRY(heads_decode(there->stood, &node->arena, &stood, &n));
+    TRY(lost_add_heads(&s->lost, stood, n));
+    TRY(weigh_ledger(s));
+    TRY(ledger_begin(node, s->heads, s->head_count));
+    TRY(seal_cells(s));
+    TRY(node_origin(node, node->own_origin, &own));
+    own->marked = false;
+    TRY(ledger_flush(node));
+    node->merged = true;
+    node->has_bases = node->has_bases || s->bases > 0;
+    node->bases_due = s->bases > 0;
+    TRY(store_fact_set_int(node->store, "merged", 1));
+    TRY(sealing_settle(node));
+    return say_so(s);
+}
+
+static enum err seal_whole(struct sealing *s, const struct store_returned *there)
+{
+    struct node *node = s->node;
+    if (node->audit != NULL) { /* what it has passed changes */
+        audit_stop(node);
+        audit_soon(node, AUDIT_AGAIN_MS);
+    }
+    TRY(node_savepoint(node));
+    enum err err = seal(s, there);
+    bool undo = err == ERR_REFUSED || err == ERR_LIMIT || err == ERR_PROTOCOL;
+    TRY(err == ERR_OK || undo ? node_savepoint_end(node, undo) : err);
+    s->no = undo && s->no == NULL ? "its cells, or what came, are damaged" : s->no;
+    return ERR_OK;
+}
+
+static enum err look(struct sealing *s)
+{
+    struct node *node = s->node;
+    struct store_returned there;
+    TRY(store_returned_get(node->store, node->own_origin, &node->arena, &there));
+    TRY(ledger_flush(node));
+    TRY(each_segment(s, hold_against));
+    TRY(s->gone > 0 && s->no == NULL ? seal_whole(s, &there) : ERR_OK);
+    if (s->no != NULL) {
+        TRY(node_alarm(node, "entries-lost", "ledger",
+                       "an office above knows of entries of this node that are not here, and its "
+                       "ledger cannot go on from there: %s",
+                       s->no));
+    }
+    return store_returned_delete(node->store, node->own_origin);
+}
+
+enum err sealing_seal(struct node *node)
+{
+    struct sealing s = {.node = node};
+    if (node->unsound || node->ledger_damaged) {
+        return store_returned_delete(node->store, node->own_origin); /* it comes again */
+    }
+    map_init(&s.cells, sizeof(struct store_cell_key), sizeof(struct weighed));
+    lost_init(&s.lost, node->store, node->own_origin);
+    enum err err = look(&s);
+    map_deinit(&s.cells);
+    lost_deinit(&s.lost);
+    return err;
+}
+
+/* ---- cells with a base ---- */
+
+static enum err settle(struct node *node, struct lost *lost)
+{
+    const void *key;
+    void *value;
+    size_t n = 0;
+    TRY(lost_load(lost));
+    struct store_cell *right = arena_array(&node->arena, lost->bases.count + 1, sizeof *right);
+    TRY(right == NULL ? ERR_NO_MEMORY : ERR_OK);
+    for (size_t at = 0; map_next(&lost->bases, &at, &key, &value);) {
+        const struct store_cell_key *of = key;
+        right[n].key = *of;
+        n += view_measure(&node->view, of->measure) != NULL ? 1 : 0;
+    }
+    enum err err = audit_recompute_own_cells(node->store, &node->view, right, n);
+    if (err == ERR_REFUSED) {
+        node->ledger_damaged = true; /* until it is looked at again */
+        return ERR_OK;
+    }
+    TRY(err);
+    for (size_t i = 0; i < n; i++) {
+        struct pending_cell *pending;
+        TRY(cells_touch(node, &right[i].key, &pending));
+        struct store_cell *now = &pending->now;
+        now->value = right[i].value;
+        now->count = right[i].count;
+        now->live = right[i].live;
+        now->hosting = right[i].hosting;
+        now->day = right[i].day;
+        now->last = node->ledger_length;
+        TRY(hold_cell(node, now));
+    }
+    return ERR_OK;
+}
+
+enum err sealing_settle(struct node *node)
+{
+    struct lost lost;
+    if (!node->bases_due) {
+        return ERR_OK;
+    }
+    TRY(node_write(node));
+    TRY(ledger_flush(node));
+    lost_init(&lost, node->store, node->own_origin);
+    enum err err = settle(node, &lost);
+    lost_deinit(&lost);
+    node->bases_due = err != ERR_OK;
+    return err;
+}

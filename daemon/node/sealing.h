@@ -1,0 +1,30 @@
+/* What is known above of an origin whose heads stay behind it: told down to the node that may have
+ * lost the entries (returned.c), and what that node makes of it (sealing.c). */
+#ifndef TALLY_NODE_SEALING_H
+#define TALLY_NODE_SEALING_H
+
+#include "node/internal.h"
+
+enum { RETURNED_ROWS_MAX = 2000000 }; /* segments and cells kept of one origin */
+
+/* ---- returned.c ---- */
+/* The parent, at a mark: origins that come over the link and whose heads are behind what is known
+ * here, or above, are told of it, once a link; *behind when there are any. */
+enum err returned_note(struct node *node, struct link *link, bool *behind) MUST_CHECK;
+/* The next batch of it, when nothing else waits. */
+enum err returned_pump(struct node *node, struct link *link) MUST_CHECK;
+/* The child: such a batch. */
+enum err returned_take(struct node *node, struct link *link, const struct msg_batch *batch)
+    MUST_CHECK;
+
+/* ---- sealing.c ---- */
+/* All that is known above of the own origin has come. Entries of which more is known there than is
+ * here are lost: a new segment continues them, and its entries say what their cells come to. */
+enum err sealing_seal(struct node *node) MUST_CHECK;
+/* An alarm about lost entries. There is nothing to mend: it goes when a verify has shown it. */
+enum err sealing_tell(struct node *node, const char *subject, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4))) MUST_CHECK;
+/* Cells with a base are made again, if that is due. */
+enum err sealing_settle(struct node *node) MUST_CHECK;
+
+#endif
