@@ -63,6 +63,7 @@ struct shown {
     char day[OUTPUT_CELL_BYTES];
     char recorded_at[OUTPUT_CELL_BYTES];
     char healed_at[OUTPUT_CELL_BYTES];
+    char lost[OUTPUT_CELL_BYTES]; /* in the place of a note */
 };
 
 static struct shown row_texts(const struct log_row *row)
@@ -76,6 +77,10 @@ static struct shown row_texts(const struct log_row *row)
     wide_format(entry->value, row->decimals, shown.value);
     day_format(entry->day, shown.day);
     wall_format(entry->recorded_at, shown.recorded_at);
+    if (entry->kind == ENTRY_LOST) {
+        (void)snprintf(shown.lost, sizeof shown.lost, "stands for %" PRIu64 " lost",
+                       entry->refers_seq);
+    }
     if (row->healed_at.ms != 0) {
         wall_format(row->healed_at, shown.healed_at);
     }
@@ -98,7 +103,7 @@ static void print_row(struct output_table *table, const struct log_row *row)
                                 : row->live                 ? "yes"
                                                             : "no",
                                 entry->key,
-                                entry->note,
+                                entry->kind == ENTRY_LOST ? shown.lost : entry->note,
                                 shown.recorded_at,
                                 entry->author,
                                 row->meanwhile ? "typed meanwhile" : shown.healed_at};

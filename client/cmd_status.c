@@ -43,10 +43,11 @@ static json_t *json_children(const struct rep_status *status)
     json_t *list = json_array();
     for (size_t i = 0; i < status->child_count; i++) {
         const struct child_status *child = &status->children[i];
-        json_t *item = json_pack("{s:s, s:s, s:o, s:I, s:o}", "unit", child->unit, "state",
-                                 link_state_name(child->state), "exact_as_of",
-                                 output_json_time(child->exact_as_of), "held",
-                                 (json_int_t)child->held, "reason", output_json_text(child->text));
+        json_t *item =
+            json_pack("{s:s, s:s, s:o, s:I, s:I, s:o}", "unit", child->unit, "state",
+                      link_state_name(child->state), "exact_as_of",
+                      output_json_time(child->exact_as_of), "held", (json_int_t)child->held, "lost",
+                      (json_int_t)child->lost, "reason", output_json_text(child->text));
         (void)json_array_append_new(list, item);
     }
     return list;
@@ -82,14 +83,14 @@ static json_t *json_status(const struct rep_status *status)
     id_format(&status->node, node);
     id_format(&status->origin, origin);
     id_format(&status->tree, tree);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:I, s:o, s:b}",
-                     "unit", status->unit, "name", status->unit_name, "level", status->level,
-                     "node", node, "origin", origin, "tree", tree, "software", status->software,
-                     "catalog_version", (json_int_t)status->catalogue_version, "parent",
-                     json_parent(status), "children", json_children(status), "ledger_entries",
-                     (json_int_t)status->ledger_entries, "healed", json_healed(status), "held",
-                     (json_int_t)status->held, "alarms", json_alarms(status), "healthy",
-                     status->alarm_count == 0 ? 1 : 0);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:b}", "unit",
+        status->unit, "name", status->unit_name, "level", status->level, "node", node, "origin",
+        origin, "tree", tree, "software", status->software, "catalog_version",
+        (json_int_t)status->catalogue_version, "parent", json_parent(status), "children",
+        json_children(status), "ledger_entries", (json_int_t)status->ledger_entries, "healed",
+        json_healed(status), "lost", (json_int_t)status->lost, "held", (json_int_t)status->held,
+        "alarms", json_alarms(status), "healthy", status->alarm_count == 0 ? 1 : 0);
 }
 
 /* ---- for people ---- */
@@ -124,6 +125,15 @@ static void print_healed(const struct rep_status *status)
     }
 }
 
+static void print_lost(const struct rep_status *status)
+{
+    if (status->lost > 0) {
+        (void)printf("lost      %" PRId64 " entr%s of this node no office has any more; what they "
+                     "had come to counts: tally log shows it as lost\n",
+                     status->lost, status->lost == 1 ? "y" : "ies");
+    }
+}
+
 static void print_parent(const struct rep_status *status)
 {
     char when[OUTPUT_CELL_BYTES];
@@ -154,15 +164,20 @@ static enum err print_children(const struct rep_status *status, struct errmsg *m
                                                    {.name = "STATE"},
                                                    {.name = "EXACT AS OF"},
                                                    {.name = "HELD", .right = true},
+                                                   {.name = "LOST", .right = true},
                                                    {.name = "REASON", .wrap = true}};
-    struct output_table *table = output_table_new(COLUMNS, 5);
+    struct output_table *table = output_table_new(COLUMNS, 6);
     for (size_t i = 0; i < status->child_count; i++) {
         const struct child_status *child = &status->children[i];
         char when[OUTPUT_CELL_BYTES];
         char held[OUTPUT_CELL_BYTES];
-        const char *cells[] = {child->unit, link_state_name(child->state),
+        char lost[OUTPUT_CELL_BYTES];
+        const char *cells[] = {child->unit,
+                               link_state_name(child->state),
                                output_time(child->exact_as_of, "never", when),
-                               output_number(child->held, held), child->text};
+                               output_number(child->held, held),
+                               output_number(child->lost, lost),
+                               child->text};
         output_table_row(table, cells);
     }
     return output_table_end(table, msg);
@@ -186,6 +201,7 @@ static enum err print_status(const struct rep_status *status, struct errmsg *msg
 {
     print_identity(status);
     print_healed(status);
+    print_lost(status);
     print_parent(status);
     TRY(print_children(status, msg));
     TRY(print_alarms(status, msg));

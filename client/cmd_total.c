@@ -220,6 +220,12 @@ static void footer_make(struct view *view, const struct rep_total *total)
                        total->held == 1 ? "" : "s");
         footer_add(view, text);
     }
+    if (total->lost > 0) {
+        (void)snprintf(text, sizeof text,
+                       "; %" PRId64 " entr%s lost for good, counted by what they had come to",
+                       total->lost, total->lost == 1 ? "y is" : "ies are");
+        footer_add(view, text);
+    }
     if (total->refused > 0) {
         (void)snprintf(text, sizeof text,
                        "; %" PRId64 " row%s of offices below refused, see tally status",
@@ -238,9 +244,10 @@ static json_t *json_head(const struct rep_total *total)
                                    output_json_time(total->stale[i].exact_as_of));
         (void)json_array_append_new(stale, source);
     }
-    json_t *sources = json_pack("{s:I, s:I, s:I, s:I, s:o}", "nodes", (json_int_t)total->nodes,
-                                "exact", (json_int_t)total->exact, "held", (json_int_t)total->held,
-                                "refused", (json_int_t)total->refused, "stale", stale);
+    json_t *sources =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "nodes", (json_int_t)total->nodes, "exact",
+                  (json_int_t)total->exact, "held", (json_int_t)total->held, "refused",
+                  (json_int_t)total->refused, "lost", (json_int_t)total->lost, "stale", stale);
     return json_pack("{s:s, s:s, s:s, s:o, s:I, s:o}", "unit", total->unit, "name",
                      total->unit_name, "period", total->period, "as_of",
                      output_json_time(total->as_of), "catalog_version",

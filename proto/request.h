@@ -197,6 +197,7 @@ struct rep_total {
     int64_t exact;
     int64_t held;
     int64_t refused;                  /* rows that were not taken in */
+    int64_t lost;                     /* entries that are lost, and counted by their cells */
     const struct stale_source *stale; /* in the first frame */
     size_t stale_count;
     const struct total_row *rows;
@@ -221,6 +222,7 @@ struct child_status {
     enum link_state state;
     struct wall exact_as_of;
     int64_t held;
+    int64_t lost;     /* entries of its ledger */
     const char *text; /* reason when refused */
 };
 
@@ -259,6 +261,7 @@ struct rep_status {
     const struct child_status *children;
     size_t child_count;
     int64_t ledger_entries;
+    int64_t lost; /* own ones that nobody has any more */
     int64_t held;
     const struct alarm_row *alarms;
     size_t alarm_count;

@@ -100,8 +100,8 @@ enum err query_statuses(struct query *q)
         for (size_t i = 0; i < n; i++) {
             int unit = view_unit(&q->view, rows[i].unit);
             if (unit != TREE_NONE) {
-                q->states[unit] =
-                    (struct unit_state){state_of(q, &rows[i]), rows[i].exact_as_of, rows[i].held};
+                q->states[unit] = (struct unit_state){state_of(q, &rows[i]), rows[i].exact_as_of,
+                                                      rows[i].held, rows[i].lost};
             }
         }
         if (n == 0) {
@@ -302,6 +302,7 @@ static enum err status_children(struct query *q, struct rep_status *status)
                                           .state = state_of(q, &rows[i]),
                                           .exact_as_of = rows[i].exact_as_of,
                                           .held = rows[i].held,
+                                          .lost = rows[i].lost,
                                           .text = err == ERR_OK ? child.text : ""};
             }
         }
@@ -407,6 +408,7 @@ static enum err run_status(struct query *q)
     TRY(store_fact_fixed(q->store, "tree", status->tree.b, ID_BYTES));
     TRY(store_ledger_length(q->store, q->own_origin, &known, &status->ledger_entries));
     TRY(store_cells_held_count(q->store, &status->held));
+    TRY(store_own_lost(q->store, &status->lost));
     TRY(status_uplink(q, status));
     TRY(status_healed(q, status));
     TRY(status_children(q, status));

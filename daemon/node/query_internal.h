@@ -12,6 +12,7 @@ struct unit_state {
     enum link_state state;
     struct wall exact_as_of;
     int64_t held;
+    int64_t lost;
 };
 
 struct query {

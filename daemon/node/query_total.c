@@ -439,6 +439,7 @@ static enum err sources(struct asking *a, int top)
             continue;
         }
         a->head.nodes++;
+        a->head.lost += q->states[i].lost;
         if (query_exact(q, (int)i, &as_of)) {
             a->head.exact++;
         } else {
@@ -446,6 +447,9 @@ static enum err sources(struct asking *a, int top)
         }
     }
     a->head.stale = stale;
+    int64_t own = 0;
+    TRY(top == view->self ? store_own_lost(q->store, &own) : ERR_OK);
+    a->head.lost += own;
     TRY(held_under(q, top, &a->head.held));
     return refused_under(q, top, &a->head.refused);
 }

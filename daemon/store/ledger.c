@@ -226,6 +226,11 @@ enum err store_ledger_lost(struct store *store, int64_t origin, int64_t *lost)
                           lost);
 }
 
+enum err store_own_lost(struct store *store, int64_t *lost)
+{
+    return store_read_one(store, store_bind(store, STMT_OWN_LOST, ""), read_int, NULL, lost);
+}
+
 enum err store_entry_add(struct store *store, const struct store_entry *entry)
 {
     bool refers = entry->refers_seq != 0;

@@ -154,6 +154,8 @@
     X(LEDGER_LOST, \
       "SELECT coalesce(sum(e.refers_seq),0) FROM segment s JOIN entry e ON e.segment=s.id WHERE " \
       "s.origin=?1 AND e.kind=5") \
+    X(OWN_LOST, \
+      "SELECT coalesce(sum(refers_seq),0) FROM entry INDEXED BY entry_by_lost WHERE own=1 AND kind=5") \
     X(RETURNED_SET, \
       "INSERT INTO returned(origin,whole,frontier,stood) VALUES(?1,?2,?3,?4) ON CONFLICT(origin) DO " \
       "UPDATE SET whole=excluded.whole,frontier=excluded.frontier,stood=excluded.stood") \

@@ -162,6 +162,8 @@ enum err store_ledger_length(struct store *store, int64_t origin, int64_t *known
 enum err store_ledger_facts(struct store *store, int64_t origin, int64_t *facts) MUST_CHECK;
 /* Of an origin: entries that held ones stand for, which are lost. */
 enum err store_ledger_lost(struct store *store, int64_t origin, int64_t *lost) MUST_CHECK;
+/* The same of the own ledger, at once. */
+enum err store_own_lost(struct store *store, int64_t *lost) MUST_CHECK;
 
 struct store_entry {
     int64_t segment;

@@ -235,6 +235,7 @@ static const struct field shape_totals_fields[] = {
     AS_I64(P, W, exact),
     AS_I64(P, W, held),
     AS_I64(P, W, refused),
+    AS_I64(P, W, lost),
     AS_ARRAY(FIELD_MANY, P, W, stale, stale_count, stale, BATCH_ROWS_MAX, &shape_stale),
     AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, REPLY_ROWS_MAX, &shape_total_row)};
 static SHAPE(shape_totals, rep_total, tally__total_reply__descriptor);
@@ -280,9 +281,12 @@ static SHAPE(shape_logged, rep_log, tally__log_reply__descriptor);
 
 #define P struct child_status
 #define W Tally__ChildStatus
-static const struct field shape_child_fields[] = {
-    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_ENUM(P, W, state, LINK_FENCED),
-    AS_WALL(P, W, exact_as_of), AS_I64(P, W, held), AS_STR(P, W, text, TEXT_MAX_BYTES)};
+static const struct field shape_child_fields[] = {AS_STR(P, W, unit, CODE_MAX_BYTES),
+                                                  AS_ENUM(P, W, state, LINK_FENCED),
+                                                  AS_WALL(P, W, exact_as_of),
+                                                  AS_I64(P, W, held),
+                                                  AS_I64(P, W, lost),
+                                                  AS_STR(P, W, text, TEXT_MAX_BYTES)};
 static SHAPE(shape_child, child_status, tally__child_status__descriptor);
 #undef P
 #undef W
@@ -315,6 +319,7 @@ static const struct field shape_status_reply_fields[] = {
     AS_I64(P, W, healed_entries),
     AS_I64(P, W, meanwhile_entries),
     AS_WALL(P, W, healed_at),
+    AS_I64(P, W, lost),
     AS_ARRAY(FIELD_MANY, P, W, children, child_count, children, BATCH_ROWS_MAX, &shape_child),
     AS_I64(P, W, ledger_entries),
     AS_I64(P, W, held),

@@ -126,6 +126,58 @@ class Healing(unittest.TestCase):
         district.tally("record", "43609", "fund_raised", 1, "--date", f"{MONTH}-03").ok()
         self.check_tiers(total_of(1, 70), 20190 + 10)
 
+    def test_commune_and_district_lost(self):
+        """Both are gone, with entries that no office has any more: the root's total never falls. What the cells had come
+        to is in the commune's ledger from then on, every office says how many entries are lost, and the work goes on."""
+        self.give(rows(1, 40))
+        entry = self.commune.tally("record", COMMUNE, "fund_raised", 5000, "--date", f"{MONTH}-09").line()
+        self.commune.tally("amend", entry, 4000).ok()
+        self.check(total_of(1, 40) + 4000)
+        district = self.tree.nodes[DISTRICT]
+        for node in (self.commune, district):
+            node.kill()
+            shutil.rmtree(node.data)
+        token = self.tree.root.tally("invite", DISTRICT, "--replace").line()
+        harness.tallyd("join", "--data", district.data, "--listen", district.address, token).ok()
+        district.run()
+        token = district.tally("invite", COMMUNE, "--replace").line()
+        harness.tallyd("join", "--data", self.commune.data, "--listen", self.commune.address, token).ok()
+        self.commune.start()
+        stop = threading.Event()
+        seen = []
+
+        def watch():
+            while not stop.is_set():
+                answer = self.tree.root.json("total", PROVINCE, "-m", "fund_raised", "-p", MONTH)
+                seen.append(answer["totals"][0]["value"])
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            self.commune.wait_ready()
+            self.commune.tally("record", COMMUNE, "fund_raised", 7, "--date", f"{MONTH}-10").ok()
+            self.tree.settle()
+        finally:
+            stop.set()
+            watcher.join()
+        want = total_of(1, 40) + 4000
+        self.assertLessEqual(set(seen), {want, want + 7})
+        for node in (self.tree.root, district, self.commune):
+            answer = node.json("total", COMMUNE, "-m", "fund_raised", "-p", MONTH)
+            self.assertEqual(answer["totals"][0]["value"], want + 7, node.unit)
+            self.assertEqual(answer["sources"]["lost"], 42, node.unit)
+            node.tally("verify")  # the first one tells of it
+            self.assertEqual(node.tally("verify").status, DONE, node.unit)
+            self.assertEqual(node.status()["alarms"], [], node.unit)
+        self.assertEqual(self.commune.status()["lost"], 42)
+        self.assertEqual([child["lost"] for child in district.status()["children"]], [42])
+        self.assertEqual([row["kind"] for row in self.commune.log()].count("lost"), 1)
+        self.commune.kill()  # and the new one is lost, too: it comes back whole
+        shutil.rmtree(self.commune.data)
+        token = district.tally("invite", COMMUNE, "--replace").line()
+        harness.tallyd("join", "--data", self.commune.data, "--listen", self.commune.address, token).ok()
+        self.commune.run()
+        self.check(want + 7)
+
     def check_tiers(self, commune, district):
         """What the commune and what the district has recorded."""
         self.tree.settle()

@@ -298,7 +298,7 @@ static inline struct msg_request sample_request(enum request_type type)
 
 static inline struct rep_status sample_status(void)
 {
-    static const struct child_status CHILDREN[] = {{"436", LINK_REFUSED, {80}, 81, "fork"}};
+    static const struct child_status CHILDREN[] = {{"436", LINK_REFUSED, {80}, 81, 82, "fork"}};
     static const struct alarm_row ALARMS[] = {{"disk-full", "no room", {82}}};
     return (struct rep_status){.unit = "42",
                                .unit_name = "Hà Tĩnh",
@@ -320,6 +320,7 @@ static inline struct rep_status sample_status(void)
                                .children = CHILDREN,
                                .child_count = 1,
                                .ledger_entries = 89,
+                               .lost = 108,
                                .held = 90,
                                .alarms = ALARMS,
                                .alarm_count = 1,
@@ -353,6 +354,7 @@ static inline struct rep_total sample_total(void)
                               .exact = 99,
                               .held = 100,
                               .refused = 102,
+                              .lost = 109,
                               .stale = STALE,
                               .stale_count = 1,
                               .rows = rows,
