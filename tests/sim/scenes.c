@@ -1,96 +1,7 @@
 #include "scenes.h"
 
-#include "acts.h"
-#include "offers.h"
+#include "scenes_parts.h"
 #include "store/internal.h"
-
-enum { ROOT, CHILD, GRANDCHILD };
-enum { SETTLE_US = 4 * SECOND_US };
-
-/* ---- what the scenes are made of ---- */
-
-static void pass(struct world *world, int64_t us)
-{
-    world_run_until(world, world->now_us + us);
-}
-
-/* A headline in the trace. */
-static void say(struct world *world, const char *text)
-{
-    world_trace(world, "-- %s", text);
-}
-
-/* A root and a district, quiet; nothing of that is shown. */
-static void two_nodes(struct world *world)
-{
-    FILE *out = world->out;
-    world->out = NULL;
-    struct host *root = tree_root(world, "4", "province", 1);
-    (void)tree_child(world, root, "42", "district");
-    pass(world, SETTLE_US);
-    world->out = out;
-}
-
-static void three_nodes(struct world *world)
-{
-    FILE *out = world->out;
-    world->out = NULL;
-    struct host *root = tree_root(world, "4", "province", 1);
-    struct host *district = tree_child(world, root, "42", "district");
-    (void)tree_child(world, district, "421", "commune");
-    pass(world, SETTLE_US);
-    world->out = out;
-}
-
-static void quietly(struct world *world, void (*act)(struct world *world))
-{
-    FILE *out = world->out;
-    world->out = NULL;
-    act(world);
-    pass(world, SETTLE_US);
-    world->out = out;
-}
-
-static void one_record(struct world *world)
-{
-    (void)acts_record(world, world->hosts[CHILD], "42", "raised", 1);
-}
-
-static void cut_off(struct world *world, struct host *host, bool apart)
-{
-    host->route.apart_until_us = apart ? INT64_MAX : 0;
-    if (apart && host->up != NULL) {
-        line_break(world, host->up, false);
-    }
-}
-
-/* From here on nothing is checked, but the trace says all. */
-static void disturb(struct world *world)
-{
-    world->flipped = true;
-    world->hosts[ROOT]->spoiled = true;
-}
-
-static void keep_copy(struct world *world, struct host *host)
-{
-    host_stop(world, host, true);
-    (void)disk_copy(host->disk, HOST_DATABASE, host->disk, "copy.db");
-    host_start(world, host);
-}
-
-static void put_back(struct world *world, struct host *host)
-{
-    host_stop(world, host, true);
-    (void)disk_copy(host->disk, "copy.db", host->disk, HOST_DATABASE);
-    host_may_lose(host);
-    host_start(world, host);
-}
-
-static void restart(struct world *world, struct host *host)
-{
-    host_stop(world, host, true);
-    host_start(world, host);
-}
 
 /* ---- scenes ---- */
 
@@ -459,31 +370,6 @@ static void old_acknowledgement(struct world *world)
     pass(world, SETTLE_US);
 }
 
-static bool show_total(void *ctx, const struct message *message)
-{
-    const struct rep_total *total = &message->u.reply.u.total;
-    for (size_t i = 0; message->u.reply.err == ERR_OK && i < total->row_count; i++) {
-        world_trace(ctx, "   %s %s=%lld of %lld entries", total->rows[i].unit,
-                    total->rows[i].measure, (long long)total->rows[i].value,
-                    (long long)total->rows[i].entries);
-    }
-    return true;
-}
-
-static void ask_total(struct world *world, struct host *host)
-{
-    struct msg_request request = {.type = REQUEST_TOTAL,
-                                  .u.total = {.unit = host->code,
-                                              .has_period = true,
-                                              .period = {FREQUENCY_YEAR, 2025},
-                                              .level = "",
-                                              .tree_as_of = DAY_NONE}};
-    world_trace(world, "%s is asked total", host->code);
-    if (host_query(world, host, &request, show_total, world) != ERR_OK) {
-        world_violate(world, "opens", "%s does not answer", host->code);
-    }
-}
-
 static void record_above(struct world *world)
 {
     (void)acts_record(world, world->hosts[ROOT], "421", "raised", 1);
@@ -696,5 +582,7 @@ const struct scene SCENES[] = {
     {"no-room-beside-damage", "What is refused for damage is asked for.", no_room_beside_damage},
     {"stray-row", "A row that was never written.", stray_row},
     {"silent-link", "A link that nothing comes through.", silent_parent},
+    {"entries-lost", "Entries that nobody has any more.", scenes_entries_lost},
+    {"lost-entries-back", "Some of them come back after all.", scenes_lost_entries_back},
 };
 const size_t SCENE_COUNT = sizeof SCENES / sizeof *SCENES;

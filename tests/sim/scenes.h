@@ -15,4 +15,8 @@ struct scene {
 extern const struct scene SCENES[];
 extern const size_t SCENE_COUNT;
 
+/* ---- scenes_lost.c ---- */
+void scenes_entries_lost(struct world *world);
+void scenes_lost_entries_back(struct world *world);
+
 #endif

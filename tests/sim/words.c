@@ -90,8 +90,9 @@ static void say_ask(struct words *w, const char *what, const struct range_ask *a
 
 static void say_batch(struct words *w, const struct msg_batch *m)
 {
-    static const char *const KINDS[] = {"", "record", "amend", "void", "act"};
-    say(w, "batch upto=%lld", (long long)m->upto.revision);
+    static const char *const KINDS[] = {"", "record", "amend", "void", "act", "lost"};
+    say(w, "batch upto=%lld%s%s%s", (long long)m->upto.revision, m->returned ? " returned" : "",
+        m->returned_first ? " first" : "", m->returned_last ? " last" : "");
     say_places(w, m);
     for (size_t i = 0; i < m->opening_count; i++) {
         say(w, " opening");
