@@ -143,6 +143,7 @@ static enum err add_base(struct lost *lost, const struct store_placed *placed)
                                .count = said.count,
                                .live = said.live,
                                .above = said.above,
+                               .gone = entry->refers_seq,
                                .value = entry->value,
                                .hosting = entry->hosting,
                                .day = entry->hosting > 0 ? entry->day : 0};

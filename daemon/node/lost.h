@@ -24,6 +24,7 @@ struct lost_base {
     int64_t count;
     int64_t live;
     int64_t above; /* of that count, what the office above had counted */
+    int64_t gone;  /* of that count, what was not in the ledger */
     int64_t value;
     int64_t hosting;
     int64_t day;

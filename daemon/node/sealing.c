@@ -25,13 +25,19 @@
 
 enum { SEAL_PAGE = 256 };
 
+/* What some entries of a cell come to. */
+struct part {
+    struct store_cell sum;
+    int64_t clock; /* of the record that stands, and the name of its segment */
+    struct id name;
+};
+
 /* A cell of the own ledger, as seen from above and from here. */
 struct weighed {
-    int64_t entries;          /* of it in this file */
-    int64_t known;            /* what it counts with those that are known above */
-    struct store_cell beyond; /* what the others come to */
-    int64_t clock;            /* of the record that stands there, and the name of its segment */
-    struct id name;
+    int64_t entries;    /* of it in this file */
+    int64_t known;      /* what it counts with those that are known above */
+    struct part beyond; /* those that are not */
+    struct part under;  /* those that its base stands for, when that is not known above */
 };
 
 struct sealing {
@@ -40,6 +46,8 @@ struct sealing {
     struct lost lost;
     struct head heads[CONTINUES_MAX];
     size_t head_count;
+    int64_t seen_base; /* segment of the last base that was held against what is known above */
+    bool seen_overlap;
     int64_t gone;   /* entries */
     int64_t bases;  /* cells that get one */
     const char *no; /* why it cannot be done */
@@ -189,37 +197,48 @@ static bool key_of(const struct sealing *s, const struct store_entry *entry,
     return true;
 }
 
-/* A record that is not known above, if it tells a fact that lives. */
-static enum err weigh_record(struct sealing *s, const struct store_entry *entry,
-                             const struct store_segment *segment, bool stock,
-                             struct weighed *weighed)
+/* A fact that lives is added. */
+static enum err add_fact(const struct store_entry *entry, const struct store_segment *segment,
+                         bool stock, struct part *part)
 {
-    struct merge_fact fact;
-    struct store_entry now = *entry;
-    struct store_cell *sum = &weighed->beyond;
+    struct store_cell *sum = &part->sum;
     int64_t clock = segment->clock + entry->seq;
-    TRY(merge_fact_of(s->node->store, entry, &segment->name, &fact));
-    merge_apply(&fact, &now);
-    if (!now.live || known_above(s, fact.place.segment, fact.place.seq)) {
-        return ERR_OK;
-    }
-    bool later = clock != weighed->clock ? clock > weighed->clock
-                                         : memcmp(segment->name.b, weighed->name.b, ID_BYTES) > 0;
+    bool later = clock != part->clock ? clock > part->clock
+                                      : memcmp(segment->name.b, part->name.b, ID_BYTES) > 0;
     later = entry->day != sum->day ? entry->day > sum->day : later;
     later = entry->hosting != sum->hosting ? entry->hosting > sum->hosting : later;
     later = later || sum->live == 0;
     sum->live++;
-    wide value =
-        stock ? (wide)(later ? now.now_value : sum->value) : (wide)sum->value + now.now_value;
+    wide value = (wide)sum->value + entry->now_value;
+    value = !stock ? value : later ? entry->now_value : sum->value;
     TRY(wide_fits_i64(value) ? ERR_OK : ERR_LIMIT);
     sum->value = (int64_t)value;
     if (stock && later) {
         sum->hosting = entry->hosting;
         sum->day = entry->day;
-        weighed->clock = clock;
-        weighed->name = segment->name;
+        part->clock = clock;
+        part->name = segment->name;
     }
     return ERR_OK;
+}
+
+/* A record, if it tells a fact that lives; among those beyond what is known above, unless the fact
+ * is known there. */
+static enum err weigh_record(struct sealing *s, const struct store_entry *entry,
+                             const struct store_segment *segment, bool under, bool stock,
+                             struct weighed *weighed)
+{
+    struct merge_fact fact;
+    struct store_entry now = *entry;
+    bool known = known_above(s, entry->segment, entry->seq);
+    TRY(merge_fact_of(s->node->store, entry, &segment->name, &fact));
+    merge_apply(&fact, &now);
+    if (!now.live) {
+        return ERR_OK;
+    }
+    TRY(under ? add_fact(&now, segment, stock, &weighed->under) : ERR_OK);
+    bool beyond = !known && !known_above(s, fact.place.segment, fact.place.seq);
+    return beyond ? add_fact(&now, segment, stock, &weighed->beyond) : ERR_OK;
 }
 
 static enum err weigh_entry(struct sealing *s, const struct store_entry *entry,
@@ -232,22 +251,23 @@ static enum err weigh_entry(struct sealing *s, const struct store_entry *entry,
     }
     const struct lost_base *base = lost_base(&s->lost, &key);
     bool base_known = base != NULL && known_above(s, base->segment, base->seq);
-    bool known = known_above(s, entry->segment, entry->seq);
+    bool before = base != NULL && lost_before(&s->lost, base, entry->segment, entry->seq);
     struct weighed *weighed = map_put(&s->cells, &key, NULL);
     TRY(weighed == NULL ? ERR_NO_MEMORY : ERR_OK);
     weighed->entries++;
     if (base_known && entry->segment == base->segment && entry->seq == base->seq) {
         weighed->known += base->count + 1;
-    } else if (base_known && lost_before(&s->lost, base, entry->segment, entry->seq)) {
         return ERR_OK;
-    } else if (known) {
-        weighed->known++;
-    } else {
-        bool stock = measure->kind == MEASURE_STOCK;
-        weighed->beyond.count++;
-        TRY(entry->kind == ENTRY_RECORD ? weigh_record(s, entry, segment, stock, weighed) : ERR_OK);
     }
-    return ERR_OK;
+    if (base_known && before) {
+        return ERR_OK;
+    }
+    bool known = known_above(s, entry->segment, entry->seq);
+    weighed->known += known ? 1 : 0;
+    weighed->beyond.sum.count += known ? 0 : 1;
+    return entry->kind != ENTRY_RECORD
+               ? ERR_OK
+               : weigh_record(s, entry, segment, before, measure->kind == MEASURE_STOCK, weighed);
 }
 
 static enum err weigh_segment(struct sealing *s, const struct store_segment *segment)
@@ -285,26 +305,59 @@ static enum err weigh_ledger(struct sealing *s)
 
 /* ---- bases ---- */
 
-/* What the cell comes to above and, since then, here; false when a sum would pass 64 bits. */
-static bool add_beyond(const struct store_cell *above, const struct weighed *weighed, bool stock,
-                       struct store_cell *out)
+/* Puts a part beside what the cell comes to; false when a sum would pass 64 bits. Of stocks of the
+ * same hosting and day the part's stands. */
+static bool add_part(const struct store_cell *part, bool stock, struct store_cell *cell)
 {
-    const struct store_cell *beyond = &weighed->beyond;
-    *out = *above;
-    out->count += beyond->count;
-    out->live += beyond->live;
-    wide value = (wide)above->value + (stock ? 0 : beyond->value);
-    bool higher = beyond->hosting != above->hosting ? beyond->hosting > above->hosting
-                                                    : beyond->day >= above->day;
-    if (stock && beyond->live > 0 && (above->live == 0 || higher)) {
-        value = beyond->value;
-        out->hosting = beyond->hosting;
-        out->day = beyond->day;
-    } else if (stock && above->live == 0) {
-        value = out->hosting = out->day = 0;
+    bool higher =
+        part->hosting != cell->hosting ? part->hosting > cell->hosting : part->day >= cell->day;
+    bool stands = stock && part->live > 0 && (cell->live <= 0 || higher);
+    wide value = (wide)cell->value + part->value;
+    value = !stock ? value : stands ? part->value : cell->value;
+    cell->count += part->count;
+    cell->live += part->live;
+    cell->value = (int64_t)value;
+    cell->hosting = stands ? part->hosting : cell->hosting;
+    cell->day = stands ? part->day : cell->day;
+    return wide_fits_i64(value) && cell->count <= COUNT_MAX;
+}
+
+/* What entries came to that are lost for another office, which had said so before: the base without
+ * those of its entries that are here. */
+static struct store_cell part_of_base(const struct lost_base *base, const struct weighed *weighed,
+                                      bool stock)
+{
+    const struct store_cell *under = &weighed->under.sum;
+    struct store_cell part = {.count = base->gone,
+                              .live = base->live - under->live,
+                              .value = base->value,
+                              .hosting = base->hosting,
+                              .day = base->day};
+    if (!stock) {
+        part.value = (int64_t)((uint64_t)base->value - (uint64_t)under->value);
     }
-    out->value = (int64_t)value;
-    return wide_fits_i64(value) && out->count <= COUNT_MAX;
+    return part;
+}
+
+/* Whether entries that the base stands for, and nobody has, are among those known above. */
+static enum err overlaps(struct sealing *s, const struct lost_base *base, bool *overlap)
+{
+    struct store_segment page[SEAL_PAGE];
+    size_t n = SEAL_PAGE;
+    *overlap = s->seen_base == base->segment && s->seen_overlap;
+    if (s->seen_base == base->segment) {
+        return ERR_OK;
+    }
+    for (int64_t after = 0; n == SEAL_PAGE; after = n == 0 ? 0 : page[n - 1].number) {
+        TRY(store_segments(s->node->store, s->node->own_origin, after, page, SEAL_PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            *overlap = *overlap || (lost_before(&s->lost, base, page[i].id, page[i].length + 1) &&
+                                    known_above(s, page[i].id, page[i].length + 1));
+        }
+    }
+    s->seen_base = base->segment;
+    s->seen_overlap = *overlap;
+    return ERR_OK;
 }
 
 static enum err append_base(struct sealing *s, const struct store_cell *cell, int64_t above,
@@ -339,29 +392,51 @@ static enum err append_base(struct sealing *s, const struct store_cell *cell, in
     return err;
 }
 
+/* A base of before that is not known above may stand for the same lost entries, or for others. */
+static enum err look_at_base(struct sealing *s, const struct store_cell *above,
+                             const struct lost_base *base, bool *beside, bool *better)
+{
+    bool overlap = false;
+    bool unheard = base != NULL && !known_above(s, base->segment, base->seq);
+    TRY(unheard ? overlaps(s, base, &overlap) : ERR_OK);
+    *beside = unheard && !overlap;
+    *better = unheard && overlap && base->above >= above->count;
+    return ERR_OK;
+}
+
 static enum err seal_cell(struct sealing *s, const struct store_cell *above)
 {
     const struct measure *measure = view_measure(&s->node->view, above->key.measure);
     const struct weighed none = {.entries = 0};
     const struct weighed *weighed = map_get(&s->cells, &above->key);
     const struct lost_base *base = lost_base(&s->lost, &above->key);
+    bool stock = measure != NULL && measure->kind == MEASURE_STOCK;
+    bool beside;
+    bool better;
     weighed = weighed == NULL ? &none : weighed;
-    int64_t known = weighed->known;
-    bool unheard = base != NULL && !known_above(s, base->segment, base->seq);
-    known = unheard && base->above > known ? base->above : known;
-    if (above->count <= known) {
+    TRY(look_at_base(s, above, base, &beside, &better));
+    if (above->count <= weighed->known || better) {
         return ERR_OK;
     }
-    struct store_cell cell;
-    bool fits = measure != NULL &&
-                period_index_valid(measure->frequency, (int32_t)above->key.period) &&
-                add_beyond(above, weighed, measure->kind == MEASURE_STOCK, &cell);
+    struct store_cell cell = *above;
+    bool fits =
+        measure != NULL && period_index_valid(measure->frequency, (int32_t)above->key.period);
+    if (fits && beside) {
+        struct store_cell part = part_of_base(base, weighed, stock);
+        fits = add_part(&part, stock, &cell);
+    }
+    int64_t counted = cell.count; /* above, here or there */
+    fits = fits && add_part(&weighed->beyond.sum, stock, &cell);
     if (!fits) {
         return node_alarm(s->node, "entries-lost", "cell",
                           "what lost entries came to in a cell cannot be taken over: its measure "
                           "is not in the catalogue, or its sum would pass 64 bits");
     }
-    return append_base(s, &cell, above->count, cell.count - weighed->entries, measure);
+    cell.live = cell.live < 0 ? 0 : cell.live;
+    if (stock && cell.live == 0) {
+        cell.value = cell.hosting = cell.day = 0;
+    }
+    return append_base(s, &cell, counted, cell.count - weighed->entries, measure);
 }
 
 static enum err seal_cells(struct sealing *s)

@@ -11,6 +11,7 @@
  * - resent: no entry goes up that the parent has said it has, or that went on this line before
  * - sums: every total is what the cells of the same file come to
  * - honest: what a node calls exact lacks nothing older than the silence limit
+ * - lines: where two nodes in a line have lost entries, all in it have the same in the end
  * - clock: since when a child is exact is told by the parent's clock; a clock that is days behind
  *   what it has dated dates nothing
  * - exact: when all is healed, every total everywhere is what the model has

@@ -432,7 +432,7 @@ static bool has_alarm(struct host *host)
 
 void checks_doubt(struct world *world)
 {
-    bool known = false;
+    bool known = world->in_line;
     for (size_t i = 0; i < world->host_count && !known; i++) {
         struct host *host = world->hosts[i];
         known =
@@ -444,6 +444,50 @@ void checks_doubt(struct world *world)
         world->violated = true;
         (void)snprintf(world->check, sizeof world->check, "%s", world->doubt.check);
         (void)snprintf(world->text, sizeof world->text, "%s", world->doubt.text);
+    }
+}
+
+/* Its cells are at every node above it what they are here. */
+static void check_line(struct world *world, const struct host *host)
+{
+    struct store_origin own;
+    if (store_origin_find(host->store, &host->origin, &own) != ERR_OK) {
+        return;
+    }
+    for (const struct host *top = host->parent; top != NULL && !world->violated;
+         top = top->parent) {
+        struct store_origin there = {.cell_count = 0};
+        if (!reaches(host, top) || top->state != HOST_UP) {
+            return;
+        }
+        enum err err = store_origin_find(top->store, &host->origin, &there);
+        if (err != ERR_OK || !id_equal(&there.digest, &own.digest)) {
+            world_violate(world, "lines",
+                          "the cells of %s count %lld entries there, and %lld at %s, or differ",
+                          host->code, (long long)own.cell_count, (long long)there.cell_count,
+                          top->code);
+        }
+    }
+}
+
+/* Two nodes of a line have lost entries, and nobody may have them any more. Whatever they came to:
+ * all have the same, and every file is what its own rows come to. */
+static void check_lines(struct world *world)
+{
+    struct msg_request request = {.type = REQUEST_VERIFY};
+    world->current = NULL;
+    for (size_t i = 0; world->in_line && i < world->host_count && !world->violated; i++) {
+        struct host *host = world->hosts[i];
+        if (host->state != HOST_UP || host->lost || host->doubtful || checks_apart(host)) {
+            continue;
+        }
+        disk_pause(host->disk, true);
+        bool good = store_alarms_delete_mended(host->store) == ERR_OK;
+        check_line(world, host);
+        disk_pause(host->disk, false);
+        if (!good || host_query(world, host, &request, see_verify, host) != ERR_OK) {
+            world_violate(world, "verify", "%s cannot be asked", host->code);
+        }
     }
 }
 
@@ -469,4 +513,5 @@ void checks_end(struct world *world)
         }
     }
     world->current = NULL;
+    check_lines(world);
 }

@@ -104,17 +104,17 @@ static void slow_line(struct harm *harm)
         chance_percent(&harm->chance, 50) ? chance_between(&harm->chance, 1000, 20000) : 0;
 }
 
-/* What two nodes in a line have both lost, the one above may know and nobody have. */
-static bool loses_in_line(const struct host *host)
+/* Another node that has lost entries: what both have lost, one above may know and nobody have. */
+static struct host *loser_in_line(const struct host *host)
 {
     for (size_t i = 0; i < host->world->host_count; i++) {
-        const struct host *other = host->world->hosts[i];
+        struct host *other = host->world->hosts[i];
         if (other != host && other->may_lose &&
             (host_within(host, other) || host_within(other, host))) {
-            return true;
+            return other;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* In the place of the file of a node that does not run: a new one, which knows who the node is and
@@ -141,7 +141,9 @@ static bool make_anew(struct host *host, struct bytes identity)
 static void copy(struct harm *harm)
 {
     struct host *host = harm->host;
-    harm->nothing = host->state != HOST_UP || loses_in_line(host);
+    struct host *other = loser_in_line(host);
+    harm->nothing = host->state != HOST_UP ||
+                    (other != NULL && !host->copied && chance_percent(&harm->chance, 50));
     if (harm->nothing) {
         return;
     }
@@ -154,7 +156,7 @@ static void copy(struct harm *harm)
     }
     for (size_t i = 0; i < harm->world->host_count; i++) { /* what they have, they are to keep */
         struct host *child = harm->world->hosts[i];
-        if (child->parent == host && child->state == HOST_UP) {
+        if (child->parent == host && child->state == HOST_UP && !child->may_lose) {
             cells_free(cells_read(harm->world, child));
         }
     }
@@ -172,15 +174,31 @@ static void copy(struct harm *harm)
                              be turned away */
     buf_deinit(&identity);
     host_may_lose(host);
+    if (other != NULL) {
+        harm->world->in_line = host->in_line = other->in_line = true;
+    }
     world_trace(harm->world, "%s is %s", host->code, anew ? "made anew" : "put back");
     start_soon(harm, host);
+}
+
+/* And so is that of the office above. */
+static void copy_line(struct harm *harm)
+{
+    struct host *host = harm->host;
+    harm->nothing = host->depth < 2 || host->parent->copied != host->copied;
+    if (harm->nothing) {
+        return;
+    }
+    copy(harm);
+    harm->host = host->parent;
+    copy(harm);
 }
 
 /* First the disk begins to lie; the next time its power is cut. */
 static void lie(struct harm *harm)
 {
     struct host *host = harm->host;
-    harm->nothing = host->state != HOST_UP || loses_in_line(host);
+    harm->nothing = host->state != HOST_UP || loser_in_line(host) != NULL;
     if (harm->nothing) {
         return;
     }
@@ -376,6 +394,8 @@ static void harm_file(struct harm *harm, enum step_kind kind)
         copy(harm);
     } else if (kind == STEP_COPY_CHILD) {
         copy(harm);
+    } else if (kind == STEP_COPY_LINE) {
+        copy_line(harm);
     } else if (kind == STEP_LIE) {
         lie(harm);
     } else if (kind == STEP_FLIP) {

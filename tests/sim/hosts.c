@@ -193,9 +193,9 @@ void host_may_lose(struct host *host)
 bool host_near_damage(const struct host *host)
 {
     const struct world *world = host->world;
-    for (size_t i = 0; world->flipped && i < world->host_count; i++) {
+    for (size_t i = 0; (world->flipped || world->in_line) && i < world->host_count; i++) {
         const struct host *other = world->hosts[i];
-        if ((other->doubtful || other->spoiled) &&
+        if ((other->doubtful || other->spoiled || other->in_line) &&
             (host_within(host, other) || host_within(other, host))) {
             return true;
         }

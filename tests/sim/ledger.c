@@ -614,6 +614,9 @@ void offers_compare_ledger(struct world *world, struct host *host)
 {
     struct log_lines log = {.count = 0};
     struct doubt doubt = world->doubt;
+    if (host->in_line) {
+        return;
+    }
     /* Bits were flipped: what is wrong must be known in the end. */
     bool later =
         !host->may_lose && (host->spoiled ? !world->ending : host->doubtful && !world->healing);
@@ -638,6 +641,9 @@ void offers_rebuild(struct world *world, struct host *host)
 {
     struct log_lines log = {.count = 0};
     host->healed = true;
+    if (host->in_line) {
+        return;
+    }
     if (host_near_damage(host)) {
         return; /* what it says is looked at in the end */
     }

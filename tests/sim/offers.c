@@ -359,7 +359,7 @@ static void recorded(struct world *world, struct host *host, struct offer *offer
                       (long long)rep->recorded, (long long)rep->known, (long long)rows);
     } else if (offer->spoiled) {
         world_violate(world, "offers", "%s took a batch with a bad row", host->code);
-    } else if (!knows_rightly(host, offer, rep)) {
+    } else if (!host->in_line && !knows_rightly(host, offer, rep)) {
         world_violate(world, "offers", "%s says of key %s that it is %s", host->code,
                       offer->rows[0].key,
                       rep->known > 0 ? "known, and it is not" : "new, and it is known");
@@ -460,7 +460,8 @@ void offers_reply(struct world *world, struct host *host, const struct msg_reply
                 reply->err == ERR_CORRUPT || reply->err == ERR_NO_MEMORY;
     if (reply->text[0] == '\0') {
         world_violate(world, "offers", "%s refuses without a word", host->code);
-    } else if (offer->must && (!disk || offer->sound) && (offer->sound || !host->doubtful)) {
+    } else if (offer->must && (!disk || offer->sound) && (offer->sound || !host->doubtful) &&
+               !(host->in_line && offer->kind == OFFER_CORRECT)) { /* of what may be lost */
         world_violate(world, "offers", "%s refuses what it must take: %s", host->code, reply->text);
     }
     offer->state = OFFER_NO;

@@ -31,8 +31,8 @@ static bool may_record(const struct deed *deed, int unit)
         !model_within(deed->world->model, unit, model_unit(deed->world->model, host->code))) {
         return false;
     }
-    bool careful = plan != NULL && (plan_has(plan, STEP_LIE) ||
-                                    (plan_has(plan, STEP_COPY_CHILD) && host->parent != NULL));
+    bool careful =
+        plan != NULL && (plan_has(plan, STEP_LIE) || (plan_copies(plan) && host->parent != NULL));
     return !careful || view_host(view, place) == view->self;
 }
 
@@ -94,7 +94,7 @@ static void follow(struct deed *deed, struct offer_row *row, bool *must)
 static void state_from_above(struct deed *deed, struct offer_row *row, bool *must)
 {
     const struct plan *plan = deed->world->plan;
-    if (plan == NULL || !plan_has(plan, STEP_COPY_CHILD) || deed->host->parent != NULL ||
+    if (plan == NULL || !plan_copies(plan) || deed->host->parent != NULL ||
         deed->host->node->view.catalogue.version == 0) {
         return;
     }
@@ -323,8 +323,8 @@ static void do_join(struct deed *deed)
     char code[CODE_BYTES];
     struct host *host = deed->host;
     const struct plan *plan = deed->world->plan;
-    if (host->depth > 1 || deed->world->host_count >= HOSTS_MAX ||
-        plan_has(plan, STEP_COPY_CHILD) || plan_has(plan, STEP_LIE)) {
+    if (host->depth > 1 || deed->world->host_count >= HOSTS_MAX || plan_copies(plan) ||
+        plan_has(plan, STEP_LIE)) {
         return;
     }
     (void)snprintf(code, sizeof code, "%.14sj%llu", host->code,
@@ -350,7 +350,7 @@ static void do_late_node(struct deed *deed)
     const struct model *model = deed->world->model;
     const struct plan *plan = deed->world->plan;
     const struct view *view = &deed->host->node->view;
-    if (deed->host->depth != 1 || plan_has(plan, STEP_COPY_CHILD) || plan_has(plan, STEP_LIE)) {
+    if (deed->host->depth != 1 || plan_copies(plan) || plan_has(plan, STEP_LIE)) {
         return;
     }
     for (int unit = 0; unit < model_unit_count(model); unit++) {

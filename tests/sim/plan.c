@@ -38,6 +38,7 @@ static const char *const NAMES[STEP_KIND_COUNT] = {
     [STEP_CLOCK_YEARS] = "clock-years",
     [STEP_COPY_ROOT] = "copy-root",
     [STEP_COPY_CHILD] = "copy-child",
+    [STEP_COPY_LINE] = "copy-line",
     [STEP_LIE] = "lie",
     [STEP_FLIP] = "flip",
     [STEP_SPOIL] = "spoil",
@@ -97,6 +98,11 @@ static void add(struct plan *plan, struct step step)
     plan->steps[at] = step;
 }
 
+bool plan_copies(const struct plan *plan)
+{
+    return plan_has(plan, STEP_COPY_CHILD) || plan_has(plan, STEP_COPY_LINE);
+}
+
 void plan_pick(const struct plan *plan, const bool *keep, struct plan *out)
 {
     struct plan picked = *plan;
@@ -113,8 +119,9 @@ void plan_pick(const struct plan *plan, const bool *keep, struct plan *out)
 
 /* ---- from a seed ---- */
 
-static const enum step_kind RARE[] = {STEP_COPY_ROOT, STEP_COPY_CHILD, STEP_LIE,      STEP_FLIP,
-                                      STEP_SPOIL,     STEP_SPOIL,      STEP_LOSE_FILE};
+static const enum step_kind RARE[] = {STEP_COPY_ROOT, STEP_COPY_CHILD, STEP_LIE,
+                                      STEP_FLIP,      STEP_SPOIL,      STEP_SPOIL,
+                                      STEP_LOSE_FILE, STEP_COPY_LINE};
 
 /* Swarm testing (Groce et al., 2012): every seed switches whole classes of faults on or off, and
  * gives those that are on their own weights. What does not heal by itself is rare, and never
@@ -160,7 +167,8 @@ static void add_losses(struct plan *plan, struct chance *chance)
 {
     for (uint64_t hosts = 1 + chance_below(chance, 4); hosts > 0; hosts--) {
         uint32_t host = (uint32_t)chance_below(chance, 1 << 20);
-        enum step_kind kind = chance_percent(chance, 70) ? STEP_COPY_CHILD : STEP_LIE;
+        uint64_t way = chance_below(chance, 100);
+        enum step_kind kind = way < 55 ? STEP_COPY_CHILD : way < 75 ? STEP_COPY_LINE : STEP_LIE;
         for (uint64_t n = 2 + chance_below(chance, 3); n > 0; n--) {
             add(plan, (struct step){.kind = kind,
                                     .host = host,

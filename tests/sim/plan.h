@@ -45,6 +45,7 @@ enum step_kind {
     STEP_CLOCK_YEARS,
     STEP_COPY_ROOT,     /* the root's file is copied, later put back */
     STEP_COPY_CHILD,    /* that of another node */
+    STEP_COPY_LINE,     /* those of a commune and of its district */
     STEP_LIE,           /* a disk lies about syncs, then its power is cut */
     STEP_FLIP,          /* bits of a file flip while its node is off */
     STEP_SPOIL,         /* a number in a row of figures is changed behind a node's back */
@@ -92,6 +93,8 @@ void plan_pick(const struct plan *plan, const bool *keep, struct plan *out);
 
 bool plan_is_fault(enum step_kind kind);
 bool plan_has(const struct plan *plan, enum step_kind kind);
+/* Whether files of nodes that have a parent are put back. */
+bool plan_copies(const struct plan *plan);
 const char *step_name(enum step_kind kind);
 
 void plan_write(const struct plan *plan, FILE *out);

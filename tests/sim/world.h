@@ -176,6 +176,7 @@ struct host {
     bool may_lose;    /* its disk has lied or was put back: what is missing there has a reason */
     bool loses;       /* and its next start may find less than was confirmed */
     bool put_back;    /* and its parent has turned it away for it */
+    bool in_line;     /* so has another one, above or below it: nobody may have them any more */
     bool doubtful;    /* bits of its file were flipped */
     bool spoiled;     /* rows of it were changed */
     bool gave_up;     /* and its process has stopped for it, when nothing else was wrong */
@@ -274,6 +275,8 @@ struct world {
     bool healing;        /* nothing goes wrong any more */
     bool flipped;        /* a file was damaged: what its host, and what lies above and below it, say
                             is looked at in the end only */
+    bool in_line;        /* two nodes in a line have lost entries: what the model has of them nobody
+                            can say, and the line is held against itself in the end */
     bool spoiled;        /* rows were changed that can be put right: at the end all of them are */
     bool ending;         /* this is the end */
     bool keeps_history;
