@@ -32,7 +32,7 @@ struct link *link_new(struct node *node, uint64_t id)
         map_init(&link->asked, sizeof(int64_t), sizeof(struct ask_state));
         map_init(&link->stated, sizeof(int64_t), sizeof(int64_t));
         map_init(&link->sessions, ID_BYTES, 1);
-        map_init(&link->returns, sizeof(int64_t), sizeof(bool));
+        map_init(&link->returns, sizeof(int64_t), sizeof(struct due));
     }
     return link;
 }

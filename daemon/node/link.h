@@ -71,6 +71,13 @@ struct narrowing {
     char names[TEXT_MAX_BYTES / 2]; /* of the first of them */
 };
 
+/* An origin whose heads are behind what is known here, or above, where something is kept of it. */
+struct due {
+    bool behind;
+    bool kept;
+    bool told; /* what is known of it */
+};
+
 /* What is known here of an origin, on its way down: see returned.c. */
 struct telling {
     int64_t origin; /* 0: none */
@@ -161,7 +168,7 @@ struct link {
     uint64_t catalogue_told;
     int64_t claimed; /* number in the certificate of one whose row is lost; no `unit` until hello */
     bool takes_back; /* up: the parent takes what it may have lost */
-    struct map returns; /* down: origins that are behind -> bool: what is known of them is told */
+    struct map returns; /* down: origins that are behind -> struct due */
     struct telling telling;
     int64_t returning; /* up: the origin that the parent tells of; 0: none */
     int64_t returned_rows;

@@ -146,5 +146,12 @@ enum err receive_cell(struct receiver *r, const struct cell *cell)
     if (cell->count > pending->now.count || (pending->damaged && !pending->restored)) {
         return take_cell(r, cell, pending); /* instead of a damaged row, whatever it says */
     }
-    return cell->count == pending->now.count ? settle_equal_count(r, cell, pending) : ERR_OK;
+    const struct stated_heads *stated = map_get(&node->stated, &key.origin);
+    bool same_count = cell->count == pending->now.count;
+    if (same_count && stated->standing == HEADS_BEHIND) { /* of another line of its ledger, maybe */
+        return same_content(&pending->now, cell)
+                   ? ERR_OK
+                   : refuse_cell(r, REFUSE_BEHIND, cell, origin->row.id);
+    }
+    return same_count ? settle_equal_count(r, cell, pending) : ERR_OK;
 }

@@ -48,13 +48,28 @@ static enum err get_kept(struct node *node, int64_t origin, struct store_returne
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-static enum err note(struct link *link, int64_t origin)
+/* The origin is behind what is known here, or above, and that is news. */
+static enum err note(struct link *link, int64_t origin, bool kept)
 {
-    return map_put(&link->returns, &origin, NULL) == NULL ? ERR_NO_MEMORY : ERR_OK;
+    struct due *due = map_put(&link->returns, &origin, NULL);
+    TRY(due == NULL ? ERR_NO_MEMORY : ERR_OK);
+    bool *why = kept ? &due->kept : &due->behind;
+    due->told = due->told && *why;
+    *why = true;
+    return ERR_OK;
 }
 
-static void forget(struct link *link, int64_t origin)
+/* It is not, or not any more. */
+static void forget(struct link *link, int64_t origin, bool kept)
 {
+    struct due *due = map_get(&link->returns, &origin);
+    if (due == NULL) {
+        return;
+    }
+    *(kept ? &due->kept : &due->behind) = false;
+    if (due->kept || due->behind) {
+        return;
+    }
     map_remove(&link->returns, &origin);
     if (link->telling.origin == origin) {
         link->telling = (struct telling){.origin = 0};
@@ -64,20 +79,9 @@ static void forget(struct link *link, int64_t origin)
 static enum err forget_kept(struct node *node, struct link *link, int64_t origin)
 {
     if (link != NULL) {
-        forget(link, origin);
+        forget(link, origin, true);
     }
     return store_returned_delete(node->store, origin);
-}
-
-/* Its heads cover what is known here; but there may be more above. */
-static enum err settle(struct node *node, struct link *link, int64_t origin)
-{
-    struct store_returned kept = {.whole = false};
-    TRY(map_get(&link->returns, &origin) != NULL ? get_kept(node, origin, &kept) : ERR_OK);
-    if (!kept.whole) {
-        forget(link, origin);
-    }
-    return ERR_OK;
 }
 
 static enum err note_kept(struct node *node, struct link *link)
@@ -99,7 +103,7 @@ static enum err note_kept(struct node *node, struct link *link)
             TRY(is_covered(node, page[i], &covered));
             TRY(get_kept(node, page[i], &kept));
             TRY(covered ? forget_kept(node, link, page[i]) : ERR_OK);
-            TRY(!covered && kept.whole ? note(link, page[i]) : ERR_OK);
+            TRY(!covered && kept.whole ? note(link, page[i], true) : ERR_OK);
         }
     }
     return ERR_OK;
@@ -116,8 +120,10 @@ enum err returned_note(struct node *node, struct link *link, bool *behind)
         /* What a child lacks of its own entries comes from the escrow, at its next hello. */
         bool lacks = stated->standing == HEADS_BEHIND && id != link->origin;
         TRY(node_origin(node, id, &origin));
-        TRY(stated->standing == HEADS_COVER ? settle(node, link, id) : ERR_OK);
-        TRY(lacks && origin->row.via == link->unit ? note(link, id) : ERR_OK);
+        if (stated->standing == HEADS_COVER) {
+            forget(link, id, false);
+        }
+        TRY(lacks && origin->row.via == link->unit ? note(link, id, false) : ERR_OK);
     }
     TRY(note_kept(node, link));
     *behind = link->returns.count > 0;
@@ -264,10 +270,10 @@ static enum err tell(struct teller *t)
     telling->begun = true;
     TRY(telling->cells ? tell_cells(t, &over) : tell_segments(t));
     if (over) {
-        bool *told = map_put(&t->link->returns, &t->origin->row.id, NULL);
-        TRY(told == NULL ? ERR_NO_MEMORY : tell_frontier(t));
+        struct due *due = map_put(&t->link->returns, &t->origin->row.id, NULL);
+        TRY(due == NULL ? ERR_NO_MEMORY : tell_frontier(t));
         t->batch->heads_count = 3;
-        t->batch->returned_last = *told = true;
+        t->batch->returned_last = due->told = true;
         *telling = (struct telling){.origin = 0};
     }
     return ERR_OK;
@@ -280,7 +286,7 @@ static enum err next_origin(struct node *node, struct link *link, struct cached_
     void *value;
     *out = NULL;
     for (size_t at = 0; link->telling.origin == 0 && map_next(&link->returns, &at, &key, &value);) {
-        if (!*(const bool *)value) {
+        if (!((const struct due *)value)->told) {
             link->telling = (struct telling){.origin = *(const int64_t *)key};
         }
     }
@@ -451,11 +457,12 @@ static enum err take_whole(struct node *node, struct cached_origin *origin)
     if (covered) {
         return forget_kept(node, link, id);
     }
-    bool *told = link == NULL ? NULL : map_put(&link->returns, &id, NULL);
-    if (told == NULL) {
-        return link == NULL ? ERR_OK : ERR_NO_MEMORY;
+    if (link == NULL) {
+        return ERR_OK;
     }
-    *told = false;
+    TRY(note(link, id, true));
+    struct due *due = map_get(&link->returns, &id);
+    due->told = false;
     link->exact = false;
     if (link->telling.origin == id) {
         link->telling = (struct telling){.origin = 0};
