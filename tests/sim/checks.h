@@ -65,6 +65,8 @@ void checks_end(struct world *world);
 /* Whether anybody near a damaged file says that something is wrong: an alarm, a file that does not
  * open, a child that is turned away. Then a doubt is no violation; else it is one. */
 void checks_doubt(struct world *world);
+/* What the root's cells of the measure raised come to; -1 when they cannot be read. */
+int64_t checks_raised(struct world *world);
 /* How many checks were made so far, and how many figures compared. */
 void checks_counts(uint64_t *checks, uint64_t *figures);
 

@@ -7,6 +7,7 @@
 #include "checks_internal.h"
 #include "clones.h"
 #include "offers.h"
+#include "store/internal.h"
 
 static bool stands_apart(const struct host *host)
 {
@@ -470,13 +471,35 @@ static void check_line(struct world *world, const struct host *host)
     }
 }
 
+int64_t checks_raised(struct world *world)
+{
+    static const char SUM[] = "SELECT coalesce(sum(c.value),0) FROM cell c JOIN symbol s ON "
+                              "s.id=c.measure WHERE s.text='raised'";
+    sqlite3_stmt *stmt = NULL;
+    int64_t sum = -1;
+    struct host *root = world->hosts[0];
+    disk_pause(root->disk, true);
+    if (sqlite3_prepare_v2(root->store->db, SUM, -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW) {
+        sum = sqlite3_column_int64(stmt, 0);
+    }
+    (void)sqlite3_finalize(stmt);
+    disk_pause(root->disk, false);
+    return sum;
+}
+
 /* Two nodes of a line have lost entries, and nobody may have them any more. Whatever they came to:
  * all have the same, and every file is what its own rows come to. */
 static void check_lines(struct world *world)
 {
     struct msg_request request = {.type = REQUEST_VERIFY};
     world->current = NULL;
-    for (size_t i = 0; world->in_line && i < world->host_count && !world->violated; i++) {
+    int64_t raised = world->least > 0 && !world->flipped ? checks_raised(world) : world->least;
+    if (raised < world->least) {
+        world_violate(world, "lines", "the root has %lld of the %lld that it had",
+                      (long long)raised, (long long)world->least);
+    }
+    for (size_t i = 0; world->in_line && !world->flipped && i < world->host_count; i++) {
         struct host *host = world->hosts[i];
         if (host->state != HOST_UP || host->lost || host->doubtful || checks_apart(host)) {
             continue;

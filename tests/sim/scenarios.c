@@ -125,6 +125,32 @@ static void commune_behind(struct world *world)
     host_may_lose(host);
 }
 
+/* The commune and its district are put back to before what only the root knows of now. */
+static void line_behind(struct world *world)
+{
+    struct host *line[] = {host_at(world, COMMUNE), host_at(world, DISTRICT)};
+    some_records(world);
+    for (int i = 0; i < 2; i++) {
+        host_stop(world, line[i], true);
+        (void)disk_copy(line[i]->disk, HOST_DATABASE, line[i]->disk, "copy.db");
+        host_start(world, line[i]);
+    }
+    settle(world, SETTLE_US);
+    (void)acts_record(world, line[0], "421", "raised", ROWS);
+    (void)acts_record(world, line[0], "421", "members", 2);
+    settle(world, SETTLE_US);
+    world->least = checks_raised(world);
+    world->in_line = true;
+    for (int i = 0; i < 2; i++) {
+        host_stop(world, line[i], true);
+        (void)disk_copy(line[i]->disk, "copy.db", line[i]->disk, HOST_DATABASE);
+        host_may_lose(line[i]);
+        line[i]->in_line = true;
+    }
+    host_start(world, line[1]);
+    settle(world, SETTLE_US);
+}
+
 /* The commune's file is one of the release before. */
 static void old_schema(struct world *world)
 {
@@ -250,6 +276,8 @@ const struct scenario SCENARIOS[] = {
     {"held-rows", ROOT, root_lacks_a_measure, publishes},
     {"heal", COMMUNE, commune_behind, starts_and_records},
     {"give-back", DISTRICT, commune_behind, starts_and_records},
+    {"seal", COMMUNE, line_behind, starts_and_records},
+    {"tell-below", DISTRICT, line_behind, starts_and_records},
     {"migration", COMMUNE, old_schema, starts},
     {"questions", DISTRICT, some_records, asks},
 };

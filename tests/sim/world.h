@@ -277,8 +277,9 @@ struct world {
                             is looked at in the end only */
     bool in_line;        /* two nodes in a line have lost entries: what the model has of them nobody
                             can say, and the line is held against itself in the end */
-    bool spoiled;        /* rows were changed that can be put right: at the end all of them are */
-    bool ending;         /* this is the end */
+    int64_t least; /* what the root's cells of one measure, raised, come to at least in the end */
+    bool spoiled;  /* rows were changed that can be put right: at the end all of them are */
+    bool ending;   /* this is the end */
     bool keeps_history;
     struct disk *empty; /* with a new database to be copied; NULL: each node makes its own */
     struct model *model;
