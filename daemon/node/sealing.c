@@ -479,10 +479,10 @@ static enum err say_so(struct sealing *s)
 {
     return sealing_tell(s->node, "ledger",
                         "%" PRId64 " entries of this node's ledger are lost: no office has them "
-                        "any more; what they had come to in %" PRId64 " cells goes on to count "
-                        "(tally log shows these as lost). What was typed again since counts "
+                        "any more; what they had come to goes on to count, as %" PRId64
+                        " entr%s of kind lost (tally log). What was typed again since counts "
                         "twice: void it",
-                        s->gone, s->bases);
+                        s->gone, s->bases, s->bases == 1 ? "y" : "ies");
 }
 
 static enum err seal(struct sealing *s, const struct store_returned *there)

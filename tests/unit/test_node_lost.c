@@ -337,6 +337,101 @@ static void test_deep(void **state)
     check("raised", "2025", 7);
 }
 
+/* ---- odd words ---- */
+
+static int odd;    /* which way what is told is wrong */
+static int spoilt; /* how often it was */
+
+/* Once, what is told down is not what it should be. */
+static bool spoil(struct world_link *link, int to, struct message *message)
+{
+    static struct cell cells[8];
+    static struct head heads[8];
+    static struct origin_heads lists[3];
+    struct msg_batch *batch = &message->u.batch;
+    (void)link;
+    (void)to;
+    if (message->type != MESSAGE_BATCH || !batch->returned || spoilt > 0) {
+        return true;
+    }
+    bool has_cells = batch->cell_count > 0 && batch->cell_count < 8;
+    bool has_heads = batch->heads[0].head_count > 0 && batch->heads[0].head_count < 8;
+    if (odd < 4 ? !has_cells : !has_heads) {
+        return true;
+    }
+    memcpy(cells, batch->cells, (has_cells ? batch->cell_count : 0) * sizeof *cells);
+    memcpy(lists, batch->heads, batch->heads_count * sizeof *lists);
+    memcpy(heads, lists[0].heads, (has_heads ? lists[0].head_count : 0) * sizeof *heads);
+    lists[0].heads = heads;
+    batch->cells = cells;
+    batch->heads = lists;
+    spoilt++;
+    switch (odd) {
+    case 0:
+        cells[0].count = COUNT_MAX + 1;
+        break;
+    case 1:
+        cells[0].origin.b[0] ^= 1;
+        break;
+    case 2:
+        batch->heads_count = 1;
+        break;
+    case 3:
+        batch->number++; /* out of its turn: the link ends, and all is told over the next one */
+        break;
+    case 4:
+        lists[0].head_count--;
+        break;
+    case 5:
+        heads[0].segment.b[0] ^= 1;
+        break;
+    case 6:
+        heads[0].length = (uint64_t)COUNT_MAX + 1;
+        break;
+    case 7:
+        heads[0].hash.b[0] ^= 1; /* of another history, or one that goes on from ours */
+        break;
+    case 8:
+        batch->returned_first = false;
+        break;
+    default:
+        batch->returned_last = true;
+        break;
+    }
+    return true;
+}
+
+static void test_odd_words(void **state)
+{
+    enum { WAYS = 10 };
+    (void)state;
+    for (odd = 0; odd < WAYS; odd++) {
+        (void)set_up_with(73 + (uint64_t)odd);
+        record("raised", "1", "2025-02-03");
+        keep_both();
+        record("raised", "4", "2025-02-04");
+        record("raised", "8", "2025-04-04");
+        world_settle();
+        put_back_both();
+        spoilt = 0;
+        world.tap = spoil;
+        come_back();
+        tree_restart(district); /* what was refused is told anew over the next link */
+        come_back();
+        world.tap = NULL;
+        assert_int_equal(spoilt, 1);
+        if (odd == 7) { /* nothing is made of another history, and people are told */
+            assert_true(state_alarm(commune, "entries-lost").there);
+            assert_int_equal(total(province, "raised", "2025"), 13);
+            assert_int_equal(total(commune, "raised", "2025"), 1);
+        } else {
+            check_at(province, "raised", "2025", 13);
+            check_at(commune, "raised", "2025", 13);
+        }
+        tree_end();
+    }
+}
+
 /* ---- at random ---- */
 
 /* Each entry is a power of two of its own: a total tells which are in it, and a sum of doubled ones
@@ -513,6 +608,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lost_again, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_come_back, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_deep, set_up, tree_end_always),
+        cmocka_unit_test_teardown(test_odd_words, tree_end_always),
         cmocka_unit_test_teardown(test_random, tree_end_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
