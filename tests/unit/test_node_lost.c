@@ -359,9 +359,15 @@ static bool spoil(struct world_link *link, int to, struct message *message)
     if (odd < 4 ? !has_cells : !has_heads) {
         return true;
     }
-    memcpy(cells, batch->cells, (has_cells ? batch->cell_count : 0) * sizeof *cells);
-    memcpy(lists, batch->heads, batch->heads_count * sizeof *lists);
-    memcpy(heads, lists[0].heads, (has_heads ? lists[0].head_count : 0) * sizeof *heads);
+    for (size_t i = 0; has_cells && i < batch->cell_count; i++) {
+        cells[i] = batch->cells[i];
+    }
+    for (size_t i = 0; has_heads && i < batch->heads[0].head_count; i++) {
+        heads[i] = batch->heads[0].heads[i];
+    }
+    for (size_t i = 0; i < batch->heads_count; i++) {
+        lists[i] = batch->heads[i];
+    }
     lists[0].heads = heads;
     batch->cells = cells;
     batch->heads = lists;
