@@ -101,7 +101,7 @@ static enum err fact_check(const struct entry *entry, struct errmsg *msg)
         return err_fail(msg, ERR_INVALID, "an entry's day is not in the calendar");
     }
     bool refers = entry->refers_seq != 0;
-    if (refers != (entry->kind != ENTRY_RECORD)) {
+    if (entry->kind != ENTRY_LOST && refers != (entry->kind != ENTRY_RECORD)) {
         return err_fail(msg, ERR_INVALID,
                         "an entry refers to another where its kind does not, or the reverse");
     }

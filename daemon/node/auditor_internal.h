@@ -70,6 +70,7 @@ struct auditor {
     struct lost lost; /* own ledger: bases of cells, loaded when its walk begins */
     bool lost_loaded;
     struct map ledger;    /* store_cell_key -> struct ledger_cell */
+    struct map plain;     /* the same of cells with a base, without it */
     struct map corrected; /* struct entry_place -> struct corrected */
 };
 
@@ -108,6 +109,9 @@ void auditor_ledger_deinit(struct auditor *a);
 /* The own cell with that key as the ledger has it, once the walk is over. */
 enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key,
                              struct store_cell *out) MUST_CHECK;
+
+/* Whether the base that the cell may have holds, once the walk is over. */
+bool auditor_base_stands(const struct auditor *a, const struct store_cell_key *key);
 
 /* What the corrections leave of an own record, once the walk is over. */
 enum err auditor_ledger_record(const struct auditor *a, struct store_entry *record) MUST_CHECK;

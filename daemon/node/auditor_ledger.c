@@ -31,11 +31,13 @@ struct ledger_cell {
     bool restand;
     int64_t clock; /* merged: of the record that stands, and the name of its segment */
     struct id segment;
+    int64_t before; /* entries before its base, which it counts or that were not known above */
 };
 
 void auditor_ledger_init(struct auditor *a)
 {
     lost_init(&a->lost, a->store, 0);
+    map_init(&a->plain, sizeof(struct store_cell_key), sizeof(struct ledger_cell));
     map_init(&a->ledger, sizeof(struct store_cell_key), sizeof(struct ledger_cell));
     map_init(&a->corrected, sizeof(struct entry_place), sizeof(struct corrected));
 }
@@ -43,6 +45,7 @@ void auditor_ledger_init(struct auditor *a)
 void auditor_ledger_deinit(struct auditor *a)
 {
     lost_deinit(&a->lost);
+    map_deinit(&a->plain);
     map_deinit(&a->ledger);
     map_deinit(&a->corrected);
 }
@@ -374,6 +377,18 @@ static void take_base(const struct lost_base *base, bool stock, struct ledger_ce
     sum->value += stock ? 0 : alone.value;
 }
 
+/* A cell with a base as its entries alone make it, beside what it comes to with the base. */
+static enum err take_plain(struct auditor *a, const struct store_entry *entry, bool stock,
+                           const struct store_cell_key *key)
+{
+    struct ledger_cell *plain = map_put(&a->plain, key, NULL);
+    if (plain == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    plain->cell.count++;
+    return entry->kind == ENTRY_RECORD ? take_merged(a, entry, stock, NULL, plain) : ERR_OK;
+}
+
 static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
 {
     const struct measure *measure;
@@ -389,10 +404,14 @@ static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
     const struct lost_base *base = lost_base(&a->lost, &key);
     if (base != NULL && entry->segment == base->segment && entry->seq == base->seq) {
         take_base(base, stock, cell);
-        return ERR_OK;
+        return take_plain(a, entry, stock, &key);
     }
     bool before = base != NULL && lost_before(&a->lost, base, entry->segment, entry->seq);
     cell->cell.count += before ? 0 : 1;
+    cell->before += before ? 1 : 0;
+    if (base != NULL) {
+        TRY(take_plain(a, entry, stock, &key));
+    }
     if (a->merged) {
         return entry->kind == ENTRY_RECORD ? take_merged(a, entry, stock, base, cell) : ERR_OK;
     }
@@ -433,11 +452,20 @@ static enum err restand(struct auditor *a, const struct store_cell_key *key,
     return ERR_OK;
 }
 
+/* False only for a base that has come to be none. */
+bool auditor_base_stands(const struct auditor *a, const struct store_cell_key *key)
+{
+    const struct lost_base *base = lost_base(&a->lost, key);
+    const struct ledger_cell *cell = base == NULL ? NULL : map_get(&a->ledger, key);
+    return cell == NULL || cell->before < base->count;
+}
+
 enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key,
                              struct store_cell *out)
 {
     const struct ledger_cell *cell = map_get(&a->ledger, key);
     const struct measure *measure = view_measure(a->view, key->measure);
+    cell = auditor_base_stands(a, key) ? cell : map_get(&a->plain, key);
     struct store_cell found = cell == NULL ? (struct store_cell){.count = 0} : cell->cell;
     if (cell != NULL && cell->restand && measure != NULL && measure->kind == MEASURE_STOCK) {
         TRY(restand(a, key, measure, &found));

@@ -2,6 +2,7 @@
  * record; the latest amend wins, a void is final. */
 #include <string.h>
 
+#include "node/audit.h"
 #include "node/internal.h"
 #include "node/lost.h"
 #include "node/merge.h"
@@ -49,6 +50,11 @@ static enum err original_of(struct node *node, struct store_segment *segment,
         }
         TRY(err);
     }
+    if (entry->kind == ENTRY_LOST) {
+        return err_fail(msg, ERR_REFUSED,
+                        "this entry stands for ones that are lost; record what is to be added or "
+                        "taken off instead");
+    }
     if (entry->kind != ENTRY_RECORD) {
         return err_fail(
             msg, ERR_REFUSED,
@@ -86,6 +92,19 @@ static struct store_cell_key key_of(const struct node *node, const struct correc
                                    node->own_origin};
 }
 
+/* The base of the cell, if it has one, and whether it holds. */
+static enum err load_base(struct node *node, const struct correction *judged,
+                          const struct store_cell_key *key, struct lost *lost, bool *stands)
+{
+    *stands = true;
+    TRY(lost_load_cell(lost, key, judged->measure));
+    if (lost_base(lost, key) == NULL) {
+        return ERR_OK;
+    }
+    TRY(ledger_flush(node));
+    return audit_base_stands(node->store, &node->view, key, stands);
+}
+
 /* What a cell that has lost entries comes to is known, but not which of the records from before: a
  * correction of one might take back what a lost one has taken back already. */
 static enum err is_settled(struct node *node, const struct correction *judged, const char *entry,
@@ -95,9 +114,10 @@ static enum err is_settled(struct node *node, const struct correction *judged, c
     struct store_cell_key key = key_of(node, judged);
     bool before = false;
     lost_init(&lost, node->store, node->own_origin);
-    enum err err = lost_load_cell(&lost, &key, judged->measure);
+    bool stands = true;
+    enum err err = load_base(node, judged, &key, &lost, &stands);
     const struct lost_base *base = lost_base(&lost, &key);
-    if (err == ERR_OK && base != NULL) {
+    if (err == ERR_OK && base != NULL && stands) {
         err = merge_is_before(node->store, &judged->record, &judged->segment.name, &lost, base,
                               &before);
     }
@@ -107,8 +127,11 @@ static enum err is_settled(struct node *node, const struct correction *judged, c
                ? ERR_OK
                : err_fail(msg, ERR_REFUSED,
                           "entries of that period were lost, and with them whether entry %s was "
-                          "corrected already; record what is to be added or taken off instead",
-                          entry);
+                          "corrected already; record %s instead",
+                          entry,
+                          judged->measure->kind == MEASURE_STOCK
+                              ? "the right value, of that day or a later one,"
+                              : "what is to be added or taken off");
 }
 
 static enum err judge_correction(struct node *node, const struct req_correct *correct,
@@ -261,7 +284,11 @@ static enum err restand(struct node *node, const struct correction *judged, bool
     struct lost lost;
     struct store_cell_key key = key_of(node, judged);
     lost_init(&lost, node->store, node->own_origin);
-    enum err err = node->has_bases ? lost_load_cell(&lost, &key, judged->measure) : ERR_OK;
+    bool stands = true;
+    enum err err = node->has_bases ? load_base(node, judged, &key, &lost, &stands) : ERR_OK;
+    if (!stands) {
+        map_clear(&lost.bases);
+    }
     err = err == ERR_OK ? restand_beside(node, judged, is_void, &lost, cell, msg) : err;
     lost_deinit(&lost);
     return err;

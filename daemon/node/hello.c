@@ -21,6 +21,9 @@
 #define TALLY_VERSION "unknown"
 #endif
 
+enum {
+    LINES_MAX = 64
+}; /* segments without entries, one behind the other, that are looked through */
 enum { KNOWN_MAX = 2000, ENDED_KEPT = 1000, CONTEST_MS = 10000, CONTEST_KEPT_MS = 20000 };
 
 const struct feed_mark *hello_knows(const struct msg_hello *hello, const struct id *session)
@@ -65,6 +68,30 @@ static bool states(const struct msg_hello *hello, const struct id *segment)
     return false;
 }
 
+/* Whether the escrow has entries that the child lacks in a segment that it did not state, or, where
+ * that has none, in those that it continues. Not more than so many `looks`. */
+static enum err lacks_line(struct node *node, const struct msg_hello *hello,
+                           const struct store_segment *segment, int *looks, bool *lacks)
+{
+    struct bytes continues;
+    struct head *heads;
+    size_t n;
+    if (*looks == 0 || states(hello, &segment->name)) {
+        return ERR_OK;
+    }
+    --*looks;
+    *lacks = *lacks || segment->held > 0;
+    TRY(store_segment_continues(node->store, segment->id, &node->arena, &continues));
+    TRY(heads_decode(continues, &node->arena, &heads, &n));
+    for (size_t i = 0; i < n && !*lacks; i++) {
+        struct store_segment before;
+        enum err err = store_segment_find(node->store, &heads[i].segment, &before);
+        TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+        TRY(err == ERR_OK ? lacks_line(node, hello, &before, looks, lacks) : ERR_OK);
+    }
+    return ERR_OK;
+}
+
 /* Of the segments that were not stated the newest tell: everything before is continued by them. */
 enum err hello_check_escrow(struct node *node, const struct link *link,
                             const struct msg_hello *hello, bool *lost, bool *forked)
@@ -83,7 +110,8 @@ enum err hello_check_escrow(struct node *node, const struct link *link,
     }
     TRY(store_segments_frontier(node->store, link->origin, frontier, CONTINUES_MAX, &n));
     for (size_t i = 0; i < n; i++) {
-        *lost = *lost || (frontier[i].held > 0 && !states(hello, &frontier[i].name));
+        int looks = LINES_MAX;
+        TRY(lacks_line(node, hello, &frontier[i], &looks, lost));
     }
     return ERR_OK;
 }

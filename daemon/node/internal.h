@@ -155,6 +155,8 @@ struct node {
     bool merged;    /* lines of it have parted and met again: merge.h says what they come to */
     bool has_bases; /* entries of it stand for lost ones: lost.h */
     bool bases_due; /* cells that have such a base are not what the ledger comes to */
+    bool seal_due; /* what is known above of lost entries has come, and nothing is made of it yet */
+    struct mono seal_after;   /* not before: after an attempt that failed */
     int64_t parent_offset_ms; /* the parent's clock minus ours */
     bool parent_clock_known;
 

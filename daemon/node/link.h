@@ -82,6 +82,7 @@ struct due {
 struct telling {
     int64_t origin; /* 0: none */
     bool begun;
+    bool kept;       /* of what came from above; else of what is here */
     int64_t segment; /* number of the last one told */
     bool cells;      /* all segments are told */
     struct told_cell {

@@ -133,6 +133,8 @@ static enum err add_base(struct lost *lost, const struct store_placed *placed)
     bool later =
         made || placed->clock > base->clock ||
         (placed->clock == base->clock && memcmp(placed->segment.b, base->name.b, ID_BYTES) > 0);
+    int64_t gone = (made ? 0 : base->gone) + entry->refers_seq;
+    base->gone = gone;
     if (!later) {
         return ERR_OK;
     }
@@ -143,7 +145,7 @@ static enum err add_base(struct lost *lost, const struct store_placed *placed)
                                .count = said.count,
                                .live = said.live,
                                .above = said.above,
-                               .gone = entry->refers_seq,
+                               .gone = gone,
                                .value = entry->value,
                                .hosting = entry->hosting,
                                .day = entry->hosting > 0 ? entry->day : 0};

@@ -4,6 +4,9 @@
  * continues, one over the other, lost or not. Should lost ones come back after all, they are among
  * these, and count no more than before. Of several bases of one cell the last one holds.
  *
+ * Once as many entries before the base are here as it counts, nothing of it is lost any more, and
+ * it is a base no longer: the cell comes to what its entries come to.
+ *
  * A cell with a base comes to: the base, and what its other entries come to; its count is that of
  * the base, one for the base's own entry, and one for each other entry. Of records that say one
  * fact, and of corrections, those that are about a record before the base change nothing.
@@ -24,7 +27,7 @@ struct lost_base {
     int64_t count;
     int64_t live;
     int64_t above; /* of that count, what the office above had counted */
-    int64_t gone;  /* of that count, what was not in the ledger */
+    int64_t gone;  /* of that count, what was not in the ledger; only with those of all cells */
     int64_t value;
     int64_t hosting;
     int64_t day;

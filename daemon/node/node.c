@@ -263,6 +263,7 @@ static enum err settle(struct node *node)
     TRY(hold_settle(node));
     TRY(ledger_flush(node));
     bool healing = node->uplink != NULL && node->uplink->state == SESSION_HEALING;
+    TRY(healing ? ERR_OK : sealing_seal(node));
     TRY(healing ? ERR_OK : sealing_settle(node));
     TRY(cells_flush(node));
     for (size_t i = 0; i < node->link_count; i++) {

@@ -35,7 +35,11 @@ enum err open_load_own_segment(struct node *node)
     TRY(store_entries_lost(node->store, &first, NULL, &base, 1, &bases));
     TRY(store_fact_int(node->store, "heal_open", 0, &open));
     node->has_bases = bases > 0;
-    node->bases_due = node->has_bases && open != 0;
+    node->bases_due = node->has_bases && (open != 0 || node->bases_due);
+    struct store_returned kept = {.whole = false};
+    enum err err = store_returned_get(node->store, node->own_origin, &node->arena, &kept);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    node->seal_due = err == ERR_OK && kept.whole;
     TRY(store_fact_int(node->store, "healed", 0, &node->healed));
     TRY(store_fact_int(node->store, "meanwhile", 0, &node->meanwhile));
     TRY(store_fact_int(node->store, "heal_floor", 0, &node->heal_floor));

@@ -235,7 +235,7 @@ static enum err receive_status(struct receiver *r, const struct status_row *row)
                                   .state = row->state,
                                   .exact_as_of = row->exact_as_of,
                                   .held = row->held,
-                                  .lost = row->lost};
+                                  .lost = row->lost < 0 || row->lost > COUNT_MAX ? 0 : row->lost};
     return rows_put_status(r->node, &status);
 }
 

@@ -59,6 +59,13 @@ static enum err note(struct link *link, int64_t origin, bool kept)
     return ERR_OK;
 }
 
+static void tell_anew(struct link *link, int64_t origin)
+{
+    if (link->telling.origin == origin) {
+        link->telling = (struct telling){.origin = 0};
+    }
+}
+
 /* It is not, or not any more. */
 static void forget(struct link *link, int64_t origin, bool kept)
 {
@@ -71,18 +78,20 @@ static void forget(struct link *link, int64_t origin, bool kept)
         return;
     }
     map_remove(&link->returns, &origin);
-    if (link->telling.origin == origin) {
-        link->telling = (struct telling){.origin = 0};
-    }
+    tell_anew(link, origin);
 }
 
 static enum err forget_kept(struct node *node, struct link *link, int64_t origin)
 {
     if (link != NULL) {
+        tell_anew(link, origin);
         forget(link, origin, true);
     }
     return store_returned_delete(node->store, origin);
 }
+
+static enum err is_orphan(struct node *node, const struct cached_origin *origin, bool *orphan);
+static enum err absorb(struct node *node, struct cached_origin *origin);
 
 static enum err note_kept(struct node *node, struct link *link)
 {
@@ -93,17 +102,23 @@ static enum err note_kept(struct node *node, struct link *link)
         for (size_t i = 0; i < n; i++) {
             struct cached_origin *origin;
             struct store_returned kept;
-            bool covered;
+            bool covered = false;
+            bool orphan = false;
             after = page[i];
             enum err err = node_origin(node, page[i], &origin);
             TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
             if (err != ERR_OK || origin->row.via != link->unit) {
                 continue;
             }
-            TRY(is_covered(node, page[i], &covered));
             TRY(get_kept(node, page[i], &kept));
-            TRY(covered ? forget_kept(node, link, page[i]) : ERR_OK);
-            TRY(!covered && kept.whole ? note(link, page[i], true) : ERR_OK);
+            TRY(kept.whole ? is_covered(node, page[i], &covered) : ERR_OK);
+            TRY(kept.whole && !covered ? is_orphan(node, origin, &orphan) : ERR_OK);
+            if (kept.whole && orphan) {
+                TRY(absorb(node, origin));
+            }
+            covered = covered || orphan;
+            TRY(kept.whole && covered ? forget_kept(node, link, page[i]) : ERR_OK);
+            TRY(kept.whole && !covered ? note(link, page[i], true) : ERR_OK);
         }
     }
     return ERR_OK;
@@ -293,6 +308,22 @@ static enum err next_origin(struct node *node, struct link *link, struct cached_
     return link->telling.origin == 0 ? ERR_OK : node_origin(node, link->telling.origin, out);
 }
 
+enum err returned_tidy(struct node *node)
+{
+    int64_t page[ORIGINS_PAGE];
+    size_t n = ORIGINS_PAGE;
+    for (int64_t after = 0; n == ORIGINS_PAGE;) {
+        TRY(store_returned_origins(node->store, after, page, ORIGINS_PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            struct store_returned kept;
+            after = page[i];
+            TRY(get_kept(node, page[i], &kept));
+            TRY(kept.whole ? ERR_OK : store_returned_delete(node->store, page[i]));
+        }
+    }
+    return ERR_OK;
+}
+
 enum err returned_pump(struct node *node, struct link *link)
 {
     struct sender *out = &link->out;
@@ -309,6 +340,10 @@ enum err returned_pump(struct node *node, struct link *link)
     TRY(message == NULL || t.heads == NULL ? ERR_NO_MEMORY : ERR_OK);
     t.batch = &message->u.batch;
     TRY(get_kept(node, t.origin->row.id, &t.kept));
+    if (link->telling.begun && link->telling.kept != t.kept.whole) { /* it would be half of each */
+        link->telling = (struct telling){.origin = t.origin->row.id};
+    }
+    link->telling.kept = t.kept.whole;
     TRY(tell(&t));
     t.batch->upto = (struct feed_mark){node->session, out->acked.revision};
     t.batch->number = ++out->number;
@@ -373,6 +408,12 @@ static enum err keep_end(struct node *node, int64_t origin, const struct msg_bat
     struct buf frontier;
     struct buf stood;
     const struct origin_heads *heads = batch->heads;
+    for (size_t i = 1; i < 3; i++) {
+        TRY(id_equal(&heads[i].origin, &heads[0].origin) ? ERR_OK : ERR_PROTOCOL);
+        for (size_t j = 0; j < heads[i].head_count; j++) {
+            TRY(heads[i].heads[j].length <= (uint64_t)COUNT_MAX ? ERR_OK : ERR_PROTOCOL);
+        }
+    }
     buf_init(&frontier, 1 << 20);
     buf_init(&stood, 1 << 20);
     enum err err = heads_encode(heads[1].heads, heads[1].head_count, &frontier);
@@ -429,6 +470,10 @@ static enum err absorb(struct node *node, struct cached_origin *origin)
     }
     link_free(from);
     TRY(err);
+    const struct stated_heads *stated = map_get(&node->stated, &id);
+    if (stated == NULL || stated->standing != HEADS_COVER) {
+        return ERR_OK; /* more is known of it here: its cells stay as they are */
+    }
     TRY(store_ledger_length(node->store, id, &length, &held));
     const char *unit;
     TRY(node_text(node, origin->row.unit, &unit));
@@ -444,6 +489,8 @@ static enum err take_whole(struct node *node, struct cached_origin *origin)
     bool orphan;
     int64_t id = origin->row.id;
     if (id == node->own_origin) {
+        node->seal_due = true;
+        node->seal_after = node->now.mono;
         return sealing_seal(node);
     }
     TRY(is_orphan(node, origin, &orphan));
@@ -464,9 +511,7 @@ static enum err take_whole(struct node *node, struct cached_origin *origin)
     struct due *due = map_get(&link->returns, &id);
     due->told = false;
     link->exact = false;
-    if (link->telling.origin == id) {
-        link->telling = (struct telling){.origin = 0};
-    }
+    tell_anew(link, id);
     return rows_set_state(node, link, LINK_CATCHING_UP);
 }
 
@@ -484,6 +529,10 @@ enum err returned_take(struct node *node, struct link *link, const struct msg_ba
     if (batch->returned_first) {
         link->returning = id;
         link->returned_rows = 0;
+        struct link *below = downlink_live_of_unit(node, origin->row.via);
+        if (below != NULL) {
+            tell_anew(below, id);
+        }
         TRY(store_returned_delete(node->store, id));
         TRY(store_returned_set(node->store, id, &(struct store_returned){.whole = false}));
     }

@@ -36,6 +36,8 @@ struct part {
 struct weighed {
     int64_t entries;    /* of it in this file */
     int64_t known;      /* what it counts with those that are known above */
+    int64_t before;     /* those before its base */
+    int64_t undone;     /* corrections that are not known above, of records that are */
     struct part beyond; /* those that are not */
     struct part under;  /* those that its base stands for, when that is not known above */
 };
@@ -48,6 +50,10 @@ struct sealing {
     size_t head_count;
     int64_t seen_base; /* segment of the last base that was held against what is known above */
     bool seen_overlap;
+    int64_t undone; /* corrections that change nothing any more */
+    size_t own_heads;
+    size_t told; /* of the other heads, those that are one of a segment that was told */
+    struct store_entry *page;
     int64_t gone;   /* entries */
     int64_t bases;  /* cells that get one */
     const char *no; /* why it cannot be done */
@@ -126,6 +132,18 @@ static enum err take_opening(struct sealing *s, const struct store_returned_segm
     return heal_opening(s->node, &opening);
 }
 
+/* A head that is that of one that was told. */
+static enum err look_for_head(struct sealing *s, const struct store_returned_segment *there)
+{
+    for (size_t i = 0; i < s->head_count - s->own_heads; i++) {
+        const struct head *head = &s->heads[i];
+        bool is = id_equal(&head->segment, &there->name) &&
+                  (int64_t)head->length == there->length && hash_equal(&head->hash, &there->hash);
+        s->told += is ? 1 : 0;
+    }
+    return ERR_OK;
+}
+
 static bool is_head(const struct sealing *s, const struct id *segment)
 {
     for (size_t i = 0; i < s->head_count; i++) {
@@ -167,6 +185,7 @@ static enum err find_heads(struct sealing *s, struct bytes frontier)
     for (size_t i = 0; i < n && s->no == NULL; i++) {
         if (!is_head(s, &own[i].segment)) {
             add_head(s, &own[i]);
+            s->own_heads++;
         }
     }
     return ERR_OK;
@@ -241,6 +260,16 @@ static enum err weigh_record(struct sealing *s, const struct store_entry *entry,
     return beyond ? add_fact(&now, segment, stock, &weighed->beyond) : ERR_OK;
 }
 
+static enum err weigh_correction(struct sealing *s, const struct store_entry *entry,
+                                 struct weighed *weighed)
+{
+    struct store_segment segment;
+    enum err err = store_segment_find(s->node->store, &entry->refers_segment, &segment);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    weighed->undone += err == ERR_OK && known_above(s, segment.id, entry->refers_seq) ? 1 : 0;
+    return ERR_OK;
+}
+
 static enum err weigh_entry(struct sealing *s, const struct store_entry *entry,
                             const struct store_segment *segment)
 {
@@ -255,8 +284,9 @@ static enum err weigh_entry(struct sealing *s, const struct store_entry *entry,
     struct weighed *weighed = map_put(&s->cells, &key, NULL);
     TRY(weighed == NULL ? ERR_NO_MEMORY : ERR_OK);
     weighed->entries++;
+    weighed->before += before ? 1 : 0;
     if (base_known && entry->segment == base->segment && entry->seq == base->seq) {
-        weighed->known += base->count + 1;
+        weighed->known++; /* and what comes before it, or was lost: see known_of */
         return ERR_OK;
     }
     if (base_known && before) {
@@ -265,6 +295,9 @@ static enum err weigh_entry(struct sealing *s, const struct store_entry *entry,
     bool known = known_above(s, entry->segment, entry->seq);
     weighed->known += known ? 1 : 0;
     weighed->beyond.sum.count += known ? 0 : 1;
+    if (!known && (entry->kind == ENTRY_AMEND || entry->kind == ENTRY_VOID)) {
+        TRY(weigh_correction(s, entry, weighed));
+    }
     return entry->kind != ENTRY_RECORD
                ? ERR_OK
                : weigh_record(s, entry, segment, before, measure->kind == MEASURE_STOCK, weighed);
@@ -274,9 +307,9 @@ static enum err weigh_segment(struct sealing *s, const struct store_segment *seg
 {
     struct node *node = s->node;
     struct arena arena;
-    struct store_entry *page = arena_array(&node->arena, SEAL_PAGE, sizeof *page);
+    struct store_entry *page = s->page;
     size_t n = SEAL_PAGE;
-    enum err err = page == NULL ? ERR_NO_MEMORY : ERR_OK;
+    enum err err = ERR_OK;
     arena_init(&arena, (size_t)4 << 20);
     for (int64_t after = 0; err == ERR_OK && n == SEAL_PAGE;) {
         arena_reset(&arena);
@@ -295,7 +328,8 @@ static enum err weigh_ledger(struct sealing *s)
     struct node *node = s->node;
     struct store_segment segment;
     size_t n = 1;
-    TRY(lost_load(&s->lost));
+    s->page = arena_array(&node->arena, SEAL_PAGE, sizeof *s->page);
+    TRY(s->page == NULL ? ERR_NO_MEMORY : lost_load(&s->lost));
     for (int64_t after = 0; n == 1; after = segment.number) {
         TRY(store_segments(node->store, node->own_origin, after, &segment, 1, &n));
         TRY(n == 1 ? weigh_segment(s, &segment) : ERR_OK);
@@ -394,14 +428,34 @@ static enum err append_base(struct sealing *s, const struct store_cell *cell, in
 
 /* A base of before that is not known above may stand for the same lost entries, or for others. */
 static enum err look_at_base(struct sealing *s, const struct store_cell *above,
-                             const struct lost_base *base, bool *beside, bool *better)
+                             const struct weighed *weighed, const struct lost_base *base,
+                             bool *beside, bool *better)
 {
     bool overlap = false;
     bool unheard = base != NULL && !known_above(s, base->segment, base->seq);
     TRY(unheard ? overlaps(s, base, &overlap) : ERR_OK);
-    *beside = unheard && !overlap;
-    *better = unheard && overlap && base->above >= above->count;
+    bool stands = base != NULL && weighed->before < base->count;
+    *beside = unheard && !overlap && stands;
+    *better = unheard && overlap && stands && base->above >= above->count;
     return ERR_OK;
+}
+
+/* What the cell counts with the entries that are known above: what its base counts among them. */
+static int64_t known_of(struct sealing *s, const struct weighed *weighed,
+                        const struct lost_base *base)
+{
+    bool base_known = base != NULL && known_above(s, base->segment, base->seq);
+    int64_t before = !base_known                     ? 0
+                     : weighed->before > base->count ? weighed->before
+                                                     : base->count;
+    return weighed->known + before;
+}
+
+/* A stock's day lies in the cell's period. */
+static bool day_fits(const struct store_cell *cell, const struct measure *measure)
+{
+    return cell->hosting == 0 ||
+           period_of_day(measure->frequency, (int32_t)cell->day).index == cell->key.period;
 }
 
 static enum err seal_cell(struct sealing *s, const struct store_cell *above)
@@ -414,13 +468,14 @@ static enum err seal_cell(struct sealing *s, const struct store_cell *above)
     bool beside;
     bool better;
     weighed = weighed == NULL ? &none : weighed;
-    TRY(look_at_base(s, above, base, &beside, &better));
-    if (above->count <= weighed->known || better) {
+    TRY(look_at_base(s, above, weighed, base, &beside, &better));
+    if (above->count <= known_of(s, weighed, base) || better) {
         return ERR_OK;
     }
     struct store_cell cell = *above;
-    bool fits =
-        measure != NULL && period_index_valid(measure->frequency, (int32_t)above->key.period);
+    bool fits = measure != NULL &&
+                period_index_valid(measure->frequency, (int32_t)above->key.period) &&
+                day_fits(above, measure);
     if (fits && beside) {
         struct store_cell part = part_of_base(base, weighed, stock);
         fits = add_part(&part, stock, &cell);
@@ -436,7 +491,9 @@ static enum err seal_cell(struct sealing *s, const struct store_cell *above)
     if (stock && cell.live == 0) {
         cell.value = cell.hosting = cell.day = 0;
     }
-    return append_base(s, &cell, counted, cell.count - weighed->entries, measure);
+    int64_t gone = cell.count - weighed->entries - (base == NULL ? 0 : base->gone);
+    s->undone += weighed->undone;
+    return append_base(s, &cell, counted, gone < 0 ? 0 : gone, measure);
 }
 
 static enum err seal_cells(struct sealing *s)
@@ -477,12 +534,19 @@ enum err sealing_tell(struct node *node, const char *subject, const char *fmt, .
 
 static enum err say_so(struct sealing *s)
 {
+    char undone[200] = "";
+    if (s->undone > 0) {
+        (void)snprintf(undone, sizeof undone,
+                       "; %" PRId64 " correction%s made since, of entries from before, count%s no "
+                       "more",
+                       s->undone, s->undone == 1 ? "" : "s", s->undone == 1 ? "s" : "");
+    }
     return sealing_tell(s->node, "ledger",
                         "%" PRId64 " entries of this node's ledger are lost: no office has them "
                         "any more; what they had come to goes on to count, as %" PRId64
                         " entr%s of kind lost (tally log). What was typed again since counts "
-                        "twice: void it",
-                        s->gone, s->bases, s->bases == 1 ? "y" : "ies");
+                        "twice: void it%s",
+                        s->gone, s->bases, s->bases == 1 ? "y" : "ies", undone);
 }
 
 static enum err seal(struct sealing *s, const struct store_returned *there)
@@ -492,7 +556,10 @@ static enum err seal(struct sealing *s, const struct store_returned *there)
     struct head *stood;
     size_t n;
     TRY(find_heads(s, there->frontier));
-    TRY(each_segment(s, take_opening));
+    TRY(each_segment(s, look_for_head));
+    bool all = s->told == s->head_count - s->own_heads;
+    s->no = all ? s->no : "heads are named of segments that are not";
+    TRY(s->no != NULL ? ERR_REFUSED : each_segment(s, take_opening));
     if (s->no != NULL) {
         return ERR_REFUSED;
     }
@@ -521,7 +588,8 @@ static enum err seal_whole(struct sealing *s, const struct store_returned *there
     }
     TRY(node_savepoint(node));
     enum err err = seal(s, there);
-    bool undo = err == ERR_REFUSED || err == ERR_LIMIT || err == ERR_PROTOCOL;
+    bool undo = err == ERR_REFUSED || err == ERR_LIMIT || err == ERR_PROTOCOL ||
+                err == ERR_NOT_FOUND || err == ERR_CORRUPT;
     TRY(err == ERR_OK || undo ? node_savepoint_end(node, undo) : err);
     s->no = undo && s->no == NULL ? "its cells, or what came, are damaged" : s->no;
     return ERR_OK;
@@ -547,14 +615,18 @@ static enum err look(struct sealing *s)
 enum err sealing_seal(struct node *node)
 {
     struct sealing s = {.node = node};
-    if (node->unsound || node->ledger_damaged) {
-        return store_returned_delete(node->store, node->own_origin); /* it comes again */
+    bool rests = node->now.mono.ms < node->seal_after.ms;
+    if (!node->seal_due || rests || node->unsound || node->ledger_damaged) {
+        return ERR_OK; /* it waits */
     }
+    node->seal_after.ms = node->now.mono.ms + AUDIT_AGAIN_MS;
+    TRY(node_write(node));
     map_init(&s.cells, sizeof(struct store_cell_key), sizeof(struct weighed));
     lost_init(&s.lost, node->store, node->own_origin);
     enum err err = look(&s);
     map_deinit(&s.cells);
     lost_deinit(&s.lost);
+    node->seal_due = err != ERR_OK;
     return err;
 }
 

@@ -11,6 +11,8 @@ enum { RETURNED_ROWS_MAX = 2000000 }; /* segments and cells kept of one origin *
 /* The parent, at a mark: origins that come over the link and whose heads are behind what is known
  * here, or above, are told of it, once a link; *behind when there are any. */
 enum err returned_note(struct node *node, struct link *link, bool *behind) MUST_CHECK;
+/* Takes out what has not come whole; it comes again. */
+enum err returned_tidy(struct node *node) MUST_CHECK;
 /* The next batch of it, when nothing else waits. */
 enum err returned_pump(struct node *node, struct link *link) MUST_CHECK;
 /* The child: such a batch. */
@@ -18,8 +20,9 @@ enum err returned_take(struct node *node, struct link *link, const struct msg_ba
     MUST_CHECK;
 
 /* ---- sealing.c ---- */
-/* All that is known above of the own origin has come. Entries of which more is known there than is
- * here are lost: a new segment continues them, and its entries say what their cells come to. */
+/* If all that is known above of the own origin has come, and the file is sound. Entries of which
+ * more is known there than is here are lost: a new segment continues them, and its entries say what
+ * their cells come to. */
 enum err sealing_seal(struct node *node) MUST_CHECK;
 /* An alarm about lost entries. There is nothing to mend: it goes when a verify has shown it. */
 enum err sealing_tell(struct node *node, const char *subject, const char *fmt, ...)

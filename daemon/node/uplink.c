@@ -16,6 +16,7 @@
 
 #include "node/admit.h"
 #include "node/heal.h"
+#include "node/sealing.h"
 
 #ifndef TALLY_VERSION
 #define TALLY_VERSION "unknown"
@@ -341,6 +342,7 @@ static enum err go_live(struct node *node, struct link *link, const struct msg_w
     }
     TRY(adopt_addresses(node, welcome));
     TRY(node_write(node));
+    TRY(returned_tidy(node));
     TRY(link->from_start ? mend_from_above(node) : ERR_OK);
     TRY(store_fact_set_blob(node->store, "welcomed_session", node->session.b, ID_BYTES));
     TRY(store_fact_set_blob(node->store, "acked_session", node->acked.session.b, ID_BYTES));
