@@ -68,9 +68,7 @@ enum err audit_recompute_total(struct store *store, const struct view *view,
                                struct store_total *total) MUST_CHECK;
 enum err audit_recompute_own_cells(struct store *store, const struct view *view,
                                    struct store_cell *cells, size_t count) MUST_CHECK;
-/* Whether the base of an own cell holds (lost.h); ERR_REFUSED as above. */
-enum err audit_base_stands(struct store *store, const struct view *view,
-                           const struct store_cell_key *key, bool *stands) MUST_CHECK;
+
 /* What the corrections leave of an own record, from the own ledger; ERR_REFUSED as above. */
 enum err audit_recompute_record(struct store *store, const struct view *view,
                                 struct store_entry *record) MUST_CHECK;

@@ -210,16 +210,6 @@ enum err audit_recompute_own_cells(struct store *store, const struct view *view,
     return err;
 }
 
-enum err audit_base_stands(struct store *store, const struct view *view,
-                           const struct store_cell_key *key, bool *stands)
-{
-    struct auditor *a = auditor_new(store, view, nobody_listens, NULL);
-    enum err err = a == NULL ? ERR_NO_MEMORY : walk_own_ledger(a);
-    *stands = err == ERR_OK && auditor_base_stands(a, key);
-    auditor_free(a);
-    return err;
-}
-
 enum err audit_recompute_record(struct store *store, const struct view *view,
                                 struct store_entry *record)
 {

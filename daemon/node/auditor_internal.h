@@ -110,9 +110,6 @@ void auditor_ledger_deinit(struct auditor *a);
 enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key,
                              struct store_cell *out) MUST_CHECK;
 
-/* Whether the base that the cell may have holds, once the walk is over. */
-bool auditor_base_stands(const struct auditor *a, const struct store_cell_key *key);
-
 /* What the corrections leave of an own record, once the walk is over. */
 enum err auditor_ledger_record(const struct auditor *a, struct store_entry *record) MUST_CHECK;
 

@@ -31,7 +31,6 @@ struct ledger_cell {
     bool restand;
     int64_t clock; /* merged: of the record that stands, and the name of its segment */
     struct id segment;
-    int64_t before; /* entries before its base, which it counts or that were not known above */
 };
 
 void auditor_ledger_init(struct auditor *a)
@@ -408,7 +407,7 @@ static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
     }
     bool before = base != NULL && lost_before(&a->lost, base, entry->segment, entry->seq);
     cell->cell.count += before ? 0 : 1;
-    cell->before += before ? 1 : 0;
+
     if (base != NULL) {
         TRY(take_plain(a, entry, stock, &key));
     }
@@ -453,11 +452,10 @@ static enum err restand(struct auditor *a, const struct store_cell_key *key,
 }
 
 /* False only for a base that has come to be none. */
-bool auditor_base_stands(const struct auditor *a, const struct store_cell_key *key)
+static bool base_stands(const struct auditor *a, const struct store_cell_key *key)
 {
     const struct lost_base *base = lost_base(&a->lost, key);
-    const struct ledger_cell *cell = base == NULL ? NULL : map_get(&a->ledger, key);
-    return cell == NULL || cell->before < base->count;
+    return base == NULL || lost_stands(&a->lost, base);
 }
 
 enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key,
@@ -465,7 +463,7 @@ enum err auditor_ledger_cell(struct auditor *a, const struct store_cell_key *key
 {
     const struct ledger_cell *cell = map_get(&a->ledger, key);
     const struct measure *measure = view_measure(a->view, key->measure);
-    cell = auditor_base_stands(a, key) ? cell : map_get(&a->plain, key);
+    cell = base_stands(a, key) ? cell : map_get(&a->plain, key);
     struct store_cell found = cell == NULL ? (struct store_cell){.count = 0} : cell->cell;
     if (cell != NULL && cell->restand && measure != NULL && measure->kind == MEASURE_STOCK) {
         TRY(restand(a, key, measure, &found));

@@ -92,17 +92,14 @@ static struct store_cell_key key_of(const struct node *node, const struct correc
                                    node->own_origin};
 }
 
-/* The base of the cell, if it has one, and whether it holds. */
-static enum err load_base(struct node *node, const struct correction *judged,
-                          const struct store_cell_key *key, struct lost *lost, bool *stands)
+/* The base of the cell: NULL when it has none, or one that is none any more. */
+static enum err load_base(const struct correction *judged, const struct store_cell_key *key,
+                          struct lost *lost, const struct lost_base **base)
 {
-    *stands = true;
     TRY(lost_load_cell(lost, key, judged->measure));
-    if (lost_base(lost, key) == NULL) {
-        return ERR_OK;
-    }
-    TRY(ledger_flush(node));
-    return audit_base_stands(node->store, &node->view, key, stands);
+    *base = lost_base(lost, key);
+    *base = *base != NULL && lost_stands(lost, *base) ? *base : NULL;
+    return ERR_OK;
 }
 
 /* What a cell that has lost entries comes to is known, but not which of the records from before: a
@@ -114,10 +111,9 @@ static enum err is_settled(struct node *node, const struct correction *judged, c
     struct store_cell_key key = key_of(node, judged);
     bool before = false;
     lost_init(&lost, node->store, node->own_origin);
-    bool stands = true;
-    enum err err = load_base(node, judged, &key, &lost, &stands);
-    const struct lost_base *base = lost_base(&lost, &key);
-    if (err == ERR_OK && base != NULL && stands) {
+    const struct lost_base *base = NULL;
+    enum err err = load_base(judged, &key, &lost, &base);
+    if (err == ERR_OK && base != NULL) {
         err = merge_is_before(node->store, &judged->record, &judged->segment.name, &lost, base,
                               &before);
     }
@@ -242,7 +238,8 @@ static enum err look_at(struct node *node, const struct correction *judged, bool
 /* A stock cell after a correction is what stands among the records that are left, and its base, if
  * it has one. Which live is not taken from what is kept beside them, which may be damaged. */
 static enum err restand_beside(struct node *node, const struct correction *judged, bool is_void,
-                               const struct lost *lost, struct store_cell *cell, struct errmsg *msg)
+                               const struct lost *lost, const struct lost_base *base,
+                               struct store_cell *cell, struct errmsg *msg)
 {
     struct period period = period_of_day(judged->measure->frequency, judged->record.day);
     struct store_stock_span span = {.unit = judged->record.unit,
@@ -250,8 +247,6 @@ static enum err restand_beside(struct node *node, const struct correction *judge
                                     .category = judged->record.category,
                                     .first_day = period_first_day(period),
                                     .last_day = period_last_day(period)};
-    struct store_cell_key key = key_of(node, judged);
-    const struct lost_base *base = lost_base(lost, &key);
     struct store_entry standing = {.live = false};
     for (int64_t rank = 0; !standing.live; rank++) {
         struct store_placed ranked;
@@ -284,12 +279,9 @@ static enum err restand(struct node *node, const struct correction *judged, bool
     struct lost lost;
     struct store_cell_key key = key_of(node, judged);
     lost_init(&lost, node->store, node->own_origin);
-    bool stands = true;
-    enum err err = node->has_bases ? load_base(node, judged, &key, &lost, &stands) : ERR_OK;
-    if (!stands) {
-        map_clear(&lost.bases);
-    }
-    err = err == ERR_OK ? restand_beside(node, judged, is_void, &lost, cell, msg) : err;
+    const struct lost_base *base = NULL;
+    enum err err = node->has_bases ? load_base(judged, &key, &lost, &base) : ERR_OK;
+    err = err == ERR_OK ? restand_beside(node, judged, is_void, &lost, base, cell, msg) : err;
     lost_deinit(&lost);
     return err;
 }

@@ -422,7 +422,7 @@ static void on_ping(struct node *node, struct link *link, const struct msg_ping 
         node_check(node, rows_set_state(node, link, LINK_EXACT), "child state");
     }
     bool unsettled = node->damage_count > 0 || node->doubted.count > 0 || link->unequal.count > 0 ||
-                     link->unconserved;
+                     link->unconserved || link->returned_all;
     if (ping->at_head && same && unsettled) {
         link->ack_due =
             true; /* an idle child is at a mark all the time: what the audit found is mended now */

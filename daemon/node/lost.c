@@ -16,12 +16,14 @@ void lost_init(struct lost *lost, struct store *store, int64_t own_origin)
 {
     *lost = (struct lost){.store = store, .origin = own_origin};
     map_init(&lost->bases, sizeof(struct store_cell_key), sizeof(struct lost_base));
+    map_init(&lost->whole, sizeof(int64_t), sizeof(bool));
     map_init(&lost->before, sizeof(struct before_key), sizeof(int64_t));
 }
 
 void lost_deinit(struct lost *lost)
 {
     map_deinit(&lost->bases);
+    map_deinit(&lost->whole);
     map_deinit(&lost->before);
 }
 
@@ -32,6 +34,7 @@ struct trail {
     int64_t *segments;
     size_t count;
     size_t cap;
+    bool whole; /* what was followed so far is here */
 };
 
 static enum err follow(struct trail *trail, int64_t segment)
@@ -57,9 +60,11 @@ static enum err add_heads(struct lost *lost, int64_t base, const struct head *he
         bool made;
         enum err err = store_segment_find(lost->store, &heads[i].segment, &segment);
         if (err == ERR_NOT_FOUND || (err == ERR_OK && segment.origin != lost->origin)) {
+            trail->whole = false;
             continue;
         }
         TRY(err);
+        trail->whole = trail->whole && segment.length >= (int64_t)heads[i].length;
         struct before_key key = {base, segment.id};
         int64_t *length = map_put(&lost->before, &key, &made);
         TRY(length == NULL ? ERR_NO_MEMORY : ERR_OK);
@@ -93,7 +98,7 @@ static enum err follow_all(struct lost *lost, int64_t base, struct trail *trail)
 
 static enum err load_before(struct lost *lost, int64_t base)
 {
-    struct trail trail = {.count = 0};
+    struct trail trail = {.whole = true};
     struct before_key self = {base, base};
     bool made;
     int64_t *none = map_put(&lost->before, &self, &made);
@@ -102,7 +107,11 @@ static enum err load_before(struct lost *lost, int64_t base)
         return ERR_OK;
     }
     TRY(follow(&trail, base));
-    return follow_all(lost, base, &trail);
+    TRY(follow_all(lost, base, &trail));
+    bool *whole = map_put(&lost->whole, &base, NULL);
+    TRY(whole == NULL ? ERR_NO_MEMORY : ERR_OK);
+    *whole = trail.whole;
+    return ERR_OK;
 }
 
 enum err lost_add_heads(struct lost *lost, const struct head *heads, size_t count)
@@ -208,6 +217,12 @@ bool lost_before_heads(const struct lost *lost, int64_t segment, int64_t seq)
 {
     const struct lost_base heads = {.segment = 0};
     return lost_before(lost, &heads, segment, seq);
+}
+
+bool lost_stands(const struct lost *lost, const struct lost_base *base)
+{
+    const bool *whole = map_get(&lost->whole, &base->segment);
+    return whole == NULL || !*whole;
 }
 
 void lost_stand(const struct lost_base *base, struct store_cell *cell)

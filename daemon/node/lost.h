@@ -4,8 +4,8 @@
  * continues, one over the other, lost or not. Should lost ones come back after all, they are among
  * these, and count no more than before. Of several bases of one cell the last one holds.
  *
- * Once as many entries before the base are here as it counts, nothing of it is lost any more, and
- * it is a base no longer: the cell comes to what its entries come to.
+ * Once all that comes before the base is here, nothing is lost any more, and it is a base no
+ * longer: the cell comes to what its entries come to.
  *
  * A cell with a base comes to: the base, and what its other entries come to; its count is that of
  * the base, one for the base's own entry, and one for each other entry. Of records that say one
@@ -37,6 +37,7 @@ struct lost {
     struct store *store;
     int64_t origin; /* the own one */
     struct map bases;
+    struct map whole; /* segment of a base -> bool: all that it continues is here */
     struct map
         before; /* (segment of a base, segment) -> the length of the latter that it continues */
 };
@@ -54,6 +55,8 @@ enum err lost_add_heads(struct lost *lost, const struct head *heads, size_t coun
 bool lost_before_heads(const struct lost *lost, int64_t segment, int64_t seq);
 /* NULL without one. */
 const struct lost_base *lost_base(const struct lost *lost, const struct store_cell_key *key);
+/* Whether the base is one: not all that comes before it is here. */
+bool lost_stands(const struct lost *lost, const struct lost_base *base);
 bool lost_before(const struct lost *lost, const struct lost_base *base, int64_t segment,
                  int64_t seq);
 /* Puts what the cell comes to by its base alone, the base's own entry counted. */

@@ -79,6 +79,7 @@ static void forget(struct link *link, int64_t origin, bool kept)
     }
     map_remove(&link->returns, &origin);
     tell_anew(link, origin);
+    link->returned_all = link->returns.count == 0;
 }
 
 static enum err forget_kept(struct node *node, struct link *link, int64_t origin)
@@ -142,6 +143,7 @@ enum err returned_note(struct node *node, struct link *link, bool *behind)
     }
     TRY(note_kept(node, link));
     *behind = link->returns.count > 0;
+    link->returned_all = false;
     return ERR_OK;
 }
 
@@ -532,6 +534,7 @@ enum err returned_take(struct node *node, struct link *link, const struct msg_ba
         struct link *below = downlink_live_of_unit(node, origin->row.via);
         if (below != NULL) {
             tell_anew(below, id);
+            forget(below, id, true);
         }
         TRY(store_returned_delete(node->store, id));
         TRY(store_returned_set(node->store, id, &(struct store_returned){.whole = false}));

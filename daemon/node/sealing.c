@@ -428,13 +428,12 @@ static enum err append_base(struct sealing *s, const struct store_cell *cell, in
 
 /* A base of before that is not known above may stand for the same lost entries, or for others. */
 static enum err look_at_base(struct sealing *s, const struct store_cell *above,
-                             const struct weighed *weighed, const struct lost_base *base,
-                             bool *beside, bool *better)
+                             const struct lost_base *base, bool *beside, bool *better)
 {
     bool overlap = false;
     bool unheard = base != NULL && !known_above(s, base->segment, base->seq);
     TRY(unheard ? overlaps(s, base, &overlap) : ERR_OK);
-    bool stands = base != NULL && weighed->before < base->count;
+    bool stands = base != NULL && lost_stands(&s->lost, base);
     *beside = unheard && !overlap && stands;
     *better = unheard && overlap && stands && base->above >= above->count;
     return ERR_OK;
@@ -445,9 +444,7 @@ static int64_t known_of(struct sealing *s, const struct weighed *weighed,
                         const struct lost_base *base)
 {
     bool base_known = base != NULL && known_above(s, base->segment, base->seq);
-    int64_t before = !base_known                     ? 0
-                     : weighed->before > base->count ? weighed->before
-                                                     : base->count;
+    int64_t before = !base_known ? 0 : !lost_stands(&s->lost, base) ? weighed->before : base->count;
     return weighed->known + before;
 }
 
@@ -468,7 +465,7 @@ static enum err seal_cell(struct sealing *s, const struct store_cell *above)
     bool beside;
     bool better;
     weighed = weighed == NULL ? &none : weighed;
-    TRY(look_at_base(s, above, weighed, base, &beside, &better));
+    TRY(look_at_base(s, above, base, &beside, &better));
     if (above->count <= known_of(s, weighed, base) || better) {
         return ERR_OK;
     }
