@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "node/heal.h"
+#include "node/sealing.h"
 
 void bundle_forget(struct node *node)
 {
@@ -290,7 +291,15 @@ static enum err next(struct node *node, struct bundle *bundle)
         }
         return ERR_OK;
     }
-    TRY(feed_bundle(node, link, &bundle->over));
+    if (bundle->fed) {
+        link->out.in_flight = false;
+        TRY(returned_pump(node, link));
+        bundle->over = !returned_left(link);
+        return ERR_OK;
+    }
+    TRY(feed_bundle(node, link, &bundle->fed));
+    TRY(bundle->fed && !link->up ? returned_kept(node, link) : ERR_OK);
+    bundle->over = bundle->fed && !returned_left(link);
     return note_bundled(node, link);
 }
 

@@ -83,6 +83,7 @@ struct telling {
     int64_t origin; /* 0: none */
     bool begun;
     bool kept;       /* of what came from above; else of what is here */
+    bool damaged;    /* a row of it is: it is not told to the end */
     int64_t segment; /* number of the last one told */
     bool cells;      /* all segments are told */
     struct told_cell {
@@ -188,7 +189,8 @@ struct bundle {
     struct node_bundle_sender sender; /* written: whom it is for */
     bool begun;                       /* its first message has come */
     bool told;                        /* and the second, which says what the other side has */
-    bool over;                        /* written: nothing is left to be said */
+    bool fed;                         /* written: nothing is left of the feed */
+    bool over;                        /* nor of what is known of lost entries */
     struct feed_mark base;
     struct head entries_after;
     size_t digests_given;

@@ -652,7 +652,7 @@ enum err receive_batch(struct node *node, struct link *link, const struct msg_ba
     }
     link->received_number = batch->number;
     if (batch->returned) {
-        return link->up && link->bundle == NULL ? returned_take(node, link, batch) : ERR_PROTOCOL;
+        return link->up ? returned_take(node, link, batch) : ERR_PROTOCOL;
     }
     struct receiver r = {.node = node, .link = link, .batch = batch, .child = TREE_NONE};
     if (!link->up) {

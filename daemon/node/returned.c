@@ -15,6 +15,7 @@
 #include "node/sealing.h"
 
 enum { TELL_SEGMENTS = 256, TELL_CELLS = 1000, ORIGINS_PAGE = 64 };
+enum { SEGMENT_BYTES = 192, CELL_BYTES = 96 }; /* in a batch, about */
 
 /* ---- the parent ---- */
 
@@ -125,6 +126,22 @@ static enum err note_kept(struct node *node, struct link *link)
     return ERR_OK;
 }
 
+enum err returned_kept(struct node *node, struct link *link)
+{
+    return note_kept(node, link);
+}
+
+bool returned_left(const struct link *link)
+{
+    const void *key;
+    void *value;
+    bool left = false;
+    for (size_t at = 0; map_next(&link->returns, &at, &key, &value);) {
+        left = left || !((const struct due *)value)->told;
+    }
+    return left;
+}
+
 enum err returned_note(struct node *node, struct link *link, bool *behind)
 {
     const void *key;
@@ -155,6 +172,7 @@ struct teller {
     struct origin_heads *heads;
     struct cached_origin *origin;
     struct store_returned kept; /* what came from above; else what is here is told */
+    bool damaged;               /* a row of it */
 };
 
 static enum err tell_segment(struct teller *t, const struct store_returned_segment *segment,
@@ -168,19 +186,26 @@ static enum err tell_segment(struct teller *t, const struct store_returned_segme
     return ERR_OK;
 }
 
+/* How many rows of that size a batch has room for: as many as an acknowledgement may wait for. */
+static size_t page_of(const struct teller *t, size_t row_bytes, size_t most)
+{
+    size_t fit = t->link->out.window_bytes / row_bytes + 1;
+    return fit < most ? fit : most;
+}
+
 /* The next segments, as what came from above has them. */
-static enum err read_segments(struct teller *t, struct store_returned_segment *out, size_t *count)
+static enum err read_segments(struct teller *t, struct store_returned_segment *out, size_t cap,
+                              size_t *count)
 {
     struct node *node = t->node;
     int64_t after = t->link->telling.segment;
     int64_t id = t->origin->row.id;
     if (t->kept.whole) {
-        return store_returned_segments(node->store, id, after, &node->arena, out, TELL_SEGMENTS,
-                                       count);
+        return store_returned_segments(node->store, id, after, &node->arena, out, cap, count);
     }
     struct store_segment *rows = arena_array(&node->arena, TELL_SEGMENTS, sizeof *rows);
     TRY(rows == NULL ? ERR_NO_MEMORY : ERR_OK);
-    TRY(store_segments(node->store, id, after, rows, TELL_SEGMENTS, count));
+    TRY(store_segments(node->store, id, after, rows, cap, count));
     for (size_t i = 0; i < *count; i++) {
         out[i] = (struct store_returned_segment){.number = rows[i].number,
                                                  .name = rows[i].name,
@@ -199,7 +224,8 @@ static enum err tell_segments(struct teller *t)
     struct head *heads = arena_array(&node->arena, TELL_SEGMENTS, sizeof *heads);
     size_t n;
     TRY(rows == NULL || openings == NULL || heads == NULL ? ERR_NO_MEMORY : ERR_OK);
-    TRY(read_segments(t, rows, &n));
+    size_t page = page_of(t, SEGMENT_BYTES, TELL_SEGMENTS);
+    TRY(read_segments(t, rows, page, &n));
     for (size_t i = 0; i < n; i++) {
         TRY(tell_segment(t, &rows[i], &openings[i], &heads[i]));
         t->link->telling.segment = rows[i].number;
@@ -208,11 +234,12 @@ static enum err tell_segments(struct teller *t)
     t->batch->opening_count = n;
     t->heads[0].heads = heads;
     t->heads[0].head_count = n;
-    t->link->telling.cells = n < TELL_SEGMENTS;
+    t->link->telling.cells = n < page;
     return ERR_OK;
 }
 
-/* *over after the last. A damaged row is left out: it comes again from its origin, or is missed. */
+/* *over after the last. With a damaged row it is not told to the end: whoever has only a part of it
+ * makes nothing of that. */
 static enum err tell_cells(struct teller *t, bool *over)
 {
     struct node *node = t->node;
@@ -223,8 +250,9 @@ static enum err tell_cells(struct teller *t, bool *over)
                                    t->origin->row.id};
     size_t n;
     TRY(rows == NULL || cells == NULL ? ERR_NO_MEMORY : ERR_OK);
-    TRY(t->kept.whole ? store_returned_cells(node->store, &after, rows, TELL_CELLS, &n)
-                      : store_cells_of_origin(node->store, &after, rows, TELL_CELLS, &n));
+    size_t page = page_of(t, CELL_BYTES, TELL_CELLS);
+    TRY(t->kept.whole ? store_returned_cells(node->store, &after, rows, page, &n)
+                      : store_cells_of_origin(node->store, &after, rows, page, &n));
     t->batch->cells = cells;
     for (size_t i = 0; i < n; i++) {
         struct id hash;
@@ -232,11 +260,12 @@ static enum err tell_cells(struct teller *t, bool *over)
         err = err == ERR_OK ? cells_hash(node, &rows[i], &hash) : err;
         TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
         bool whole = err == ERR_OK && (t->kept.whole || id_equal(&hash, &rows[i].hash));
+        t->damaged = t->damaged || !whole;
         t->batch->cell_count += whole ? 1 : 0;
         const struct store_cell_key *key = &rows[i].key;
         *last = (struct told_cell){key->unit, key->measure, key->category, key->period};
     }
-    *over = n < TELL_CELLS;
+    *over = n < page;
     return ERR_OK;
 }
 
@@ -286,11 +315,13 @@ static enum err tell(struct teller *t)
     t->heads[0].origin = t->origin->row.name;
     telling->begun = true;
     TRY(telling->cells ? tell_cells(t, &over) : tell_segments(t));
+    telling->damaged = telling->damaged || t->damaged;
     if (over) {
         struct due *due = map_put(&t->link->returns, &t->origin->row.id, NULL);
         TRY(due == NULL ? ERR_NO_MEMORY : tell_frontier(t));
-        t->batch->heads_count = 3;
-        t->batch->returned_last = due->told = true;
+        due->told = true;
+        t->batch->heads_count = t->link->telling.damaged ? 1 : 3;
+        t->batch->returned_last = !t->link->telling.damaged;
         *telling = (struct telling){.origin = 0};
     }
     return ERR_OK;
@@ -466,6 +497,7 @@ static enum err absorb(struct node *node, struct cached_origin *origin)
     bool over = false;
     TRY(from == NULL ? ERR_NO_MEMORY : ERR_OK);
     from->unit = origin->row.via;
+    from->out.window_bytes = WINDOW_MAX_BYTES;
     enum err err = get_kept(node, id, &t.kept);
     while (err == ERR_OK && !over) {
         err = absorb_batch(&t, from, &over);

@@ -56,6 +56,7 @@ struct sealing {
     struct store_entry *page;
     int64_t gone;   /* entries */
     int64_t bases;  /* cells that get one */
+    bool later;     /* it cannot be done yet */
     const char *no; /* why it cannot be done */
 };
 
@@ -469,9 +470,12 @@ static enum err seal_cell(struct sealing *s, const struct store_cell *above)
     if (above->count <= known_of(s, weighed, base) || better) {
         return ERR_OK;
     }
+    if (measure == NULL) { /* its catalogue is on its way */
+        s->later = true;
+        return ERR_REFUSED;
+    }
     struct store_cell cell = *above;
-    bool fits = measure != NULL &&
-                period_index_valid(measure->frequency, (int32_t)above->key.period) &&
+    bool fits = period_index_valid(measure->frequency, (int32_t)above->key.period) &&
                 day_fits(above, measure);
     if (fits && beside) {
         struct store_cell part = part_of_base(base, weighed, stock);
@@ -481,8 +485,8 @@ static enum err seal_cell(struct sealing *s, const struct store_cell *above)
     fits = fits && add_part(&weighed->beyond.sum, stock, &cell);
     if (!fits) {
         return node_alarm(s->node, "entries-lost", "cell",
-                          "what lost entries came to in a cell cannot be taken over: its measure "
-                          "is not in the catalogue, or its sum would pass 64 bits");
+                          "what lost entries came to in a cell cannot be taken over: its "
+                          "period cannot be, or its sum would pass 64 bits");
     }
     cell.live = cell.live < 0 ? 0 : cell.live;
     if (stock && cell.live == 0) {
@@ -600,6 +604,9 @@ static enum err look(struct sealing *s)
     TRY(ledger_flush(node));
     TRY(each_segment(s, hold_against));
     TRY(s->gone > 0 && s->no == NULL ? seal_whole(s, &there) : ERR_OK);
+    if (s->later) {
+        return ERR_OK;
+    }
     if (s->no != NULL) {
         TRY(node_alarm(node, "entries-lost", "ledger",
                        "an office above knows of entries of this node that are not here, and its "
@@ -623,7 +630,7 @@ enum err sealing_seal(struct node *node)
     enum err err = look(&s);
     map_deinit(&s.cells);
     lost_deinit(&s.lost);
-    node->seal_due = err != ERR_OK;
+    node->seal_due = err != ERR_OK || s.later;
     return err;
 }
 

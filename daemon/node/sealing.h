@@ -13,6 +13,9 @@ enum { RETURNED_ROWS_MAX = 2000000 }; /* segments and cells kept of one origin *
 enum err returned_note(struct node *node, struct link *link, bool *behind) MUST_CHECK;
 /* Takes out what has not come whole; it comes again. */
 enum err returned_tidy(struct node *node) MUST_CHECK;
+/* For the answer to a bundle: what is kept is to be told; whether some of it is not told yet. */
+enum err returned_kept(struct node *node, struct link *link) MUST_CHECK;
+bool returned_left(const struct link *link);
 /* The next batch of it, when nothing else waits. */
 enum err returned_pump(struct node *node, struct link *link) MUST_CHECK;
 /* The child: such a batch. */

@@ -257,6 +257,41 @@ static void office_put_back(void **state)
     tree_end();
 }
 
+/* The office and the unit are both put back: what only the root knows of comes in the answer. */
+static void both_put_back(void **state)
+{
+    (void)state;
+    begin(17);
+    record("1");
+    (void)carry(unit, "", office);
+    world_settle();
+    (void)carry(office, UNIT, unit);
+    tree_keep(unit);
+    tree_keep(office);
+    (void)world_connect(office);
+    record("2");
+    (void)carry(unit, "", office);
+    world_settle();
+    assert_int_equal(value_at(root), 3);
+    tree_put_back(office);
+    tree_put_back(unit);
+    (void)world_connect(office);
+    world_settle();
+    record("4");
+    for (int i = 0; i < 3; i++) {
+        (void)carry(unit, "", office);
+        world_settle();
+        (void)carry(office, UNIT, unit);
+    }
+    assert_int_equal(value_at(unit), 7);
+    assert_int_equal(value_at(office), 7);
+    assert_int_equal(value_at(root), 7);
+    struct rep_bundle read = carry(unit, "", office);
+    assert_true(read.exact);
+    assert_int_equal(status_of_unit().unescrowed, 0);
+    tree_end();
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -312,6 +347,7 @@ int main(void)
         cmocka_unit_test_teardown(put_back, tree_end_always),
         cmocka_unit_test_teardown(last_words, tree_end_always),
         cmocka_unit_test_teardown(office_put_back, tree_end_always),
+        cmocka_unit_test_teardown(both_put_back, tree_end_always),
         cmocka_unit_test_teardown(refused, tree_end_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
