@@ -7,8 +7,7 @@
  * 2. It is kept apart, whole or not at all, and told on at the next mark of the child through which
  * the origin comes, until the heads that come from there cover it: the node may be offline, and
  * have all its entries.
- * 3. The node whose origin it is seals it (sealing.c). When no node has it any more, the office
- * that had given it the unit takes the cells in itself. */
+ * 3. The node whose origin it is seals it (sealing.c). */
 #include <inttypes.h>
 #include <string.h>
 
@@ -92,9 +91,6 @@ static enum err forget_kept(struct node *node, struct link *link, int64_t origin
     return store_returned_delete(node->store, origin);
 }
 
-static enum err is_orphan(struct node *node, const struct cached_origin *origin, bool *orphan);
-static enum err absorb(struct node *node, struct cached_origin *origin);
-
 static enum err note_kept(struct node *node, struct link *link)
 {
     int64_t page[ORIGINS_PAGE];
@@ -105,7 +101,6 @@ static enum err note_kept(struct node *node, struct link *link)
             struct cached_origin *origin;
             struct store_returned kept;
             bool covered = false;
-            bool orphan = false;
             after = page[i];
             enum err err = node_origin(node, page[i], &origin);
             TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
@@ -114,11 +109,6 @@ static enum err note_kept(struct node *node, struct link *link)
             }
             TRY(get_kept(node, page[i], &kept));
             TRY(kept.whole ? is_covered(node, page[i], &covered) : ERR_OK);
-            TRY(kept.whole && !covered ? is_orphan(node, origin, &orphan) : ERR_OK);
-            if (kept.whole && orphan) {
-                TRY(absorb(node, origin));
-            }
-            covered = covered || orphan;
             TRY(kept.whole && covered ? forget_kept(node, link, page[i]) : ERR_OK);
             TRY(kept.whole && !covered ? note(link, page[i], true) : ERR_OK);
         }
@@ -458,79 +448,14 @@ static enum err keep_end(struct node *node, int64_t origin, const struct msg_bat
     return err;
 }
 
-/* Whether the node that had the origin is none any more: the unit that this office gave it has
- * another one. */
-static enum err is_orphan(struct node *node, const struct cached_origin *origin, bool *orphan)
-{
-    struct store_hosting hosting;
-    *orphan = false;
-    if (origin->row.unit == 0 || origin->row.unit != origin->row.via) {
-        return ERR_OK;
-    }
-    enum err err = store_hosting_get(node->store, origin->row.unit, &hosting);
-    *orphan = err == ERR_OK && !id_equal(&hosting.origin, &origin->row.name);
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-/* A batch as one of a feed that has what came from above, of a child that is not there. */
-static enum err absorb_batch(struct teller *t, struct link *from, bool *over)
-{
-    bool again;
-    struct msg_batch batch = {.number = from->received_number + 1};
-    struct origin_heads heads[3] = {{.heads = NULL}};
-    t->batch = &batch;
-    t->heads = heads;
-    TRY(from->telling.cells ? tell_cells(t, over) : tell_segments(t));
-    TRY(tell_frontier(t));
-    batch.heads = &heads[1];
-    batch.heads_count = from->telling.cells && batch.cell_count > 0 ? 1 : 0;
-    return receive_batch(t->node, from, &batch, &again);
-}
-
-static enum err absorb(struct node *node, struct cached_origin *origin)
-{
-    struct link *from = link_new(node, 0);
-    struct teller t = {.node = node, .link = from, .origin = origin};
-    int64_t id = origin->row.id;
-    int64_t length;
-    int64_t held;
-    bool over = false;
-    TRY(from == NULL ? ERR_NO_MEMORY : ERR_OK);
-    from->unit = origin->row.via;
-    from->out.window_bytes = WINDOW_MAX_BYTES;
-    enum err err = get_kept(node, id, &t.kept);
-    while (err == ERR_OK && !over) {
-        err = absorb_batch(&t, from, &over);
-    }
-    link_free(from);
-    TRY(err);
-    const struct stated_heads *stated = map_get(&node->stated, &id);
-    if (stated == NULL || stated->standing != HEADS_COVER) {
-        return ERR_OK; /* more is known of it here: its cells stay as they are */
-    }
-    TRY(store_ledger_length(node->store, id, &length, &held));
-    const char *unit;
-    TRY(node_text(node, origin->row.unit, &unit));
-    return sealing_tell(node, unit,
-                        "%" PRId64 " entries of the machine that unit %s had before are lost: no "
-                        "office has them any more; what they had come to goes on to count",
-                        length - held, unit);
-}
-
 /* All of it has come. */
 static enum err take_whole(struct node *node, struct cached_origin *origin)
 {
-    bool orphan;
     int64_t id = origin->row.id;
     if (id == node->own_origin) {
         node->seal_due = true;
         node->seal_after = node->now.mono;
         return sealing_seal(node);
-    }
-    TRY(is_orphan(node, origin, &orphan));
-    if (orphan) {
-        TRY(absorb(node, origin));
-        return store_returned_delete(node->store, id);
     }
     struct link *link = downlink_live_of_unit(node, origin->row.via);
     bool covered;
@@ -549,6 +474,17 @@ static enum err take_whole(struct node *node, struct cached_origin *origin)
     return rows_set_state(node, link, LINK_CATCHING_UP);
 }
 
+/* What comes over a link and what comes in a bundle are not mixed. */
+static void stop_others(struct node *node, const struct link *link, int64_t origin)
+{
+    struct link *ways[] = {node->uplink, node->bundle == NULL ? NULL : node->bundle->link};
+    for (size_t i = 0; i < 2; i++) {
+        if (ways[i] != NULL && ways[i] != link && ways[i]->returning == origin) {
+            ways[i]->returning = 0;
+        }
+    }
+}
+
 enum err returned_take(struct node *node, struct link *link, const struct msg_batch *batch)
 {
     struct cached_origin *origin;
@@ -561,6 +497,7 @@ enum err returned_take(struct node *node, struct link *link, const struct msg_ba
     int64_t id = origin->row.id;
     TRY(node_write(node));
     if (batch->returned_first) {
+        stop_others(node, link, id);
         link->returning = id;
         link->returned_rows = 0;
         struct link *below = downlink_live_of_unit(node, origin->row.via);
