@@ -3,10 +3,10 @@
  * At once when a batch has failed because a part of the file could not be used: nothing can go on
  * upon it. So it is when a row is missing that should be there, once the own entries are in escrow:
  * the rest of the file can be read, and nothing that is only here is given up for it. What an audit
- * finds that cannot be put right row by row (a broken chain, an index that does not fit its table)
- * can wait until all that is in the file is somewhere else too: the own entries in escrow, every
- * child linked and equal, so that each gives again what is its own. A root has nobody to ask; there
- * damage stays named, and people put a backup back. */
+ * finds that cannot be put right row by row (a broken chain, an index that does not fit its table,
+ * a row of its own deciding) can wait until all that is in the file is somewhere else too: the own
+ * entries in escrow, every child linked and equal, so that each gives again what is its own. A root
+ * has nobody to ask; there damage stays named, and people put a backup back. */
 #include <stdio.h>
 #include <string.h>
 

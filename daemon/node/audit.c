@@ -94,7 +94,8 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
         return ERR_NO_MEMORY;
     }
     bool chain = finding->check == AUDIT_CHAINS || finding->check == AUDIT_ESCROW;
-    if (chain || strncmp(subject, TABLE, strlen(TABLE)) == 0) {
+    bool decided = finding->place != 0 && finding->scope == SCOPE_OWN; /* nobody sends it again */
+    if (chain || decided || strncmp(subject, TABLE, strlen(TABLE)) == 0) {
         anew_damaged(node, finding->text);
     }
     bool own = finding->segment != 0 || finding->key.origin == node->own_origin;
