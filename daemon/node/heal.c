@@ -15,6 +15,7 @@
  * batch that does not continue what is here ends the link: nothing of it is kept. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -389,42 +390,66 @@ enum err heal_place(struct node *node)
     return store_fact_set_int(node->store, "heal_open", 0);
 }
 
-enum err heal_order(struct node *node, const struct map *lengths)
+/* A segment of which the parent has less than is here. */
+struct part {
+    int64_t segment;
+    int64_t there; /* how many of its entries the parent has */
+    int64_t clock; /* higher than that of any that it continues */
+};
+
+/* What is there in part goes on first; then each behind those that it knew of. */
+static int compare_parts(const void *left, const void *right)
 {
-    enum { PARTS_MAX = 64 };
+    const struct part *a = left;
+    const struct part *b = right;
+    int order = (a->there == 0) - (b->there == 0);
+    return order != 0 ? order : (a->clock > b->clock) - (a->clock < b->clock);
+}
+
+/* In the order in which the parts lie. *ordered: nothing that the parent has lies behind one of
+ * them, and none before one that it should follow. ERR_LIMIT when there are more of them. */
+static enum err list_parts(struct node *node, const struct map *lengths, struct part *parts,
+                           size_t max, size_t *count, bool *ordered)
+{
     struct store_segment page[SEGMENTS_PAGE];
-    struct {
-        int64_t segment;
-        int64_t there;
-    } parts[PARTS_MAX];
     size_t n = SEGMENTS_PAGE;
     size_t unsaid;
-    size_t count = 0;
-    bool ordered = true;
+    *count = 0;
+    *ordered = true;
     TRY(uplink_unsaid(node, &unsaid));
     for (int64_t after = 0; n == SEGMENTS_PAGE; after = n == 0 ? 0 : page[n - 1].number) {
         TRY(store_segments(node->store, node->own_origin, after, page, SEGMENTS_PAGE, &n));
         for (size_t i = 0; i < n; i++) {
-            int64_t there = uplink_there(lengths, &page[i], &unsaid);
-            bool part = there < page[i].length;
-            if (part && count == PARTS_MAX) {
-                return ERR_OK; /* all goes up in the old order, some of it once more */
+            struct part part = {page[i].id, uplink_there(lengths, &page[i], &unsaid),
+                                page[i].clock};
+            if (part.there >= page[i].length) {
+                *ordered = *ordered && (*count == 0 || page[i].length == 0);
+                continue;
             }
-            ordered = ordered && (part || count == 0 || page[i].length == 0);
-            if (part) {
-                parts[count].segment = page[i].id;
-                parts[count++].there = there;
-            }
+            TRY(*count == max ? ERR_LIMIT : ERR_OK);
+            *ordered = *ordered && (*count == 0 || compare_parts(&parts[*count - 1], &part) <= 0);
+            parts[(*count)++] = part;
         }
     }
-    if (ordered) {
-        return ERR_OK;
+    return ERR_OK;
+}
+
+enum err heal_order(struct node *node, const struct map *lengths)
+{
+    enum { PARTS_MAX = 64 };
+    struct part parts[PARTS_MAX];
+    size_t count;
+    bool ordered;
+    enum err err = list_parts(node, lengths, parts, PARTS_MAX, &count, &ordered);
+    if (err != ERR_OK || ordered) {
+        return err == ERR_LIMIT ? ERR_OK : err; /* all in the old order, some of it once more */
     }
     if (node->audit != NULL) {
         audit_stop(node);
         audit_soon(node, AUDIT_AGAIN_MS);
     }
     TRY(node_write(node));
+    qsort(parts, count, sizeof *parts, compare_parts);
     for (size_t i = 0; i < count; i++) {
         int64_t marked;
         TRY(store_entries_meanwhile(node->store, parts[i].segment, parts[i].there, node->now.wall,

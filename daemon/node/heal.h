@@ -12,7 +12,8 @@ enum err heal_batch(struct node *node, struct link *link, const struct msg_batch
 /* Gives every own segment its place, in order of number. */
 enum err heal_place(struct node *node) MUST_CHECK;
 /* Puts what the parent has less of than is here behind all that it has whole, if it is not: what
- * was recorded after the hello upon which entries came back. `lengths`: segment -> what it has. */
+ * was recorded after the hello upon which entries came back. What it has in part goes first, then
+ * each behind those that it continues. `lengths`: segment -> how many it has. */
 enum err heal_order(struct node *node, const struct map *lengths) MUST_CHECK;
 /* Counts healed entries whose measure has become known. */
 enum err heal_unsettled(struct node *node) MUST_CHECK;
