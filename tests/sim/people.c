@@ -196,6 +196,9 @@ static void do_correct(struct deed *deed)
     }
     /* What only says again what one before it says stands for that one. */
     bool live = fact->again ? offers_fact(deed->host, fact->means)->live : fact->live;
+    if (!live && deed->host->in_line) {
+        return; /* what made it void may be lost */
+    }
     struct offer *offer = offers_make(deed->world, deed->host, OFFER_CORRECT);
     struct offer_row *row = offers_add_row(offer);
     offer->must = live;
@@ -270,7 +273,9 @@ static void do_retry(struct deed *deed)
         *offers_add_row(offer) = old->rows[i];
     }
     offer->known = offers_has_key(old->host, old->rows[0].key);
-    if (offer->known && offer->row_count == 1 && chance_percent(&deed->chance, 20)) {
+    bool may_be_lost = old->host->in_line; /* and its key with it */
+    if (offer->known && !may_be_lost && offer->row_count == 1 &&
+        chance_percent(&deed->chance, 20)) {
         struct offer_row *row = &offer->rows[0];
         row->number += 1;
         (void)snprintf(row->value, sizeof row->value, "%lld", (long long)row->number);
