@@ -453,7 +453,10 @@ static enum err receive_entries(struct receiver *r)
         err = take_entry(r, &segment, &batch->entries[i]);
     }
     if (segment.id != 0 && (err == ERR_OK || err == ERR_PROTOCOL)) {
+        struct cached_origin *origin;
         TRY(store_segment_set(node->store, &segment));
+        TRY(node_origin(node, segment.origin, &origin));
+        origin->marked = false; /* no cell may have changed: what is told above are heads */
     }
     count_escrow(r, r->link->escrow_facts - before, r->link->escrow_lost - lost);
     return err == ERR_OK && r->link->escrow_lost > lost ? say_lost(r) : err;
@@ -462,18 +465,19 @@ static enum err receive_entries(struct receiver *r)
 /* ---- heads ---- */
 
 /* Takes one stated head in; says how it stands against what is known of that segment. */
-static enum err take_head(struct receiver *r, const struct head *head, int64_t origin,
+static enum err take_head(struct receiver *r, const struct head *head, struct cached_origin *origin,
                           enum heads_standing *standing)
 {
     struct node *node = r->node;
     struct store_segment segment;
+    int64_t id = origin->row.id;
     enum err err = store_segment_find(node->store, &head->segment, &segment);
-    if (err == ERR_NOT_FOUND || (err == ERR_OK && segment.origin != origin)) {
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && segment.origin != id)) {
         *standing = HEADS_FORK;
         return ERR_OK;
     }
     TRY(err);
-    bool escrowed = origin == r->link->origin && !r->link->up;
+    bool escrowed = id == r->link->origin && !r->link->up;
     int64_t length = (int64_t)head->length;
     *standing = HEADS_COVER;
     if (head->length > (uint64_t)COUNT_MAX || (escrowed && length > segment.held)) {
@@ -485,6 +489,7 @@ static enum err take_head(struct receiver *r, const struct head *head, int64_t o
     } else if (length > segment.length) {
         segment.length = length;
         segment.hash = head->hash;
+        origin->marked = false;
         TRY(node_write(node));
         TRY(store_segment_set(node->store, &segment));
     }
@@ -573,7 +578,7 @@ static enum err receive_heads(struct receiver *r, const struct origin_heads *hea
     struct stated_heads stated = {.standing = HEADS_COVER};
     for (size_t i = 0; i < heads->head_count; i++) {
         enum heads_standing standing;
-        TRY(take_head(r, &heads->heads[i], id, &standing));
+        TRY(take_head(r, &heads->heads[i], origin, &standing));
         stated.standing = standing > stated.standing ? standing : stated.standing;
     }
     bool covered;
