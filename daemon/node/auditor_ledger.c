@@ -29,8 +29,7 @@ struct corrected {
 struct ledger_cell {
     struct store_cell cell;
     bool restand;
-    int64_t clock; /* merged: of the record that stands, and the name of its segment */
-    struct id segment;
+    struct merge_rank rank; /* merged: of the record that stands */
 };
 
 void auditor_ledger_init(struct auditor *a)
@@ -336,23 +335,7 @@ static enum err take_merged(struct auditor *a, const struct store_entry *entry, 
     if (!now.live || before) {
         return ERR_OK;
     }
-    struct store_cell *sum = &cell->cell;
-    int64_t clock = a->segment.clock + entry->seq;
-    bool later = clock != cell->clock ? clock > cell->clock
-                                      : memcmp(a->segment.name.b, cell->segment.b, ID_BYTES) > 0;
-    later = entry->day != sum->day ? entry->day > sum->day : later;
-    bool stands =
-        sum->live == 0 || (entry->hosting != sum->hosting ? entry->hosting > sum->hosting : later);
-    sum->live++;
-    if (!stock) {
-        sum->value += now.now_value;
-    } else if (stands) {
-        sum->value = now.now_value;
-        sum->hosting = entry->hosting;
-        sum->day = entry->day;
-        cell->clock = clock;
-        cell->segment = a->segment.name;
-    }
+    (void)merge_add(&now, &a->segment, stock, &cell->cell, &cell->rank); /* damaged: as it is */
     return ERR_OK;
 }
 
@@ -360,9 +343,7 @@ static enum err take_merged(struct auditor *a, const struct store_entry *entry, 
 static void take_base(const struct lost_base *base, bool stock, struct ledger_cell *cell)
 {
     struct store_cell *sum = &cell->cell;
-    bool higher =
-        base->hosting != sum->hosting ? base->hosting > sum->hosting : base->day > sum->day;
-    bool stands = stock && base->live > 0 && (sum->live == 0 || higher);
+    bool stands = stock && lost_ranks_above(base, sum->live > 0, sum->hosting, sum->day);
     struct store_cell alone;
     lost_stand(base, &alone);
     sum->count += alone.count;
@@ -371,7 +352,7 @@ static void take_base(const struct lost_base *base, bool stock, struct ledger_ce
         sum->value = alone.value;
         sum->hosting = alone.hosting;
         sum->day = alone.day;
-        cell->clock = INT64_MIN;
+        cell->rank.clock = INT64_MIN;
     }
     sum->value += stock ? 0 : alone.value;
 }
@@ -407,7 +388,6 @@ static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
     }
     bool before = base != NULL && lost_before(&a->lost, base, entry->segment, entry->seq);
     cell->cell.count += before ? 0 : 1;
-
     if (base != NULL) {
         TRY(take_plain(a, entry, stock, &key));
     }
@@ -422,12 +402,7 @@ static enum err ledger_entry(struct auditor *a, const struct store_entry *entry)
 static enum err restand(struct auditor *a, const struct store_cell_key *key,
                         const struct measure *measure, struct store_cell *cell)
 {
-    struct period period = {measure->frequency, (int32_t)key->period};
-    struct store_stock_span span = {.unit = key->unit,
-                                    .measure = key->measure,
-                                    .category = key->category,
-                                    .first_day = period_first_day(period),
-                                    .last_day = period_last_day(period)};
+    struct store_stock_span span = cells_span(key, measure);
     cell->value = 0;
     cell->hosting = 0;
     cell->day = 0;

@@ -80,6 +80,16 @@ enum err cells_hash(struct node *node, const struct store_cell *cell, struct id 
     return node->scratch.failed ? ERR_NO_MEMORY : ERR_OK;
 }
 
+struct store_stock_span cells_span(const struct store_cell_key *key, const struct measure *measure)
+{
+    struct period period = {measure->frequency, (int32_t)key->period};
+    return (struct store_stock_span){.unit = key->unit,
+                                     .measure = key->measure,
+                                     .category = key->category,
+                                     .first_day = period_first_day(period),
+                                     .last_day = period_last_day(period)};
+}
+
 const struct store_cell *cells_standing(const struct store_cell *cells, size_t count)
 {
     const struct store_cell *best = NULL;

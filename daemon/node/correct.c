@@ -241,12 +241,8 @@ static enum err restand_beside(struct node *node, const struct correction *judge
                                const struct lost *lost, const struct lost_base *base,
                                struct store_cell *cell, struct errmsg *msg)
 {
-    struct period period = period_of_day(judged->measure->frequency, judged->record.day);
-    struct store_stock_span span = {.unit = judged->record.unit,
-                                    .measure = judged->record.measure,
-                                    .category = judged->record.category,
-                                    .first_day = period_first_day(period),
-                                    .last_day = period_last_day(period)};
+    struct store_cell_key key = key_of(node, judged);
+    struct store_stock_span span = cells_span(&key, judged->measure);
     struct store_entry standing = {.live = false};
     for (int64_t rank = 0; !standing.live; rank++) {
         struct store_placed ranked;
@@ -262,10 +258,7 @@ static enum err restand_beside(struct node *node, const struct correction *judge
     cell->value = standing.live ? standing.now_value : 0;
     cell->hosting = standing.hosting;
     cell->day = standing.day;
-    bool higher =
-        base != NULL && (base->hosting != standing.hosting ? base->hosting > standing.hosting
-                                                           : base->day > standing.day);
-    if (base != NULL && base->live > 0 && (!standing.live || higher)) {
+    if (base != NULL && lost_ranks_above(base, standing.live, standing.hosting, standing.day)) {
         cell->value = base->value;
         cell->hosting = base->hosting;
         cell->day = base->day;

@@ -76,12 +76,7 @@ static enum err stand(struct node *node, const struct store_entry *record, bool 
                       int64_t live, const struct merge_fact *fact, const struct measure *measure,
                       struct store_cell *cell)
 {
-    struct period period = period_of_day(measure->frequency, record->day);
-    struct store_stock_span span = {.unit = record->unit,
-                                    .measure = record->measure,
-                                    .category = record->category,
-                                    .first_day = period_first_day(period),
-                                    .last_day = period_last_day(period)};
+    struct store_stock_span span = cells_span(&cell->key, measure);
     bool alone = is_new ? live == 1 : record->key[0] == '\0'; /* no other record changes with it */
     int order = (record->hosting > cell->hosting) - (record->hosting < cell->hosting);
     order = order != 0 ? order : (record->day > cell->day) - (record->day < cell->day);
@@ -107,17 +102,17 @@ static enum err has_base(struct node *node, const struct store_entry *row,
                          const struct measure *measure, const struct store_cell_key *key,
                          bool *based)
 {
-    struct lost lost;
-    node->has_bases = node->has_bases || row->kind == ENTRY_LOST;
+    struct store_stock_span span = cells_span(key, measure);
+    struct store_placed base;
+    struct entry_lost said;
     *based = row->kind == ENTRY_LOST;
+    node->has_bases = node->has_bases || *based;
     if (*based || !node->has_bases) {
         return ERR_OK;
     }
-    lost_init(&lost, node->store, node->own_origin);
-    enum err err = lost_load_cell(&lost, key, measure);
-    *based = err == ERR_OK && lost_base(&lost, key) != NULL;
-    lost_deinit(&lost);
-    return err;
+    enum err err = store_entry_lost(node->store, &span, &node->arena, &base);
+    *based = err == ERR_OK && entry_lost_decode(base.entry.act, &said) == ERR_OK;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* An entry that is in the ledger and in no cell yet is counted, and its fact settled. */

@@ -299,6 +299,9 @@ enum err cells_touch(struct node *node, const struct store_cell_key *key, struct
 enum err cells_load(struct node *node, const struct store_cell_key *key, struct pending_cell **out)
     MUST_CHECK;
 enum err cells_flush(struct node *node) MUST_CHECK;
+/* The own entries of a cell: those of its unit, measure, category, and of the days of its period.
+ */
+struct store_stock_span cells_span(const struct store_cell_key *key, const struct measure *measure);
 enum err cells_message(struct node *node, const struct store_cell *cell, struct cell *out)
     MUST_CHECK;
 enum err cells_hash(struct node *node, const struct store_cell *cell, struct id *out) MUST_CHECK;

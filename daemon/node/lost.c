@@ -185,12 +185,7 @@ enum err lost_load(struct lost *lost)
 enum err lost_load_cell(struct lost *lost, const struct store_cell_key *key,
                         const struct measure *measure)
 {
-    struct period period = {measure->frequency, (int32_t)key->period};
-    struct store_stock_span span = {.unit = key->unit,
-                                    .measure = key->measure,
-                                    .category = key->category,
-                                    .first_day = period_first_day(period),
-                                    .last_day = period_last_day(period)};
+    struct store_stock_span span = cells_span(key, measure);
     struct store_placed placed;
     struct arena arena;
     arena_init(&arena, LOST_ARENA_BYTES);
@@ -217,6 +212,12 @@ bool lost_before_heads(const struct lost *lost, int64_t segment, int64_t seq)
 {
     const struct lost_base heads = {.segment = 0};
     return lost_before(lost, &heads, segment, seq);
+}
+
+bool lost_ranks_above(const struct lost_base *base, bool live, int64_t hosting, int64_t day)
+{
+    bool higher = base->hosting != hosting ? base->hosting > hosting : base->day > day;
+    return base->live > 0 && (!live || higher);
 }
 
 bool lost_stands(const struct lost *lost, const struct lost_base *base)

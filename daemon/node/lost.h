@@ -59,6 +59,8 @@ const struct lost_base *lost_base(const struct lost *lost, const struct store_ce
 bool lost_stands(const struct lost *lost, const struct lost_base *base);
 bool lost_before(const struct lost *lost, const struct lost_base *base, int64_t segment,
                  int64_t seq);
+/* Of a stock: whether the base stands beside a record of that hosting and day, if one lives. */
+bool lost_ranks_above(const struct lost_base *base, bool live, int64_t hosting, int64_t day);
 /* Puts what the cell comes to by its base alone, the base's own entry counted. */
 void lost_stand(const struct lost_base *base, struct store_cell *cell);
 

@@ -184,6 +184,30 @@ void merge_apply(const struct merge_fact *fact, struct store_entry *record)
     record->now_value = record->live ? fact->value : 0;
 }
 
+bool merge_add(const struct store_entry *record, const struct store_segment *segment, bool stock,
+               struct store_cell *sum, struct merge_rank *rank)
+{
+    int64_t clock = segment->clock + record->seq;
+    bool later = clock != rank->clock ? clock > rank->clock
+                                      : memcmp(segment->name.b, rank->segment.b, ID_BYTES) > 0;
+    later = record->day != sum->day ? record->day > sum->day : later;
+    later = record->hosting != sum->hosting ? record->hosting > sum->hosting : later;
+    later = later || sum->live == 0;
+    sum->live++;
+    if (!stock) {
+        wide value = (wide)sum->value + record->now_value;
+        sum->value = (int64_t)value;
+        return wide_fits_i64(value);
+    }
+    if (later) {
+        sum->value = record->now_value;
+        sum->hosting = record->hosting;
+        sum->day = record->day;
+        *rank = (struct merge_rank){clock, segment->name};
+    }
+    return true;
+}
+
 enum err merge_is_before(struct store *store, const struct store_entry *record,
                          const struct id *segment, const struct lost *lost,
                          const struct lost_base *base, bool *before)

@@ -40,6 +40,17 @@ enum err merge_is_before(struct store *store, const struct store_entry *record,
 /* The state that belongs beside a record of that fact. */
 void merge_apply(const struct merge_fact *fact, struct store_entry *record);
 
+/* Where the record that stands in a stock's cell lies in the order of the ledger. */
+struct merge_rank {
+    int64_t clock;
+    struct id segment;
+};
+
+/* Adds a fact that lives, told by that record, to what others of its cell come to. False when the
+ * sum passes 64 bits; it wraps then. */
+bool merge_add(const struct store_entry *record, const struct store_segment *segment, bool stock,
+               struct store_cell *sum, struct merge_rank *rank);
+
 /* The record that an own correction names; ERR_NOT_FOUND when it is not here. Texts go into the
  * arena. */
 enum err merge_corrected(struct store *store, const struct store_entry *correction,

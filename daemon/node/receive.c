@@ -364,6 +364,8 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
 {
     struct node *node = r->node;
     struct store_entry row;
+    uint64_t lost = entry->kind == ENTRY_LOST ? entry->refers_seq : 0;
+    TRY(lost > (uint64_t)(COUNT_MAX - r->link->escrow_lost) ? ERR_PROTOCOL : ERR_OK);
     TRY(ledger_entry_row(node, segment, &segment->held_hash, entry, &row));
     TRY(store_entry_add(node->store, &row));
     segment->held = row.seq;
@@ -373,9 +375,7 @@ static enum err append_escrow(struct receiver *r, struct store_segment *segment,
         segment->hash = row.hash;
     }
     r->link->escrow_facts += entry->kind == ENTRY_ACT ? 0 : 1;
-    if (entry->kind == ENTRY_LOST) {
-        r->link->escrow_lost += (int64_t)entry->refers_seq;
-    }
+    r->link->escrow_lost += (int64_t)lost;
     r->link->escrow_head = (struct head){segment->name, (uint64_t)segment->held, row.hash};
     return ERR_OK;
 }

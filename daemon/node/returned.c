@@ -14,30 +14,46 @@
 #include "node/sealing.h"
 
 enum { TELL_SEGMENTS = 256, TELL_CELLS = 1000, ORIGINS_PAGE = 64 };
+enum { EACH_SEGMENTS = 64, EACH_ARENA_BYTES = 16 << 20 };
 enum { SEGMENT_BYTES = 192, CELL_BYTES = 96 }; /* in a batch, about */
 
 /* ---- the parent ---- */
 
-/* Whether all that came from above of the origin is known here by now. */
-static enum err is_covered(struct node *node, int64_t origin, bool *covered)
+enum err returned_each(struct node *node, int64_t origin, returned_fn each, void *ctx)
 {
-    size_t n = TELL_SEGMENTS;
-    *covered = true;
-    for (int64_t after = 0; n == TELL_SEGMENTS && *covered;) {
-        struct store_returned_segment *page =
-            arena_array(&node->arena, TELL_SEGMENTS, sizeof *page);
-        TRY(page == NULL ? ERR_NO_MEMORY : ERR_OK);
-        TRY(store_returned_segments(node->store, origin, after, &node->arena, page, TELL_SEGMENTS,
-                                    &n));
-        for (size_t i = 0; i < n && *covered; i++) {
-            struct store_segment segment;
-            enum err err = store_segment_find(node->store, &page[i].name, &segment);
-            TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
-            *covered = err == ERR_OK && segment.length >= page[i].length;
+    struct store_returned_segment page[EACH_SEGMENTS];
+    struct arena arena;
+    enum err err = ERR_OK;
+    size_t n = EACH_SEGMENTS;
+    arena_init(&arena, EACH_ARENA_BYTES);
+    for (int64_t after = 0; err == ERR_OK && n == EACH_SEGMENTS;) {
+        arena_reset(&arena);
+        err = store_returned_segments(node->store, origin, after, &arena, page, EACH_SEGMENTS, &n);
+        for (size_t i = 0; err == ERR_OK && i < n; i++) {
+            err = each(ctx, &page[i], &arena);
             after = page[i].number;
         }
     }
-    return ERR_OK;
+    arena_reset(&arena);
+    return err;
+}
+
+static enum err covers(void *ctx, const struct store_returned_segment *kept, struct arena *arena)
+{
+    struct store_segment segment;
+    (void)arena;
+    enum err err = store_segment_find(ctx, &kept->name, &segment);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    bool covered = err == ERR_OK && segment.length >= kept->length;
+    return covered ? ERR_OK : ERR_REFUSED; /* the others need not be looked at */
+}
+
+/* Whether all that came from above of the origin is known here by now. */
+static enum err is_covered(struct node *node, int64_t origin, bool *covered)
+{
+    enum err err = returned_each(node, origin, covers, node->store);
+    *covered = err == ERR_OK;
+    return err == ERR_REFUSED ? ERR_OK : err;
 }
 
 /* Not `whole` when nothing is kept, either. */

@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "node/audit.h"
@@ -23,13 +24,12 @@
 #include "node/lost.h"
 #include "node/merge.h"
 
-enum { SEAL_PAGE = 256 };
+enum { SEAL_PAGE = 256, FLUSH_CELLS = 1000 };
 
 /* What some entries of a cell come to. */
 struct part {
     struct store_cell sum;
-    int64_t clock; /* of the record that stands, and the name of its segment */
-    struct id name;
+    struct merge_rank rank;
 };
 
 /* A cell of the own ledger, as seen from above and from here. */
@@ -54,33 +54,36 @@ struct sealing {
     size_t own_heads;
     size_t told; /* of the other heads, those that are one of a segment that was told */
     struct store_entry *page;
-    int64_t gone;   /* entries */
-    int64_t bases;  /* cells that get one */
-    bool later;     /* it cannot be done yet */
-    const char *no; /* why it cannot be done */
+    int64_t gone;      /* entries */
+    int64_t stood_for; /* all that entries stand for, the new ones too */
+    int64_t bases;     /* cells that get one */
+    bool later;        /* it cannot be done yet */
+    const char *no;    /* why it cannot be done */
 };
 
 /* ---- what is lost ---- */
 
 /* Whether what is known above of a segment, which is not more than is here, is what is here. */
 static enum err same_history(struct node *node, const struct store_segment *segment,
-                             const struct store_returned_segment *there, bool *same)
+                             const struct store_returned_segment *there, struct arena *arena,
+                             bool *same)
 {
     struct store_entry entry = {.hash = segment->hash};
     *same = there->length == 0;
     if (*same) {
         return ERR_OK;
     }
-    enum err err =
-        there->length == segment->length
-            ? ERR_OK
-            : store_entry_get(node->store, segment->id, there->length, &node->arena, &entry);
+    enum err err = there->length == segment->length
+                       ? ERR_OK
+                       : store_entry_get(node->store, segment->id, there->length, arena, &entry);
     *same = err == ERR_OK && hash_equal(&entry.hash, &there->hash);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-static enum err hold_against(struct sealing *s, const struct store_returned_segment *there)
+static enum err hold_against(void *ctx, const struct store_returned_segment *there,
+                             struct arena *arena)
 {
+    struct sealing *s = ctx;
     struct node *node = s->node;
     struct store_segment segment;
     bool same;
@@ -97,45 +100,31 @@ static enum err hold_against(struct sealing *s, const struct store_returned_segm
     if (there->length > segment.length) {
         s->gone += segment.continued <= there->length ? there->length - segment.length : 0;
     } else {
-        TRY(same_history(node, &segment, there, &same));
+        TRY(same_history(node, &segment, there, arena, &same));
         s->no = same ? s->no : "the history known there is another one";
-    }
-    return ERR_OK;
-}
-
-typedef enum err (*segment_fn)(struct sealing *, const struct store_returned_segment *);
-
-static enum err each_segment(struct sealing *s, segment_fn each)
-{
-    struct node *node = s->node;
-    size_t n = SEAL_PAGE;
-    for (int64_t after = 0; n == SEAL_PAGE;) {
-        struct store_returned_segment *page = arena_array(&node->arena, SEAL_PAGE, sizeof *page);
-        TRY(page == NULL ? ERR_NO_MEMORY : ERR_OK);
-        TRY(store_returned_segments(node->store, node->own_origin, after, &node->arena, page,
-                                    SEAL_PAGE, &n));
-        for (size_t i = 0; i < n; i++) {
-            TRY(each(s, &page[i]));
-            after = page[i].number;
-        }
     }
     return ERR_OK;
 }
 
 /* ---- the new segment ---- */
 
-static enum err take_opening(struct sealing *s, const struct store_returned_segment *there)
+static enum err take_opening(void *ctx, const struct store_returned_segment *there,
+                             struct arena *arena)
 {
+    const struct sealing *s = ctx;
     struct opening opening = {.origin = s->node->origin, .segment = there->name};
     struct head *heads;
-    TRY(heads_decode(there->continues, &s->node->arena, &heads, &opening.continue_count));
+    TRY(heads_decode(there->continues, arena, &heads, &opening.continue_count));
     opening.continues = heads;
     return heal_opening(s->node, &opening);
 }
 
 /* A head that is that of one that was told. */
-static enum err look_for_head(struct sealing *s, const struct store_returned_segment *there)
+static enum err look_for_head(void *ctx, const struct store_returned_segment *there,
+                              struct arena *arena)
 {
+    struct sealing *s = ctx;
+    (void)arena;
     for (size_t i = 0; i < s->head_count - s->own_heads; i++) {
         const struct head *head = &s->heads[i];
         bool is = id_equal(&head->segment, &there->name) &&
@@ -217,31 +206,6 @@ static bool key_of(const struct sealing *s, const struct store_entry *entry,
     return true;
 }
 
-/* A fact that lives is added. */
-static enum err add_fact(const struct store_entry *entry, const struct store_segment *segment,
-                         bool stock, struct part *part)
-{
-    struct store_cell *sum = &part->sum;
-    int64_t clock = segment->clock + entry->seq;
-    bool later = clock != part->clock ? clock > part->clock
-                                      : memcmp(segment->name.b, part->name.b, ID_BYTES) > 0;
-    later = entry->day != sum->day ? entry->day > sum->day : later;
-    later = entry->hosting != sum->hosting ? entry->hosting > sum->hosting : later;
-    later = later || sum->live == 0;
-    sum->live++;
-    wide value = (wide)sum->value + entry->now_value;
-    value = !stock ? value : later ? entry->now_value : sum->value;
-    TRY(wide_fits_i64(value) ? ERR_OK : ERR_LIMIT);
-    sum->value = (int64_t)value;
-    if (stock && later) {
-        sum->hosting = entry->hosting;
-        sum->day = entry->day;
-        part->clock = clock;
-        part->name = segment->name;
-    }
-    return ERR_OK;
-}
-
 /* A record, if it tells a fact that lives; among those beyond what is known above, unless the fact
  * is known there. */
 static enum err weigh_record(struct sealing *s, const struct store_entry *entry,
@@ -256,9 +220,12 @@ static enum err weigh_record(struct sealing *s, const struct store_entry *entry,
     if (!now.live) {
         return ERR_OK;
     }
-    TRY(under ? add_fact(&now, segment, stock, &weighed->under) : ERR_OK);
     bool beyond = !known && !known_above(s, fact.place.segment, fact.place.seq);
-    return beyond ? add_fact(&now, segment, stock, &weighed->beyond) : ERR_OK;
+    struct part *part = &weighed->under;
+    bool fits = !under || merge_add(&now, segment, stock, &part->sum, &part->rank);
+    part = &weighed->beyond;
+    fits = fits && (!beyond || merge_add(&now, segment, stock, &part->sum, &part->rank));
+    return fits ? ERR_OK : ERR_LIMIT;
 }
 
 static enum err weigh_correction(struct sealing *s, const struct store_entry *entry,
@@ -395,13 +362,14 @@ static enum err overlaps(struct sealing *s, const struct lost_base *base, bool *
     return ERR_OK;
 }
 
-static enum err append_base(struct sealing *s, const struct store_cell *cell, int64_t above,
-                            int64_t gone, const struct measure *measure)
+static enum err append_base(struct sealing *s, const struct store_cell *cell,
+                            const struct cell *message, int64_t above, int64_t gone,
+                            const struct measure *measure)
 {
     struct node *node = s->node;
     struct entry_lost said = {(int32_t)cell->key.period, cell->count, cell->live, above};
     struct period period = {measure->frequency, (int32_t)cell->key.period};
-    struct ledger_texts texts = {.author = "tally"};
+    struct ledger_texts texts = {message->unit, message->measure, message->category, "tally"};
     struct buf bytes;
     int64_t place;
     buf_init(&bytes, 256);
@@ -418,10 +386,7 @@ static enum err append_base(struct sealing *s, const struct store_cell *cell, in
                                 .key = "",
                                 .note = "",
                                 .act = {bytes.data, bytes.len}};
-    enum err err = bytes.failed ? ERR_NO_MEMORY : node_text(node, entry.unit, &texts.unit);
-    err = err == ERR_OK ? node_text(node, entry.measure, &texts.measure) : err;
-    err = err == ERR_OK ? node_text(node, entry.category, &texts.category) : err;
-    err = err == ERR_OK ? ledger_append(node, &entry, &texts, &place) : err;
+    enum err err = bytes.failed ? ERR_NO_MEMORY : ledger_append(node, &entry, &texts, &place);
     buf_deinit(&bytes);
     s->bases++;
     return err;
@@ -475,6 +440,7 @@ static enum err seal_cell(struct sealing *s, const struct store_cell *above)
         return ERR_REFUSED;
     }
     struct store_cell cell = *above;
+    struct cell message;
     bool fits = period_index_valid(measure->frequency, (int32_t)above->key.period) &&
                 day_fits(above, measure);
     if (fits && beside) {
@@ -483,18 +449,25 @@ static enum err seal_cell(struct sealing *s, const struct store_cell *above)
     }
     int64_t counted = cell.count; /* above, here or there */
     fits = fits && add_part(&weighed->beyond.sum, stock, &cell);
-    if (!fits) {
-        return node_alarm(s->node, "entries-lost", "cell",
-                          "what lost entries came to in a cell cannot be taken over: its "
-                          "period cannot be, or its sum would pass 64 bits");
-    }
     cell.live = cell.live < 0 ? 0 : cell.live;
     if (stock && cell.live == 0) {
         cell.value = cell.hosting = cell.day = 0;
     }
+    TRY(cells_message(s->node, &cell, &message));
+    if (!fits || !receive_cell_sound(&message)) { /* the office above would not take it */
+        return node_alarm(s->node, "entries-lost", "cell",
+                          "what lost entries came to in a cell cannot be taken over: its "
+                          "period cannot be, or its sum would pass 64 bits");
+    }
     int64_t gone = cell.count - weighed->entries - (base == NULL ? 0 : base->gone);
+    gone = gone < 0 ? 0 : gone;
+    if (gone > COUNT_MAX - s->stood_for) {
+        s->no = "more entries are said to be lost than there can be";
+        return ERR_REFUSED;
+    }
+    s->stood_for += gone;
     s->undone += weighed->undone;
-    return append_base(s, &cell, counted, gone < 0 ? 0 : gone, measure);
+    return append_base(s, &cell, &message, counted, gone, measure);
 }
 
 static enum err seal_cells(struct sealing *s)
@@ -556,11 +529,12 @@ static enum err seal(struct sealing *s, const struct store_returned *there)
     struct cached_origin *own;
     struct head *stood;
     size_t n;
+    TRY(store_own_lost(node->store, &s->stood_for));
     TRY(find_heads(s, there->frontier));
-    TRY(each_segment(s, look_for_head));
+    TRY(returned_each(node, node->own_origin, look_for_head, s));
     bool all = s->told == s->head_count - s->own_heads;
     s->no = all ? s->no : "heads are named of segments that are not";
-    TRY(s->no != NULL ? ERR_REFUSED : each_segment(s, take_opening));
+    TRY(s->no != NULL ? ERR_REFUSED : returned_each(node, node->own_origin, take_opening, s));
     if (s->no != NULL) {
         return ERR_REFUSED;
     }
@@ -590,9 +564,11 @@ static enum err seal_whole(struct sealing *s, const struct store_returned *there
     TRY(node_savepoint(node));
     enum err err = seal(s, there);
     bool undo = err == ERR_REFUSED || err == ERR_LIMIT || err == ERR_PROTOCOL ||
-                err == ERR_NOT_FOUND || err == ERR_CORRUPT;
+                err == ERR_NOT_FOUND || err == ERR_CORRUPT || err == ERR_NO_MEMORY;
     TRY(err == ERR_OK || undo ? node_savepoint_end(node, undo) : err);
-    s->no = undo && s->no == NULL ? "its cells, or what came, are damaged" : s->no;
+    s->no = undo && s->no == NULL
+                ? "its cells, or what came, are damaged, or more than memory holds"
+                : s->no;
     return ERR_OK;
 }
 
@@ -602,7 +578,7 @@ static enum err look(struct sealing *s)
     struct store_returned there;
     TRY(store_returned_get(node->store, node->own_origin, &node->arena, &there));
     TRY(ledger_flush(node));
-    TRY(each_segment(s, hold_against));
+    TRY(returned_each(node, node->own_origin, hold_against, s));
     TRY(s->gone > 0 && s->no == NULL ? seal_whole(s, &there) : ERR_OK);
     if (s->later) {
         return ERR_OK;
@@ -636,13 +612,27 @@ enum err sealing_seal(struct node *node)
 
 /* ---- cells with a base ---- */
 
+static enum err put_right(struct node *node, const struct store_cell *right)
+{
+    struct pending_cell *pending;
+    TRY(cells_touch(node, &right->key, &pending));
+    struct store_cell *now = &pending->now;
+    now->value = right->value;
+    now->count = right->count;
+    now->live = right->live;
+    now->hosting = right->hosting;
+    now->day = right->day;
+    now->last = node->ledger_length;
+    return hold_cell(node, now);
+}
+
 static enum err settle(struct node *node, struct lost *lost)
 {
     const void *key;
     void *value;
     size_t n = 0;
     TRY(lost_load(lost));
-    struct store_cell *right = arena_array(&node->arena, lost->bases.count + 1, sizeof *right);
+    struct store_cell *right = calloc(lost->bases.count + 1, sizeof *right);
     TRY(right == NULL ? ERR_NO_MEMORY : ERR_OK);
     for (size_t at = 0; map_next(&lost->bases, &at, &key, &value);) {
         const struct store_cell_key *of = key;
@@ -652,22 +642,13 @@ static enum err settle(struct node *node, struct lost *lost)
     enum err err = audit_recompute_own_cells(node->store, &node->view, right, n);
     if (err == ERR_REFUSED) {
         node->ledger_damaged = true; /* until it is looked at again */
-        return ERR_OK;
     }
-    TRY(err);
-    for (size_t i = 0; i < n; i++) {
-        struct pending_cell *pending;
-        TRY(cells_touch(node, &right[i].key, &pending));
-        struct store_cell *now = &pending->now;
-        now->value = right[i].value;
-        now->count = right[i].count;
-        now->live = right[i].live;
-        now->hosting = right[i].hosting;
-        now->day = right[i].day;
-        now->last = node->ledger_length;
-        TRY(hold_cell(node, now));
+    for (size_t i = 0; err == ERR_OK && i < n; i++) {
+        err = put_right(node, &right[i]);
+        err = err == ERR_OK && (i + 1) % FLUSH_CELLS == 0 ? cells_flush(node) : err;
     }
-    return ERR_OK;
+    free(right);
+    return err == ERR_REFUSED ? ERR_OK : err;
 }
 
 enum err sealing_settle(struct node *node)

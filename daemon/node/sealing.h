@@ -8,6 +8,11 @@
 enum { RETURNED_ROWS_MAX = 2000000 }; /* segments and cells kept of one origin */
 
 /* ---- returned.c ---- */
+/* Calls with every segment that is kept of an origin, in the order in which they came, until one
+ * fails. What is taken from the arena, the segment's own bytes too, lasts for the call. */
+typedef enum err (*returned_fn)(void *ctx, const struct store_returned_segment *segment,
+                                struct arena *arena);
+enum err returned_each(struct node *node, int64_t origin, returned_fn each, void *ctx) MUST_CHECK;
 /* The parent, at a mark: origins that come over the link and whose heads are behind what is known
  * here, or above, are told of it, once a link; *behind when there are any. */
 enum err returned_note(struct node *node, struct link *link, bool *behind) MUST_CHECK;

@@ -488,6 +488,30 @@ static bool from_others(struct others *others, const struct log_line *line, stru
     return true;
 }
 
+/* What is not here is away: that of the old book, of which it says how much, and what was before.
+ */
+static size_t keep_away(struct host *host, const struct book *old, const bool *here,
+                        const bool *back, size_t *moved)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < old->count; i++) {
+        if (here[i]) {
+            continue;
+        }
+        missing++;
+        moved[i] = SIZE_MAX;
+        host->book = host->book == NULL ? calloc(1, sizeof *host->book) : host->book;
+        add_fact(&host->book->away, &host->book->away_count, &host->book->away_cap, &old->facts[i]);
+    }
+    for (size_t i = 0; host->book != NULL && i < old->away_count; i++) {
+        if (!back[i]) {
+            add_fact(&host->book->away, &host->book->away_count, &host->book->away_cap,
+                     &old->away[i]);
+        }
+    }
+    return missing;
+}
+
 static void rebuild(struct world *world, struct host *host, const struct log_lines *log)
 {
     struct book old = host->book == NULL ? (struct book){.count = 0} : *host->book;
@@ -525,24 +549,7 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
     }
     host->shown = host_near_damage(host) ? host->own : host->shown;
     settle_unsure(world, host);
-    size_t missing = 0;
-    for (size_t i = 0; i < old.count && !world->violated; i++) {
-        if (!here[i]) {
-            missing++;
-            moved[i] = SIZE_MAX;
-            if (host->book == NULL) {
-                host->book = calloc(1, sizeof *host->book);
-            }
-            add_fact(&host->book->away, &host->book->away_count, &host->book->away_cap,
-                     &old.facts[i]);
-        }
-    }
-    for (size_t i = 0; i < old.away_count && !world->violated; i++) {
-        if (!back[i] && host->book != NULL) {
-            add_fact(&host->book->away, &host->book->away_count, &host->book->away_cap,
-                     &old.away[i]);
-        }
-    }
+    size_t missing = world->violated ? 0 : keep_away(host, &old, here, back, moved);
     if (missing > 0 && !host->loses && !world->violated) {
         world_violate(world, "durable", "%s has lost %zu of %zu confirmed entries", host->code,
                       missing, old.count);

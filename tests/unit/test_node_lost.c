@@ -278,29 +278,41 @@ static void test_lost_again(void **state)
     check("raised", "2025", 31);
 }
 
+/* A copy of the commune's file, which is closed. */
+static char aside[WORLD_PATH_BYTES + 8];
+
+static void set_aside(void)
+{
+    (void)snprintf(aside, sizeof aside, "%s.other", commune->path);
+    tree_close(commune);
+    tree_copy_file(commune->path, aside);
+}
+
+static void take_from_aside(void)
+{
+    tree_close(commune);
+    tree_copy_file(aside, commune->path);
+    assert_int_equal(unlink(aside), 0);
+    tree_open(commune);
+    come_back();
+}
+
 /* The lost entries come back after all, in a copy of the file that was made in time. */
 static void test_come_back(void **state)
 {
-    char other[WORLD_PATH_BYTES + 8];
     (void)state;
     record("raised", "1", "2025-02-03");
     keep_both();
     record("raised", "2", "2025-02-04");
     record("members", "9", "2025-02-04");
     world_settle();
-    (void)snprintf(other, sizeof other, "%s.other", commune->path);
-    tree_close(commune);
-    tree_copy_file(commune->path, other);
+    set_aside();
     put_back_both();
     come_back();
     check("raised", "2025", 3);
     record("raised", "4", "2025-02-05");
     world_settle();
-    tree_close(commune);
-    tree_copy_file(other, commune->path);
-    assert_int_equal(unlink(other), 0);
-    tree_open(commune);
-    come_back();
+    take_from_aside();
     check("raised", "2025", 7);
     check("members", "2025", 9);
     record("raised", "8", "2025-02-05");
@@ -361,7 +373,6 @@ static void test_how_many(void **state)
  * come back. */
 static void test_more_come_back(void **state)
 {
-    char other[WORLD_PATH_BYTES + 8];
     (void)state;
     record("raised", "1", "2025-02-03");
     keep_both();
@@ -369,9 +380,7 @@ static void test_more_come_back(void **state)
     record("raised", "4", "2025-02-05");
     record("raised", "8", "2025-02-05");
     world_settle();
-    (void)snprintf(other, sizeof other, "%s.other", commune->path);
-    tree_close(commune);
-    tree_copy_file(commune->path, other);
+    set_aside();
     put_back_both();
     tree_close(commune);
     come_back();
@@ -381,11 +390,7 @@ static void test_more_come_back(void **state)
     assert_int_equal(total(commune, "raised", "2025"), 3);
     record("raised", "100", "2025-02-05");
     world_settle();
-    tree_close(commune);
-    tree_copy_file(other, commune->path);
-    assert_int_equal(unlink(other), 0);
-    tree_open(commune);
-    come_back();
+    take_from_aside();
     check("raised", "2025", 115);
     assert_string_equal(correct(entry, "200")->text, "");
     world_settle();

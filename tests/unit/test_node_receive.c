@@ -547,6 +547,46 @@ static void test_two_digests_that_differ(void **state)
     arena_reset(&arena);
 }
 
+/* An entry that says that so many are lost. */
+static enum err send_lost(uint64_t lost)
+{
+    struct hash before = fake.head.hash;
+    struct buf act;
+    buf_init(&act, 256);
+    entry_lost_encode(&(struct entry_lost){24301, 2, 1, 1}, &act);
+    struct entry *entry = fake_entry(&fake, "42", "raised");
+    entry->kind = ENTRY_LOST;
+    entry->refers_seq = lost;
+    entry->act = buf_bytes(&act);
+    fake.head.hash = entry_hash(&before, entry, &fake.scratch);
+    enum err err = fake_send(&fake, false);
+    buf_deinit(&act);
+    return err;
+}
+
+/* Their sum has a limit, over all links: beyond it nothing of the batch is kept. */
+static void test_more_lost_than_can_be(void **state)
+{
+    (void)state;
+    assert_int_equal(send_lost((uint64_t)COUNT_MAX - 1), ERR_OK);
+    assert_false(fake.closed);
+    struct head good = fake.head;
+    assert_int_equal(send_lost(2), ERR_OK);
+    assert_true(fake.closed);
+    fake.head = good;
+    fake_connect(&fake);
+    assert_int_equal(fake.escrow.length, 1);
+    assert_int_equal(send_lost(2), ERR_OK);
+    assert_true(fake.closed);
+    fake.head = good;
+    fake_connect(&fake);
+    assert_int_equal(send_lost(1), ERR_OK);
+    assert_false(fake.closed);
+    tree_restart(root);
+    fake_connect(&fake);
+    assert_int_equal(fake.escrow.length, 2);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -565,6 +605,7 @@ int main(void)
                                        CASE(test_entries_with_a_gap),
                                        CASE(test_digest_that_differs),
                                        CASE(test_digest_mended_over_another_link),
-                                       CASE(test_two_digests_that_differ)};
+                                       CASE(test_two_digests_that_differ),
+                                       CASE(test_more_lost_than_can_be)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
