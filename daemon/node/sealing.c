@@ -566,9 +566,8 @@ static enum err seal_whole(struct sealing *s, const struct store_returned *there
     bool undo = err == ERR_REFUSED || err == ERR_LIMIT || err == ERR_PROTOCOL ||
                 err == ERR_NOT_FOUND || err == ERR_CORRUPT || err == ERR_NO_MEMORY;
     TRY(err == ERR_OK || undo ? node_savepoint_end(node, undo) : err);
-    s->no = undo && s->no == NULL
-                ? "its cells, or what came, are damaged, or more than memory holds"
-                : s->no;
+    s->later = s->later || err == ERR_NO_MEMORY;
+    s->no = undo && s->no == NULL ? "its cells, or what came, are damaged" : s->no;
     return ERR_OK;
 }
 
@@ -580,7 +579,7 @@ static enum err look(struct sealing *s)
     TRY(ledger_flush(node));
     TRY(returned_each(node, node->own_origin, hold_against, s));
     TRY(s->gone > 0 && s->no == NULL ? seal_whole(s, &there) : ERR_OK);
-    if (s->later) {
+    if (s->later) { /* what came is kept */
         return ERR_OK;
     }
     if (s->no != NULL) {
