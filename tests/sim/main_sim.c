@@ -22,6 +22,7 @@ struct options {
     bool hashes; /* print the hash of every seed */
     bool words;  /* print what happens */
     bool shrink;
+    bool crashes; /* nothing else happens */
     const char *replay;
     const char *commit;
 };
@@ -64,6 +65,11 @@ static void keep_failure(struct shared *shared, uint64_t seed, const struct resu
     (void)fflush(stdout);
 }
 
+static void make(struct plan *plan, const struct options *options, uint64_t seed)
+{
+    (options->crashes ? plan_make_crashes : plan_make)(plan, seed);
+}
+
 static void run_one(struct shared *shared, const struct options *options, uint64_t seed)
 {
     struct plan plan;
@@ -71,7 +77,7 @@ static void run_one(struct shared *shared, const struct options *options, uint64
     uint64_t checks[2];
     uint64_t figures[2];
     checks_counts(&checks[0], &figures[0]);
-    plan_make(&plan, seed);
+    make(&plan, options, seed);
     (void)alarm(SEED_LIMIT_S);
     run_plan(&plan, options->words ? stdout : NULL, &result);
     plan_deinit(&plan);
@@ -163,7 +169,7 @@ static void show_smaller(const struct options *options, const struct failure *fa
 {
     struct plan plan;
     struct plan smallest;
-    plan_make(&plan, failure->seed);
+    make(&plan, options, failure->seed);
     (void)printf("\n# seed %" PRIu64 "%s%s, check %s; smaller, by tests/sim/run --replay FILE:\n",
                  failure->seed, options->commit[0] != '\0' ? ", commit " : "", options->commit,
                  failure->result.check);
@@ -238,8 +244,9 @@ static int replay(const struct options *options)
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: sim --seeds N --base B [--jobs J] [--first] [--hashes] [--trace] "
-                          "[--no-shrink] [--commit ID] | --replay FILE [--trace]\n");
+    (void)fprintf(stderr,
+                  "usage: sim --seeds N --base B [--jobs J] [--crash-only] [--first] "
+                  "[--hashes] [--trace] [--no-shrink] [--commit ID] | --replay FILE [--trace]\n");
     return 2;
 }
 
@@ -252,12 +259,17 @@ static bool number(const char *text, uint64_t *out)
 
 int main(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"seeds", required_argument, NULL, 's'},  {"base", required_argument, NULL, 'b'},
-        {"jobs", required_argument, NULL, 'j'},   {"first", no_argument, NULL, 'f'},
-        {"hashes", no_argument, NULL, 'h'},       {"trace", no_argument, NULL, 't'},
-        {"no-shrink", no_argument, NULL, 'n'},    {"replay", required_argument, NULL, 'r'},
-        {"commit", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {{"seeds", required_argument, NULL, 's'},
+                                            {"base", required_argument, NULL, 'b'},
+                                            {"jobs", required_argument, NULL, 'j'},
+                                            {"crash-only", no_argument, NULL, 'k'},
+                                            {"first", no_argument, NULL, 'f'},
+                                            {"hashes", no_argument, NULL, 'h'},
+                                            {"trace", no_argument, NULL, 't'},
+                                            {"no-shrink", no_argument, NULL, 'n'},
+                                            {"replay", required_argument, NULL, 'r'},
+                                            {"commit", required_argument, NULL, 'c'},
+                                            {NULL, 0, NULL, 0}};
     struct options options = {.seeds = 1, .base = 1, .jobs = 1, .shrink = true, .commit = ""};
     uint64_t jobs = 1;
     for (int c = getopt_long(argc, argv, "", OPTIONS, NULL); c != -1;
@@ -272,6 +284,9 @@ int main(int argc, char **argv)
             break;
         case 'j':
             good = number(optarg, &jobs) && jobs > 0 && jobs <= JOBS_MAX;
+            break;
+        case 'k':
+            options.crashes = true;
             break;
         case 'f':
             options.first = true;

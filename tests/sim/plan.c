@@ -3,7 +3,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { LINE_BYTES = 200, PEOPLE_MIN = 60, PEOPLE_MORE = 60, FAULTS_MORE = 12, COPIES_PERCENT = 15 };
+enum {
+    LINE_BYTES = 200,
+    PEOPLE_MIN = 60,
+    PEOPLE_MORE = 60,
+    FAULTS_MORE = 12,
+    CRASHES_MIN = 35,
+    COPIES_PERCENT = 15
+};
 
 static const char *const NAMES[STEP_KIND_COUNT] = {
     [STEP_RECORD] = "record",
@@ -227,13 +234,32 @@ static void add_steps(struct plan *plan, struct chance *chance,
     }
 }
 
+static const unsigned PEOPLE[STEP_KIND_COUNT] = {
+    [STEP_RECORD] = 40, [STEP_IMPORT] = 10, [STEP_CORRECT] = 18,
+    [STEP_RETRY] = 8,   [STEP_WAIT] = 5,    [STEP_CATALOGUE] = 3,
+    [STEP_UNIT] = 5,    [STEP_JOIN] = 4,    [STEP_LATE_NODE] = 3,
+};
+
+void plan_make_crashes(struct plan *plan, uint64_t seed)
+{
+    unsigned crashes[STEP_KIND_COUNT] = {0};
+    struct chance chance = chance_for(seed, 4);
+    plan_init(plan);
+    plan->seed = seed;
+    plan->districts = 1 + (uint32_t)chance_below(&chance, 2);
+    plan->communes = 3 + (uint32_t)chance_below(&chance, 5);
+    plan->hosted = (uint32_t)chance_below(&chance, 2);
+    plan->version = (uint32_t)chance_below(&chance, 3);
+    plan->in_bytes = chance_percent(&chance, 30);
+    for (int kind = STEP_FIRST_FAULT; kind <= STEP_LAST_CRASH; kind++) {
+        crashes[kind] = 1 + (unsigned)chance_below(&chance, 9);
+    }
+    add_steps(plan, &chance, PEOPLE, PEOPLE_MIN / 2 + chance_below(&chance, PEOPLE_MORE / 2));
+    add_steps(plan, &chance, crashes, CRASHES_MIN + chance_below(&chance, FAULTS_MORE));
+}
+
 void plan_make(struct plan *plan, uint64_t seed)
 {
-    static const unsigned PEOPLE[STEP_KIND_COUNT] = {
-        [STEP_RECORD] = 40, [STEP_IMPORT] = 10, [STEP_CORRECT] = 18,
-        [STEP_RETRY] = 8,   [STEP_WAIT] = 5,    [STEP_CATALOGUE] = 3,
-        [STEP_UNIT] = 5,    [STEP_JOIN] = 4,    [STEP_LATE_NODE] = 3,
-    };
     unsigned faults[STEP_KIND_COUNT] = {0};
     struct chance chance = chance_for(seed, 2);
     plan_init(plan);

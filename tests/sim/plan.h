@@ -60,6 +60,7 @@ enum step_kind {
 };
 
 #define STEP_FIRST_FAULT STEP_KILL
+#define STEP_LAST_CRASH STEP_STORM
 #define STEP_FIRST_COPY STEP_CLONE
 
 struct step {
@@ -88,6 +89,8 @@ void plan_deinit(struct plan *plan);
 /* From a seed: at least `PLAN_FAULTS_MIN` faults among the steps. */
 enum { PLAN_FAULTS_MIN = 25, PLAN_LENGTH_MS = 240000 };
 void plan_make(struct plan *plan, uint64_t seed);
+/* The same for small trees whose processes and machines end, and nothing else happens to them. */
+void plan_make_crashes(struct plan *plan, uint64_t seed);
 /* Without the steps whose `keep` is false. */
 void plan_pick(const struct plan *plan, const bool *keep, struct plan *out);
 
