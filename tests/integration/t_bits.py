@@ -20,7 +20,7 @@ import smalltree
 from harness import DONE, LONG, NO, REFUSED
 from smalltree import COMMUNE, DISTRICT, PROVINCE
 
-FLIPS = 1000 if LONG else 24
+FLIPS = 2000 if LONG else 24  # a half of them in either file
 FLIPS_A_ROUND_MAX = 4
 MONTHS = tuple(f"2023-{month:02}" for month in range(1, 7))
 STARTS_MAX = 4
