@@ -104,17 +104,31 @@ static void slow_line(struct harm *harm)
         chance_percent(&harm->chance, 50) ? chance_between(&harm->chance, 1000, 20000) : 0;
 }
 
-/* Another node that has lost entries: what both have lost, one above may know and nobody have. */
-static struct host *loser_in_line(const struct host *host)
+/* Whether the other one has lost entries, above or below: what both have lost, one above may know
+ * and nobody have. */
+static bool loses_in_line(const struct host *host, const struct host *other)
+{
+    return other != host && other->may_lose &&
+           (host_within(host, other) || host_within(other, host));
+}
+
+static bool has_loser_in_line(const struct host *host)
+{
+    bool found = false;
+    for (size_t i = 0; i < host->world->host_count && !found; i++) {
+        found = loses_in_line(host, host->world->hosts[i]);
+    }
+    return found;
+}
+
+static void mark_losers_in_line(struct host *host)
 {
     for (size_t i = 0; i < host->world->host_count; i++) {
         struct host *other = host->world->hosts[i];
-        if (other != host && other->may_lose &&
-            (host_within(host, other) || host_within(other, host))) {
-            return other;
+        if (loses_in_line(host, other)) {
+            host->world->in_line = host->in_line = other->in_line = true;
         }
     }
-    return NULL;
 }
 
 /* In the place of the file of a node that does not run: a new one, which knows who the node is and
@@ -141,9 +155,8 @@ static bool make_anew(struct host *host, struct bytes identity)
 static void copy(struct harm *harm)
 {
     struct host *host = harm->host;
-    struct host *other = loser_in_line(host);
     harm->nothing = host->state != HOST_UP ||
-                    (other != NULL && !host->copied && chance_percent(&harm->chance, 50));
+                    (has_loser_in_line(host) && !host->copied && chance_percent(&harm->chance, 50));
     if (harm->nothing) {
         return;
     }
@@ -174,9 +187,7 @@ static void copy(struct harm *harm)
                              be turned away */
     buf_deinit(&identity);
     host_may_lose(host);
-    if (other != NULL) {
-        harm->world->in_line = host->in_line = other->in_line = true;
-    }
+    mark_losers_in_line(host);
     world_trace(harm->world, "%s is %s", host->code, anew ? "made anew" : "put back");
     start_soon(harm, host);
 }
@@ -198,7 +209,7 @@ static void copy_line(struct harm *harm)
 static void lie(struct harm *harm)
 {
     struct host *host = harm->host;
-    harm->nothing = host->state != HOST_UP || loser_in_line(host) != NULL;
+    harm->nothing = host->state != HOST_UP || has_loser_in_line(host);
     if (harm->nothing) {
         return;
     }
