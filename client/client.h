@@ -31,7 +31,7 @@ struct command {
     const char *usage;   /* its words: "UNIT MEASURE VALUE" */
     const char *summary; /* one line for `tally help` */
     const char *about;   /* for --help: what it does, examples; ends with a line break */
-    uint32_t options;    /* besides OPTIONS_COMMON */
+    uint64_t options;    /* besides OPTIONS_COMMON */
     size_t words_min;
     size_t words_max;
     enum exit_status (*run)(struct client *client);

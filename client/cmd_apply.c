@@ -70,6 +70,9 @@ enum exit_status cmd_apply(struct client *client)
     bool unreadable = err == ERR_NOT_FOUND || err == ERR_IO;
     if (err == ERR_OK) {
         err = apply(client, &catalogue, &msg);
+        if (err == ERR_REFUSED) {
+            config_catalogue_place(client_word(client, 0), &msg);
+        }
     }
     arena_reset(&arena);
     return err == ERR_OK ? STATUS_DONE : client_fail_err(unreadable ? ERR_USAGE : err, &msg);

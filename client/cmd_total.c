@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -7,7 +9,7 @@
 #include "client/commands.h"
 #include "client/output.h"
 
-enum { MISSING_SHOWN_MAX = 10, FOOTER_BYTES = 2048, HEAD_BYTES = 512, COLUMNS = 8 };
+enum { MISSING_SHOWN_MAX = 10, FOOTER_BYTES = 2048, HEAD_BYTES = 512, COLUMNS = 12 };
 
 /* ---- the question ---- */
 
@@ -91,6 +93,11 @@ static enum err question_read(const struct client *client, struct question *out,
     if (options_has(options, OPTION_TREE_AS_OF)) {
         TRY(day_parse(options_text(options, OPTION_TREE_AS_OF), &total->tree_as_of, msg));
     }
+    total->targets = options_has(options, OPTION_TARGETS);
+    if (total->targets && total->by == BY_CATEGORY) {
+        return err_fail(msg, ERR_USAGE,
+                        "--targets are for sums over all categories; leave out --by category");
+    }
     return ERR_OK;
 }
 
@@ -99,6 +106,7 @@ static enum err question_read(const struct client *client, struct question *out,
 struct view {
     enum output_form form;
     enum total_by by;
+    bool targets;
     bool begun;
     int64_t nodes;
     int64_t exact;
@@ -137,8 +145,16 @@ static void table_begin(struct view *view, const struct rep_total *total)
         column_add(view, "CATEGORY", false);
     }
     column_add(view, "VALUE", true);
-    column_add(view, "ENTRIES", true);
-    column_add(view, "REPORTED", true);
+    if (view->targets) {
+        column_add(view, "TARGET", true);
+        column_add(view, "FOR", false);
+        column_add(view, "REACHED", true);
+        column_add(view, "PERCENT", true);
+        column_add(view, "EXPECTED", true);
+    } else {
+        column_add(view, "ENTRIES", true);
+        column_add(view, "REPORTED", true);
+    }
     view->table = output_table_new(view->columns, view->column_count);
 }
 
@@ -156,6 +172,18 @@ static const char *value_text(const struct total_row *row, bool dash, char out[W
     }
     wide_format(row->value, row->decimals, out);
     return out;
+}
+
+/* What is wanted; dashes where nothing is, or where there is no such number. */
+static size_t target_cells(const struct total_row *row, const char **cells)
+{
+    const char *const texts[] = {row->target, row->target_period, row->reached, row->percent,
+                                 row->due};
+    size_t count = sizeof texts / sizeof *texts;
+    for (size_t i = 0; i < count; i++) {
+        cells[i] = texts[i][0] == '\0' ? "-" : texts[i];
+    }
+    return count;
 }
 
 static void table_row(struct view *view, const struct total_row *row)
@@ -183,8 +211,12 @@ static void table_row(struct view *view, const struct total_row *row)
         cells[count++] = row->category_null ? "" : row->category[0] == '\0' ? "-" : row->category;
     }
     cells[count++] = value_text(row, true, value);
-    cells[count++] = row->indicator ? "" : output_number(row->entries, entries);
-    cells[count++] = reported;
+    if (view->targets) {
+        count += target_cells(row, cells + count);
+    } else {
+        cells[count++] = row->indicator ? "" : output_number(row->entries, entries);
+        cells[count++] = reported;
+    }
     output_table_row(view->table, cells);
 }
 
@@ -268,7 +300,35 @@ static json_t *json_count(const struct total_row *row, int64_t count)
     return row->indicator ? json_null() : json_integer(count);
 }
 
-static json_t *json_row(const struct total_row *row)
+/* In the smallest step for a measure, as its value is; null for none. */
+static json_t *json_amount(const struct total_row *row, const char *text)
+{
+    char digits[NAME_MAX_BYTES + 1];
+    size_t n = 0;
+    if (row->indicator || text[0] == '\0') {
+        return output_json_text(text);
+    }
+    for (const char *at = text; *at != '\0' && n < sizeof digits - 1; at++) {
+        if (*at != '.') {
+            digits[n++] = *at;
+        }
+    }
+    digits[n] = '\0';
+    errno = 0;
+    long long value = strtoll(digits, NULL, 10);
+    return errno != 0 ? json_null() : json_integer((json_int_t)value);
+}
+
+static void json_add_target(json_t *item, const struct total_row *row)
+{
+    (void)json_object_set_new(item, "target", json_amount(row, row->target));
+    (void)json_object_set_new(item, "target_period", output_json_text(row->target_period));
+    (void)json_object_set_new(item, "reached", json_amount(row, row->reached));
+    (void)json_object_set_new(item, "percent", output_json_text(row->percent));
+    (void)json_object_set_new(item, "expected_by_today", json_amount(row, row->due));
+}
+
+static json_t *json_row(const struct view *view, const struct total_row *row)
 {
     json_t *item = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:o, s:o}", "unit", row->unit, "measure",
@@ -282,16 +342,23 @@ static json_t *json_row(const struct total_row *row)
     if (!row->indicator && (row->overflow || !wide_fits_i64(row->value))) {
         (void)json_object_set_new(item, "overflow", json_true());
     }
+    if (view->targets) {
+        json_add_target(item, row);
+    }
     return item;
 }
 
 /* ---- as CSV ---- */
 
-static void csv_begin(void)
+enum { CSV_COLUMNS = 10, CSV_TARGET_COLUMNS = 5 };
+
+static void csv_begin(const struct view *view)
 {
-    static const char *const HEAD[] = {"unit",    "measure",  "period",   "category", "value",
-                                       "entries", "reported", "expected", "nodes",    "exact"};
-    output_csv_row(HEAD, sizeof HEAD / sizeof *HEAD);
+    static const char *const HEAD[CSV_COLUMNS + CSV_TARGET_COLUMNS] = {
+        "unit",    "measure",       "period",   "category", "value",
+        "entries", "reported",      "expected", "nodes",    "exact",
+        "target",  "target_period", "reached",  "percent",  "expected_by_today"};
+    output_csv_row(HEAD, CSV_COLUMNS + (view->targets ? CSV_TARGET_COLUMNS : 0));
 }
 
 static void csv_row(const struct view *view, const struct total_row *row)
@@ -299,12 +366,15 @@ static void csv_row(const struct view *view, const struct total_row *row)
     char value[WIDE_TEXT_BYTES];
     char numbers[5][OUTPUT_CELL_BYTES];
     const int64_t counts[] = {row->entries, row->reported, row->expected, view->nodes, view->exact};
-    const char *cells[10] = {row->unit, row->measure, row->period, row->category,
-                             value_text(row, false, value)};
+    const char *cells[CSV_COLUMNS + CSV_TARGET_COLUMNS] = {
+        row->unit, row->measure, row->period, row->category, value_text(row, false, value)};
     for (size_t i = 0; i < 5; i++) {
         cells[5 + i] = row->indicator && i < 3 ? "" : output_number(counts[i], numbers[i]);
     }
-    output_csv_row(cells, 10);
+    const char *const target[CSV_TARGET_COLUMNS] = {row->target, row->target_period, row->reached,
+                                                    row->percent, row->due};
+    memcpy(cells + CSV_COLUMNS, target, sizeof target);
+    output_csv_row(cells, CSV_COLUMNS + (view->targets ? CSV_TARGET_COLUMNS : 0));
 }
 
 /* ---- all of it ---- */
@@ -323,7 +393,7 @@ static void begin(struct view *view, const struct rep_total *total)
         output_list_begin(&view->list, json_head(total), "totals");
         break;
     case OUTPUT_CSV:
-        csv_begin();
+        csv_begin(view);
         break;
     }
 }
@@ -342,7 +412,7 @@ static enum err on_total(void *context, const struct msg_reply *reply, struct er
             table_row(view, &total->rows[i]);
             break;
         case OUTPUT_JSON:
-            output_list_item(&view->list, json_row(&total->rows[i]));
+            output_list_item(&view->list, json_row(view, &total->rows[i]));
             break;
         case OUTPUT_CSV:
             csv_row(view, &total->rows[i]);
@@ -373,7 +443,9 @@ enum exit_status cmd_total(struct client *client)
     if (err != ERR_OK) {
         return client_fail_err(err, &msg);
     }
-    struct view view = {.form = output_form(&client->options), .by = question.total.by};
+    struct view view = {.form = output_form(&client->options),
+                        .by = question.total.by,
+                        .targets = question.total.targets};
     struct msg_request request = {.type = REQUEST_TOTAL, .u.total = question.total};
     struct asking asking = {.on_reply = on_total, .context = &view};
     err = end(&view, client_ask(client, &request, &asking, &msg), &msg);

@@ -17,8 +17,16 @@ static const struct command COMMANDS[] = {
             "  tally total                                 the node's own unit, this year\n"
             "  tally total 436 -p 2023H1 -m fund_raised,accounts\n"
             "  tally total -p 2023 --by child              a row for each child\n"
-            "  tally total -p 2023 --by period --csv       month by month, for a spreadsheet\n",
-        .options = BIT(MEASURE) | BIT(PERIOD) | BIT(BY) | BIT(TREE_AS_OF) | BIT(CSV),
+            "  tally total -p 2023 --by period --csv       month by month, for a spreadsheet\n"
+            "  tally total -p 2023H1 --targets             and how far the year's targets are "
+            "reached\n"
+            "\n"
+            "With --targets, REACHED is what has come together since the target's period began, "
+            "up\n"
+            "to the end of the period that is asked for; EXPECTED is what it would be by today "
+            "(or\n"
+            "by that end) on a straight line from where it stood when the target's period began.\n",
+        .options = BIT(MEASURE) | BIT(PERIOD) | BIT(BY) | BIT(TREE_AS_OF) | BIT(TARGETS) | BIT(CSV),
         .words_max = 1,
         .run = cmd_total,
     },

@@ -45,6 +45,8 @@ static const struct option_row ROWS[OPTION_COUNT] = {
     [OPTION_MEASURE] = {"measure", 'm', "MEASURE", true, "only this one; may be repeated; a,b,c"},
     [OPTION_PERIOD] = {"period", 'p', "PERIOD", false, "2023, 2023H1, 2023Q2, 2023-06, 2023-06-18"},
     [OPTION_BY] = {"by", 0, "WHAT", false, "a row for each: child, level=LEVEL, period, category"},
+    [OPTION_TARGETS] = {"targets", 0, NULL, false,
+                        "with what is wanted, and how far that is reached"},
     [OPTION_TREE_AS_OF] = {"tree-as-of", 0, "DATE", false, "with the tree as it was on that day"},
     [OPTION_TO] = {"to", 0, "UNIT", false, "the answer to that unit, instead of the own feed"},
     [OPTION_WHOLE] = {"whole", 0, NULL, false,
@@ -211,7 +213,7 @@ enum err options_parse(int argc, char *const argv[], struct options *out, struct
     return ERR_OK;
 }
 
-enum err options_check(const struct options *options, uint32_t allowed, const char *command,
+enum err options_check(const struct options *options, uint64_t allowed, const char *command,
                        struct errmsg *msg)
 {
     for (int i = 0; i < OPTION_COUNT; i++) {
@@ -235,7 +237,7 @@ const char *options_text(const struct options *options, enum option option)
     return options->values[option] == NULL ? "" : options->values[option];
 }
 
-void options_print(uint32_t set, FILE *out)
+void options_print(uint64_t set, FILE *out)
 {
     for (int i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *row = &ROWS[i];

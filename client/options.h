@@ -42,6 +42,7 @@ enum option {
     OPTION_PERIOD,
     OPTION_BY,
     OPTION_TREE_AS_OF,
+    OPTION_TARGETS,
     OPTION_TO,
     OPTION_WHOLE,
     OPTION_COUNT
@@ -49,7 +50,7 @@ enum option {
 
 enum { OPTIONS_WORDS_MAX = 16 };
 
-#define OPTION_BIT(option) (UINT32_C(1) << (option))
+#define OPTION_BIT(option) (UINT64_C(1) << (option))
 
 /* What every command takes. */
 #define OPTIONS_COMMON                                                                 \
@@ -58,7 +59,7 @@ enum { OPTIONS_WORDS_MAX = 16 };
      OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION))
 
 struct options {
-    uint32_t given;                           /* bits */
+    uint64_t given;                           /* bits */
     const char *values[OPTION_COUNT];         /* of those that take one; NULL when not given */
     const char *measures[MEASURES_ASKED_MAX]; /* every --measure, as written */
     size_t measure_count;
@@ -72,7 +73,7 @@ enum err options_parse(int argc, char *const argv[], struct options *out, struct
     MUST_CHECK;
 
 /* ERR_USAGE when an option was given that is not in the set; `command` is for the sentence. */
-enum err options_check(const struct options *options, uint32_t allowed, const char *command,
+enum err options_check(const struct options *options, uint64_t allowed, const char *command,
                        struct errmsg *msg) MUST_CHECK;
 
 bool options_has(const struct options *options, enum option option);
@@ -81,6 +82,6 @@ bool options_has(const struct options *options, enum option option);
 const char *options_text(const struct options *options, enum option option);
 
 /* One line for each option of the set, for --help. */
-void options_print(uint32_t set, FILE *out);
+void options_print(uint64_t set, FILE *out);
 
 #endif

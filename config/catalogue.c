@@ -1,7 +1,6 @@
 /* The catalogue file: libcyaml fills structs of plain texts (load.h), which are then read with the
- * functions that everybody uses for decimals, periods and so on. What catalogue_check refuses is
- * found again in the file: the first element that, added to those before it, makes the check fail.
- */
+ * functions that everybody uses for decimals, periods and so on. What catalogue_check refuses it
+ * names by section and place, which are the file's own. */
 #include <string.h>
 
 #include "base/text.h"
@@ -37,10 +36,12 @@ struct file_indicator {
     char *unit;
     char *formula;
     char *decimals;
+    char *factor;
 };
 
 struct file_target {
     char *unit;
+    char *level;
     char *measure;
     char *period;
     char *value;
@@ -107,10 +108,13 @@ static const cyaml_schema_field_t INDICATOR_FIELDS[] = {
     CYAML_FIELD_STRING_PTR("formula", NEEDED, struct file_indicator, formula, 1, FORMULA_MAX_BYTES),
     CYAML_FIELD_STRING_PTR("decimals", OPTIONAL, struct file_indicator, decimals, 1,
                            NUMBER_TEXT_BYTES),
+    CYAML_FIELD_STRING_PTR("factor", OPTIONAL, struct file_indicator, factor, 1,
+                           VALUE_TEXT_MAX_BYTES),
     CYAML_FIELD_END};
 
 static const cyaml_schema_field_t TARGET_FIELDS[] = {
-    CYAML_FIELD_STRING_PTR("unit", NEEDED, struct file_target, unit, 1, CODE_MAX_BYTES),
+    CYAML_FIELD_STRING_PTR("unit", OPTIONAL, struct file_target, unit, 1, CODE_MAX_BYTES),
+    CYAML_FIELD_STRING_PTR("level", OPTIONAL, struct file_target, level, 1, CODE_MAX_BYTES),
     CYAML_FIELD_STRING_PTR("measure", NEEDED, struct file_target, measure, 1, CODE_MAX_BYTES),
     CYAML_FIELD_STRING_PTR("period", NEEDED, struct file_target, period, 1, PERIOD_TEXT_BYTES),
     CYAML_FIELD_STRING_PTR("value", NEEDED, struct file_target, value, 1, VALUE_TEXT_MAX_BYTES),
@@ -246,6 +250,7 @@ static enum err take_indicators(struct copier *copier, const struct file_catalog
             .unit = copy_text(copier, at->unit, ""),
             .formula = copy_text(copier, at->formula, ""),
             .decimals = decimals,
+            .factor = copy_text(copier, at->factor, "1"),
         };
     }
     to->indicator_count = from->indicators_count;
@@ -271,6 +276,7 @@ static enum err take_targets(struct copier *copier, const struct file_catalogue 
         }
         to->targets[i] = (struct target){
             .unit = copy_text(copier, at->unit, ""),
+            .level = copy_text(copier, at->level, ""),
             .measure = copy_text(copier, at->measure, ""),
             .period = period,
             .value = copy_text(copier, at->value, ""),
@@ -297,84 +303,89 @@ static enum err take_all(struct copier *copier, const struct file_catalogue *fro
 
 /* ---- where in the file is what the check refuses ---- */
 
-enum { SECTION_COUNT = 5 };
 static const char *const SECTIONS[SECTION_COUNT] = {"levels", "categories", "measures",
                                                     "indicators", "targets"};
 
-static size_t *section_count(struct catalogue *catalogue, int section)
+/* The next word that the sentence has in quotes; false when there is none, or one that is too long
+ * for a file. */
+static bool next_quoted(const char **sentence, char word[FORMULA_MAX_BYTES + 1])
 {
-    size_t *const counts[SECTION_COUNT] = {&catalogue->level_count, &catalogue->dimension_count,
-                                           &catalogue->measure_count, &catalogue->indicator_count,
-                                           &catalogue->target_count};
-    return counts[section];
-}
-
-/* Whether the check passes with all sections before `section`, `count` elements of it, none after.
- */
-static bool passes(const struct catalogue *whole, int section, size_t count)
-{
-    struct catalogue part = *whole;
-    for (int i = section; i < SECTION_COUNT; i++) {
-        *section_count(&part, i) = i == section ? count : 0;
+    const char *open = strchr(*sentence, '"');
+    const char *close = open == NULL ? NULL : strchr(open + 1, '"');
+    size_t len = close == NULL ? 0 : (size_t)(close - open - 1);
+    if (close == NULL || len > FORMULA_MAX_BYTES) {
+        return false;
     }
-    return catalogue_check(&part, NULL) == ERR_OK;
-}
-
-/* The number of elements of the section with which the check fails first. */
-static size_t first_failing(const struct catalogue *whole, int section, size_t count)
-{
-    size_t good = 0;
-    size_t bad = count;
-    while (bad - good > 1) {
-        size_t middle = good + (bad - good) / 2;
-        if (passes(whole, section, middle)) {
-            good = middle;
-        } else {
-            bad = middle;
-        }
-    }
-    return bad;
+    memcpy(word, open + 1, len);
+    word[len] = '\0';
+    *sentence = close + 1;
+    return true;
 }
 
 /* The scalar below `item` that the sentence quotes, else the item. */
 static int32_t quoted_node(const struct load_file *file, int32_t item, const char *sentence)
 {
-    const char *open = strchr(sentence, '"');
-    while (open != NULL) {
-        const char *close = strchr(open + 1, '"');
-        char word[NAME_MAX_BYTES + 1];
-        size_t len = close == NULL ? 0 : (size_t)(close - open - 1);
-        if (close == NULL || len >= sizeof word) {
-            return item;
-        }
-        memcpy(word, open + 1, len);
-        word[len] = '\0';
-        int32_t found = outline_find(&file->outline, item, word);
-        if (found != OUTLINE_NONE) {
-            return found;
-        }
-        open = strchr(close + 1, '"');
+    char word[FORMULA_MAX_BYTES + 1];
+    int32_t found = OUTLINE_NONE;
+    while (found == OUTLINE_NONE && next_quoted(&sentence, word)) {
+        found = outline_find(&file->outline, item, word);
     }
-    return item;
+    return found == OUTLINE_NONE ? item : found;
+}
+
+static bool has_all_quoted(const struct load_file *file, int32_t item, const char *sentence)
+{
+    char word[FORMULA_MAX_BYTES + 1];
+    bool any = false;
+    while (next_quoted(&sentence, word)) {
+        any = true;
+        if (outline_find(&file->outline, item, word) == OUTLINE_NONE) {
+            return false;
+        }
+    }
+    return any;
+}
+
+static int32_t place_of(const struct load_file *file, const char *sentence)
+{
+    for (int section = 0; section < SECTION_COUNT; section++) {
+        int32_t list = outline_value(&file->outline, 0, SECTIONS[section]);
+        int32_t item = outline_item(&file->outline, list, 0);
+        while (item != OUTLINE_NONE && !has_all_quoted(file, item, sentence)) {
+            item = file->outline.nodes[item].next;
+        }
+        if (item != OUTLINE_NONE) {
+            return quoted_node(file, item, sentence);
+        }
+    }
+    return OUTLINE_NONE;
+}
+
+void config_catalogue_place(const char *path, struct errmsg *sentence)
+{
+    struct load_file file;
+    struct errmsg refused = *sentence;
+    if (load_open(path, &CATALOGUE, &file, &refused) != ERR_OK) {
+        return;
+    }
+    int32_t node = place_of(&file, sentence->text);
+    if (node != OUTLINE_NONE) {
+        (void)load_fail(&file, node, &refused, "%s", sentence->text);
+        *sentence = refused;
+    }
+    load_close(&file);
 }
 
 static enum err check(const struct load_file *file, const struct catalogue *catalogue,
                       struct errmsg *msg)
 {
     struct errmsg reason = {""};
-    enum err err = catalogue_check(catalogue, &reason);
-    if (err == ERR_OK) {
-        return ERR_OK;
+    struct catalogue_place place;
+    enum err err = catalogue_check(catalogue, &place, &reason);
+    if (err != ERR_INVALID) {
+        return err == ERR_OK ? ERR_OK : err_fail(msg, err, "%s: %s", file->name, reason.text);
     }
-    struct catalogue whole = *catalogue;
-    int32_t node = 0;
-    for (int i = 0; i < SECTION_COUNT; i++) {
-        size_t count = *section_count(&whole, i);
-        if (count > 0 && !passes(catalogue, i, count)) {
-            node = load_node(file, SECTIONS[i], first_failing(catalogue, i, count) - 1, NULL);
-            break;
-        }
-    }
+    int32_t node = load_node(file, SECTIONS[place.section], place.index, NULL);
     return load_fail(file, quoted_node(file, node, reason.text), msg, "%s", reason.text);
 }
 

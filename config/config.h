@@ -27,6 +27,10 @@ struct config_node {
 enum err config_catalogue_load(const char *path, struct arena *arena, struct catalogue *out,
                                struct errmsg *msg) MUST_CHECK;
 
+/* Where in the file stands what a node has refused: puts "FILE:LINE:COLUMN: " in front of the
+ * sentence when an element of a list has all that the sentence quotes ("..."). */
+void config_catalogue_place(const char *path, struct errmsg *sentence);
+
 /* Reads tally.yaml of a data directory; the same errors. */
 enum err config_node_load(const char *path, struct config_node *out, struct errmsg *msg) MUST_CHECK;
 

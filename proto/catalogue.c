@@ -1,12 +1,24 @@
+/* Form 2: behind version and levels the sections in their order, each a count and as many items,
+ * each item a length and its fields. Fields that are missing at the end of an item have their
+ * defaults, as have sections at the end; so a later program can add to both and read what earlier
+ * ones wrote. Form 1 had no lengths, and nothing of what has a default in form 2. */
 #include "proto/catalogue.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "proto/decimal.h"
+#include "proto/formula.h"
 
-enum { FORM_CATALOGUE = 1, INDICATORS_MAX = 4096, TARGETS_MAX = 20000, DIMENSIONS_MAX = 256 };
+enum {
+    FORM_BARE = 1,
+    FORM_LONG = 2,
+    INDICATORS_MAX = 4096,
+    TARGETS_MAX = 20000,
+    DIMENSIONS_MAX = 256
+};
 
 static void put_list(struct buf *out, const char **list, size_t count)
 {
@@ -16,8 +28,33 @@ static void put_list(struct buf *out, const char **list, size_t count)
     }
 }
 
+/* What is written behind an item's length; the length is put in when it is known. */
+static size_t begin_item(struct buf *out)
+{
+    size_t at = out->len;
+    buf_put_u32(out, 0);
+    return at;
+}
+
+static void end_item(struct buf *out, size_t at)
+{
+    uint8_t bytes[4];
+    struct buf length;
+    if (out->failed) {
+        return;
+    }
+    buf_init(&length, sizeof bytes);
+    buf_put_u32(&length, (uint32_t)(out->len - at - sizeof bytes));
+    out->failed = length.failed;
+    if (!length.failed) {
+        memcpy(out->data + at, length.data, sizeof bytes);
+    }
+    buf_deinit(&length);
+}
+
 static void put_measure(struct buf *out, const struct measure *m)
 {
+    size_t at = begin_item(out);
     buf_put_str(out, m->code);
     buf_put_str(out, m->name);
     buf_put_str(out, m->unit);
@@ -27,17 +64,44 @@ static void put_measure(struct buf *out, const struct measure *m)
     buf_put_str(out, m->level);
     buf_put_u8(out, m->strict ? 1 : 0);
     put_list(out, m->dimensions, m->dimension_count);
+    end_item(out, at);
+}
+
+static void put_indicator(struct buf *out, const struct indicator *in)
+{
+    size_t at = begin_item(out);
+    buf_put_str(out, in->code);
+    buf_put_str(out, in->name);
+    buf_put_str(out, in->unit);
+    buf_put_str(out, in->formula);
+    buf_put_u8(out, (uint8_t)in->decimals);
+    buf_put_str(out, in->factor);
+    end_item(out, at);
+}
+
+static void put_target(struct buf *out, const struct target *t)
+{
+    size_t at = begin_item(out);
+    buf_put_str(out, t->unit);
+    buf_put_str(out, t->measure);
+    buf_put_u8(out, (uint8_t)t->period.frequency);
+    buf_put_i64(out, t->period.index);
+    buf_put_str(out, t->value);
+    buf_put_str(out, t->level);
+    end_item(out, at);
 }
 
 void catalogue_encode(const struct catalogue *c, struct buf *out)
 {
-    buf_put_u8(out, FORM_CATALOGUE);
+    buf_put_u8(out, FORM_LONG);
     buf_put_u64(out, c->version);
     put_list(out, c->levels, c->level_count);
     buf_put_u32(out, (uint32_t)c->dimension_count);
     for (size_t i = 0; i < c->dimension_count; i++) {
+        size_t at = begin_item(out);
         buf_put_str(out, c->dimensions[i].code);
         put_list(out, c->dimensions[i].values, c->dimensions[i].value_count);
+        end_item(out, at);
     }
     buf_put_u32(out, (uint32_t)c->measure_count);
     for (size_t i = 0; i < c->measure_count; i++) {
@@ -45,19 +109,11 @@ void catalogue_encode(const struct catalogue *c, struct buf *out)
     }
     buf_put_u32(out, (uint32_t)c->indicator_count);
     for (size_t i = 0; i < c->indicator_count; i++) {
-        buf_put_str(out, c->indicators[i].code);
-        buf_put_str(out, c->indicators[i].name);
-        buf_put_str(out, c->indicators[i].unit);
-        buf_put_str(out, c->indicators[i].formula);
-        buf_put_u8(out, (uint8_t)c->indicators[i].decimals);
+        put_indicator(out, &c->indicators[i]);
     }
     buf_put_u32(out, (uint32_t)c->target_count);
     for (size_t i = 0; i < c->target_count; i++) {
-        buf_put_str(out, c->targets[i].unit);
-        buf_put_str(out, c->targets[i].measure);
-        buf_put_u8(out, (uint8_t)c->targets[i].period.frequency);
-        buf_put_i64(out, c->targets[i].period.index);
-        buf_put_str(out, c->targets[i].value);
+        put_target(out, &c->targets[i]);
     }
 }
 
@@ -66,7 +122,8 @@ void catalogue_encode(const struct catalogue *c, struct buf *out)
 struct reader {
     struct cur cur;
     struct arena *arena;
-    bool no_memory; /* that is why */
+    bool bare;      /* form 1 */
+    bool no_memory; /* why it failed */
 };
 
 static void note_memory(struct reader *r, const void *memory)
@@ -123,6 +180,40 @@ static const char **take_list(struct reader *r, size_t max, size_t max_bytes, si
     return list;
 }
 
+/* The reader of one item; what comes after it is read on with the outer one. */
+static struct reader item_begin(struct reader *r)
+{
+    struct reader item = *r;
+    if (!r->bare) {
+        struct bytes bytes = cur_blob(&r->cur);
+        item.cur = cur_over(bytes.data, bytes.len);
+        item.cur.failed = r->cur.failed;
+    }
+    return item;
+}
+
+static void item_end(struct reader *r, const struct reader *item)
+{
+    r->no_memory = item->no_memory;
+    if (r->bare) {
+        r->cur = item->cur;
+    } else {
+        r->cur.failed = r->cur.failed || !cur_done(&item->cur);
+    }
+}
+
+/* Whether an item of form 2 goes on with a field that came later. */
+static bool goes_on(const struct reader *item)
+{
+    return !item->bare && !item->cur.failed && !cur_done(&item->cur);
+}
+
+static void take_dimension(struct reader *r, struct dimension *d)
+{
+    d->code = take_str(r, CODE_MAX_BYTES);
+    d->values = take_list(r, CATEGORY_VALUES_MAX, CODE_MAX_BYTES, &d->value_count);
+}
+
 static void take_measure(struct reader *r, struct measure *m)
 {
     m->code = take_str(r, CODE_MAX_BYTES);
@@ -136,28 +227,46 @@ static void take_measure(struct reader *r, struct measure *m)
     m->dimensions = take_list(r, CATEGORY_DIMS_MAX, CODE_MAX_BYTES, &m->dimension_count);
 }
 
-static void take_rest(struct reader *r, struct catalogue *c)
+static void take_indicator(struct reader *r, struct indicator *in)
 {
-    c->indicator_count = take_count(r, INDICATORS_MAX);
-    c->indicators = take_array(r, c->indicator_count, sizeof *c->indicators);
-    for (size_t i = 0; i < c->indicator_count && !r->cur.failed; i++) {
-        struct indicator *in = &c->indicators[i];
-        in->code = take_str(r, CODE_MAX_BYTES);
-        in->name = take_str(r, NAME_MAX_BYTES);
-        in->unit = take_str(r, NAME_MAX_BYTES);
-        in->formula = take_str(r, FORMULA_MAX_BYTES);
-        in->decimals = cur_u8(&r->cur);
-    }
-    c->target_count = take_count(r, TARGETS_MAX);
-    c->targets = take_array(r, c->target_count, sizeof *c->targets);
-    for (size_t i = 0; i < c->target_count && !r->cur.failed; i++) {
-        struct target *t = &c->targets[i];
-        t->unit = take_str(r, CODE_MAX_BYTES);
-        t->measure = take_str(r, CODE_MAX_BYTES);
-        t->period.frequency = (enum frequency)cur_u8(&r->cur);
-        t->period.index = cur_i32(&r->cur);
-        t->value = take_str(r, VALUE_TEXT_MAX_BYTES);
-    }
+    in->code = take_str(r, CODE_MAX_BYTES);
+    in->name = take_str(r, NAME_MAX_BYTES);
+    in->unit = take_str(r, NAME_MAX_BYTES);
+    in->formula = take_str(r, FORMULA_MAX_BYTES);
+    in->decimals = cur_u8(&r->cur);
+    in->factor = goes_on(r) ? take_str(r, VALUE_TEXT_MAX_BYTES) : "1";
+}
+
+static void take_target(struct reader *r, struct target *t)
+{
+    t->unit = take_str(r, CODE_MAX_BYTES);
+    t->measure = take_str(r, CODE_MAX_BYTES);
+    t->period.frequency = (enum frequency)cur_u8(&r->cur);
+    t->period.index = cur_i32(&r->cur);
+    t->value = take_str(r, VALUE_TEXT_MAX_BYTES);
+    t->level = goes_on(r) ? take_str(r, CODE_MAX_BYTES) : "";
+}
+
+/* The items of one section, each of `type`. */
+#define TAKE_SECTION(r, type, max, take, list, count)                 \
+    do {                                                              \
+        (count) = take_count((r), (max));                             \
+        (list) = take_array((r), (count), sizeof(type));              \
+        for (size_t at = 0; at < (count) && !(r)->cur.failed; at++) { \
+            struct reader item = item_begin(r);                       \
+            take(&item, &(list)[at]);                                 \
+            item_end((r), &item);                                     \
+        }                                                             \
+    } while (0)
+
+static void take_sections(struct reader *r, struct catalogue *c)
+{
+    TAKE_SECTION(r, struct dimension, DIMENSIONS_MAX, take_dimension, c->dimensions,
+                 c->dimension_count);
+    TAKE_SECTION(r, struct measure, MEASURES_MAX, take_measure, c->measures, c->measure_count);
+    TAKE_SECTION(r, struct indicator, INDICATORS_MAX, take_indicator, c->indicators,
+                 c->indicator_count);
+    TAKE_SECTION(r, struct target, TARGETS_MAX, take_target, c->targets, c->target_count);
 }
 
 enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out,
@@ -165,24 +274,14 @@ enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalo
 {
     struct reader r = {.cur = cur_over(bytes.data, bytes.len), .arena = arena};
     struct catalogue c = {.version = 0};
-    if (bytes.len > CATALOGUE_MAX_BYTES || cur_u8(&r.cur) != FORM_CATALOGUE) {
+    uint8_t form = bytes.len > CATALOGUE_MAX_BYTES ? 0 : cur_u8(&r.cur);
+    if (r.cur.failed || (form != FORM_BARE && form != FORM_LONG)) {
         return err_fail(msg, ERR_INVALID, "the catalogue is not of a form that this program knows");
     }
+    r.bare = form == FORM_BARE;
     c.version = cur_u64(&r.cur);
     c.levels = take_list(&r, LEVELS_MAX, CODE_MAX_BYTES, &c.level_count);
-    c.dimension_count = take_count(&r, DIMENSIONS_MAX);
-    c.dimensions = take_array(&r, c.dimension_count, sizeof *c.dimensions);
-    for (size_t i = 0; i < c.dimension_count && !r.cur.failed; i++) {
-        c.dimensions[i].code = take_str(&r, CODE_MAX_BYTES);
-        c.dimensions[i].values =
-            take_list(&r, CATEGORY_VALUES_MAX, CODE_MAX_BYTES, &c.dimensions[i].value_count);
-    }
-    c.measure_count = take_count(&r, MEASURES_MAX);
-    c.measures = take_array(&r, c.measure_count, sizeof *c.measures);
-    for (size_t i = 0; i < c.measure_count && !r.cur.failed; i++) {
-        take_measure(&r, &c.measures[i]);
-    }
-    take_rest(&r, &c);
+    take_sections(&r, &c);
     if (r.no_memory) {
         return err_fail(msg, ERR_NO_MEMORY, "no memory is left to read the catalogue");
     }
@@ -190,7 +289,7 @@ enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalo
         return err_fail(msg, ERR_INVALID,
                         "the catalogue is cut short or has texts that are too long");
     }
-    TRY(catalogue_check(&c, msg));
+    TRY(catalogue_check(&c, NULL, msg));
     *out = c;
     return ERR_OK;
 }
@@ -206,13 +305,15 @@ static enum err check_code(const char *what, const char *code, struct errmsg *ms
                           what, code, CODE_MAX_BYTES);
 }
 
-static enum err check_levels(const struct catalogue *c, struct errmsg *msg)
+static enum err check_levels(const struct catalogue *c, struct catalogue_place *place,
+                             struct errmsg *msg)
 {
     if (c->level_count == 0 || c->level_count > LEVELS_MAX) {
         return err_fail(msg, ERR_INVALID, "levels: 1 to %d are wanted, from the top down",
                         LEVELS_MAX);
     }
     for (size_t i = 0; i < c->level_count; i++) {
+        place->index = i;
         TRY(check_code("level", c->levels[i], msg));
         if (catalogue_level(c, c->levels[i]) != (int)i) {
             return err_fail(msg, ERR_INVALID, "level %s stands twice", c->levels[i]);
@@ -221,25 +322,23 @@ static enum err check_levels(const struct catalogue *c, struct errmsg *msg)
     return ERR_OK;
 }
 
-static enum err check_dimensions(const struct catalogue *c, struct errmsg *msg)
+static enum err check_dimension(const struct catalogue *c, const struct dimension *d,
+                                struct errmsg *msg)
 {
-    for (size_t i = 0; i < c->dimension_count; i++) {
-        const struct dimension *d = &c->dimensions[i];
-        TRY(check_code("category", d->code, msg));
-        if (catalogue_dimension(c, d->code) != d) {
-            return err_fail(msg, ERR_INVALID, "category %s stands twice", d->code);
-        }
-        if (d->value_count == 0 || d->value_count > CATEGORY_VALUES_MAX) {
-            return err_fail(msg, ERR_INVALID, "category %s: 1 to %d values are wanted", d->code,
-                            CATEGORY_VALUES_MAX);
-        }
-        for (size_t j = 0; j < d->value_count; j++) {
-            TRY(check_code("value", d->values[j], msg));
-            for (size_t k = 0; k < j; k++) {
-                if (strcmp(d->values[j], d->values[k]) == 0) {
-                    return err_fail(msg, ERR_INVALID, "category %s: value %s stands twice", d->code,
-                                    d->values[j]);
-                }
+    TRY(check_code("category", d->code, msg));
+    if (catalogue_dimension(c, d->code) != d) {
+        return err_fail(msg, ERR_INVALID, "category %s stands twice", d->code);
+    }
+    if (d->value_count == 0 || d->value_count > CATEGORY_VALUES_MAX) {
+        return err_fail(msg, ERR_INVALID, "category %s: 1 to %d values are wanted", d->code,
+                        CATEGORY_VALUES_MAX);
+    }
+    for (size_t j = 0; j < d->value_count; j++) {
+        TRY(check_code("value", d->values[j], msg));
+        for (size_t k = 0; k < j; k++) {
+            if (strcmp(d->values[j], d->values[k]) == 0) {
+                return err_fail(msg, ERR_INVALID, "category %s: value %s stands twice", d->code,
+                                d->values[j]);
             }
         }
     }
@@ -288,47 +387,151 @@ static enum err check_measure(const struct catalogue *c, const struct measure *m
     return ERR_OK;
 }
 
-static enum err check_rest(const struct catalogue *c, struct errmsg *msg)
+static enum err check_indicator(const struct catalogue *c, const struct indicator *in,
+                                struct errmsg *msg)
 {
-    for (size_t i = 0; i < c->indicator_count; i++) {
-        const struct indicator *in = &c->indicators[i];
-        TRY(check_code("indicator", in->code, msg));
-        if (catalogue_indicator(c, in->code) != in || catalogue_measure(c, in->code) != NULL) {
-            return err_fail(msg, ERR_INVALID, "indicator %s: the code stands twice", in->code);
-        }
-        if (in->decimals < 0 || in->decimals > DECIMALS_MAX ||
-            strlen(in->formula) > FORMULA_MAX_BYTES) {
-            return err_fail(msg, ERR_INVALID,
-                            "indicator %s: decimals are 0 to %d, the formula at most %d characters",
-                            in->code, DECIMALS_MAX, FORMULA_MAX_BYTES);
-        }
+    struct formula formula;
+    int64_t factor = 0;
+    TRY(check_code("indicator", in->code, msg));
+    if (catalogue_indicator(c, in->code) != in || catalogue_measure(c, in->code) != NULL) {
+        return err_fail(msg, ERR_INVALID, "indicator %s: the code stands twice", in->code);
     }
-    for (size_t i = 0; i < c->target_count; i++) {
-        const struct target *t = &c->targets[i];
-        bool known =
-            catalogue_measure(c, t->measure) != NULL || catalogue_indicator(c, t->measure) != NULL;
-        TRY(check_code("target's unit", t->unit, msg));
-        if (decimal_check(t->value, msg) != ERR_OK) {
-            return err_prefix(msg, ERR_INVALID, "target of unit %s", t->unit);
-        }
-        if (!known || (unsigned)t->period.frequency >= FREQUENCY_COUNT ||
-            !period_index_valid(t->period.frequency, t->period.index)) {
-            return err_fail(msg, ERR_INVALID, "target of unit %s: %s%s%s", t->unit,
-                            known ? "its period is not one" : "measure \"", known ? "" : t->measure,
-                            known ? "" : "\" is not in the catalogue");
-        }
+    if (in->decimals < 0 || in->decimals > DECIMALS_MAX ||
+        strlen(in->formula) > FORMULA_MAX_BYTES) {
+        return err_fail(msg, ERR_INVALID,
+                        "indicator %s: decimals are 0 to %d, the formula at most %d characters",
+                        in->code, DECIMALS_MAX, FORMULA_MAX_BYTES);
     }
-    return ERR_OK;
+    if (decimal_parse(in->factor, DECIMALS_MAX, &factor, NULL) != ERR_OK || factor <= 0) {
+        return err_fail(msg, ERR_INVALID,
+                        "indicator %s: factor \"%.40s\" is no number above 0 with at most %d "
+                        "decimals, such as 100",
+                        in->code, in->factor, DECIMALS_MAX);
+    }
+    return formula_of_indicator(in, c, &formula, msg) == ERR_OK
+               ? ERR_OK
+               : err_prefix(msg, ERR_INVALID, "indicator %s", in->code);
 }
 
-enum err catalogue_check(const struct catalogue *c, struct errmsg *msg)
+/* "target of unit 42" */
+static const char *target_of(const struct target *t, char out[CODE_MAX_BYTES + 32])
 {
-    TRY(check_levels(c, msg));
-    TRY(check_dimensions(c, msg));
-    for (size_t i = 0; i < c->measure_count; i++) {
-        TRY(check_measure(c, &c->measures[i], msg));
+    (void)snprintf(out, CODE_MAX_BYTES + 32, "target of %s %.64s",
+                   t->level[0] == '\0' ? "unit" : "level",
+                   t->level[0] == '\0' ? t->unit : t->level);
+    return out;
+}
+
+static enum err check_target_value(const struct target *t, int decimals, struct errmsg *msg)
+{
+    char of[CODE_MAX_BYTES + 32];
+    int64_t value;
+    return decimal_parse(t->value, decimals, &value, msg) == ERR_OK
+               ? ERR_OK
+               : err_prefix(msg, ERR_INVALID, "%s", target_of(t, of));
+}
+
+static enum err check_target(const struct catalogue *c, const struct target *t, struct errmsg *msg)
+{
+    char of[CODE_MAX_BYTES + 32];
+    const struct measure *measure = catalogue_measure(c, t->measure);
+    const struct indicator *indicator = catalogue_indicator(c, t->measure);
+    if ((t->unit[0] == '\0') == (t->level[0] == '\0')) {
+        return err_fail(msg, ERR_INVALID, "target of \"%.64s\": either a unit or a level is wanted",
+                        t->measure);
     }
-    return check_rest(c, msg);
+    if (t->level[0] == '\0') {
+        TRY(check_code("target's unit", t->unit, msg));
+    } else if (catalogue_level(c, t->level) < 0) {
+        return err_fail(msg, ERR_INVALID, "target of level \"%.64s\": it is not among the levels",
+                        t->level);
+    }
+    if (measure == NULL && indicator == NULL) {
+        return err_fail(msg, ERR_INVALID, "%s: measure \"%.64s\" is not in the catalogue",
+                        target_of(t, of), t->measure);
+    }
+    if ((unsigned)t->period.frequency >= FREQUENCY_COUNT ||
+        !period_index_valid(t->period.frequency, t->period.index)) {
+        return err_fail(msg, ERR_INVALID, "%s: its period is not one", target_of(t, of));
+    }
+    struct formula formula;
+    if (indicator != NULL && formula_of_indicator(indicator, c, &formula, msg) != ERR_OK) {
+        return ERR_INVALID;
+    }
+    enum frequency kept = measure != NULL ? measure->frequency : formula_frequency(&formula, c);
+    if (t->period.frequency > kept) {
+        char period[PERIOD_TEXT_BYTES];
+        period_format(t->period, period);
+        return err_fail(msg, ERR_INVALID, "%s: %s is kept by the %s, and \"%s\" is finer than that",
+                        target_of(t, of), t->measure, frequency_name(kept), period);
+    }
+    return check_target_value(t, measure != NULL ? measure->decimals : indicator->decimals, msg);
+}
+
+static int compare_targets(const void *left, const void *right)
+{
+    const struct target *a = *(const struct target *const *)left;
+    const struct target *b = *(const struct target *const *)right;
+    int order = strcmp(a->unit, b->unit);
+    order = order != 0 ? order : strcmp(a->level, b->level);
+    order = order != 0 ? order : strcmp(a->measure, b->measure);
+    order = order != 0 ? order : (int)a->period.frequency - (int)b->period.frequency;
+    return order != 0 ? order
+                      : (a->period.index > b->period.index) - (a->period.index < b->period.index);
+}
+
+/* No two for the same. */
+static enum err check_targets_differ(const struct catalogue *c, struct catalogue_place *place,
+                                     struct errmsg *msg)
+{
+    const struct target **sorted = calloc(c->target_count + 1, sizeof *sorted);
+    if (sorted == NULL) {
+        return err_fail(msg, ERR_NO_MEMORY, "no memory is left to check the targets");
+    }
+    for (size_t i = 0; i < c->target_count; i++) {
+        sorted[i] = &c->targets[i];
+    }
+    qsort(sorted, c->target_count, sizeof *sorted, compare_targets);
+    enum err err = ERR_OK;
+    for (size_t i = 1; i < c->target_count && err == ERR_OK; i++) {
+        if (compare_targets(&sorted[i - 1], &sorted[i]) == 0) {
+            const struct target *later = sorted[i - 1] > sorted[i] ? sorted[i - 1] : sorted[i];
+            char of[CODE_MAX_BYTES + 32];
+            char period[PERIOD_TEXT_BYTES];
+            period_format(later->period, period);
+            place->index = (size_t)(later - c->targets);
+            err = err_fail(msg, ERR_INVALID, "%s: that of %s in %s stands twice",
+                           target_of(later, of), later->measure, period);
+        }
+    }
+    free(sorted);
+    return err;
+}
+
+enum err catalogue_check(const struct catalogue *c, struct catalogue_place *place,
+                         struct errmsg *msg)
+{
+    struct catalogue_place unasked;
+    struct catalogue_place *at = place == NULL ? &unasked : place;
+    *at = (struct catalogue_place){SECTION_LEVELS, 0};
+    TRY(check_levels(c, at, msg));
+    at->section = SECTION_CATEGORIES;
+    for (at->index = 0; at->index < c->dimension_count; at->index++) {
+        TRY(check_dimension(c, &c->dimensions[at->index], msg));
+    }
+    at->section = SECTION_MEASURES;
+    for (at->index = 0; at->index < c->measure_count; at->index++) {
+        TRY(check_measure(c, &c->measures[at->index], msg));
+    }
+    at->section = SECTION_INDICATORS;
+    for (at->index = 0; at->index < c->indicator_count; at->index++) {
+        TRY(check_indicator(c, &c->indicators[at->index], msg));
+    }
+    at->section = SECTION_TARGETS;
+    for (at->index = 0; at->index < c->target_count; at->index++) {
+        TRY(check_target(c, &c->targets[at->index], msg));
+    }
+    return check_targets_differ(c, at, msg);
 }
 
 /* ---- look-ups ---- */
@@ -395,8 +598,7 @@ static enum err category_wrong(const struct catalogue *c, const struct measure *
                     text, m->code, allowed);
 }
 
-/* Finds "dim=value" of that dimension in the text; NULL when it is not there. */
-static const char *find_part(const char *text, const char *dim, size_t *value_len)
+const char *catalogue_category_part(const char *text, const char *dim, size_t *value_len)
 {
     size_t dim_len = strlen(dim);
     for (const char *at = text; at != NULL; at = strchr(at, ','), at = at == NULL ? NULL : at + 1) {
@@ -425,7 +627,7 @@ enum err catalogue_category(const struct catalogue *c, const struct measure *m, 
     for (size_t i = 0; good && i < m->dimension_count; i++) {
         const struct dimension *d = catalogue_dimension(c, m->dimensions[i]);
         size_t len = 0;
-        const char *value = find_part(text, d->code, &len);
+        const char *value = catalogue_category_part(text, d->code, &len);
         bool known = false;
         for (size_t j = 0; value != NULL && j < d->value_count && !known; j++) {
             known = strlen(d->values[j]) == len && memcmp(d->values[j], value, len) == 0;

@@ -10,6 +10,21 @@
 #include "proto/limits.h"
 #include "proto/period.h"
 
+/* The sections of a catalogue, in their order. */
+enum catalogue_section {
+    SECTION_LEVELS,
+    SECTION_CATEGORIES,
+    SECTION_MEASURES,
+    SECTION_INDICATORS,
+    SECTION_TARGETS,
+    SECTION_COUNT
+};
+
+struct catalogue_place {
+    enum catalogue_section section;
+    size_t index; /* in it */
+};
+
 enum measure_kind { MEASURE_FLOW = 1, MEASURE_STOCK = 2 };
 
 /* A dimension with its values: group = cadre | other. */
@@ -38,10 +53,13 @@ struct indicator {
     const char *unit;
     const char *formula;
     int decimals;
+    const char *factor; /* the formula's result is multiplied by it: "1", "100" for percent */
 };
 
+/* What is wanted of one unit, or of every unit of a level. */
 struct target {
-    const char *unit;
+    const char *unit;    /* "" with a level */
+    const char *level;   /* "" with a unit */
     const char *measure; /* or an indicator */
     struct period period;
     const char *value; /* as written, in units */
@@ -63,15 +81,17 @@ struct catalogue {
 };
 
 /* Canonical bytes, and back into an arena. Decoding checks every bound, every text and every enum,
- * and what catalogue_check checks; ERR_NO_MEMORY when the arena gives none. */
+ * and what catalogue_check checks; ERR_NO_MEMORY when the arena gives none. Written in the newest
+ * form (2); form 1 is read, too. */
 void catalogue_encode(const struct catalogue *catalogue, struct buf *out);
 enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out,
                           struct errmsg *msg) MUST_CHECK;
 
 /* What holds for one catalogue by itself: codes are codes and unique (measures and indicators
- * together), levels and dimensions that are named exist, numbers are in range. Formulas are not
- * parsed here. */
-enum err catalogue_check(const struct catalogue *catalogue, struct errmsg *msg) MUST_CHECK;
+ * together), levels and dimensions that are named exist, numbers are in range, formulas can be
+ * read, no two targets are for the same. ERR_INVALID; then *place, unless NULL, is where. */
+enum err catalogue_check(const struct catalogue *catalogue, struct catalogue_place *place,
+                         struct errmsg *msg) MUST_CHECK;
 
 const struct measure *catalogue_measure(const struct catalogue *catalogue, const char *code);
 const struct indicator *catalogue_indicator(const struct catalogue *catalogue, const char *code);
@@ -86,6 +106,9 @@ int catalogue_level(const struct catalogue *catalogue, const char *level);
 enum err catalogue_category(const struct catalogue *catalogue, const struct measure *measure,
                             const char *text, char out[CATEGORY_MAX_BYTES + 1], struct errmsg *msg)
     MUST_CHECK;
+
+/* The value of "dim=value" of that dimension in a category; NULL when it has none. */
+const char *catalogue_category_part(const char *category, const char *dim, size_t *value_len);
 
 /* Whether two lists of texts are the same ones in the same order. */
 bool catalogue_lists_equal(const char **a, size_t a_count, const char **b, size_t b_count);

@@ -73,6 +73,7 @@ struct req_total {
     enum total_by by;
     const char *level;
     int32_t tree_as_of; /* DAY_NONE: the tree as it is now */
+    bool targets;       /* what is wanted beside what is; not by category */
 };
 
 struct req_log {
@@ -185,6 +186,12 @@ struct total_row {
     int64_t entries;
     int64_t reported;
     int64_t expected;
+    /* When targets were asked for; decimal texts with the row's decimals, "" without a target. */
+    const char *target;
+    const char *target_period; /* that of the row lies in it */
+    const char *reached;       /* since its begin, up to the end of the row's period */
+    const char *percent;       /* of the target, one decimal; "" also where it is no number */
+    const char *due;           /* expected by today, or by the end of the row's period */
 };
 
 struct rep_total {

@@ -212,6 +212,8 @@ class Demo:
         for measure, by_organiser in figures.TRAINING.items():
             for organiser, value in zip(("province", "district"), by_organiser):
                 wanted[measure, f"organiser={organiser}"] = value
+        for measure, value in figures.SHARES.items():
+            wanted[measure, None] = value
         wrong = [f"{measure}: {found.get(measure)} in place of {value}" for measure, value in wanted.items()
                  if str(found.get(measure)) != str(value)]
         if wrong:
@@ -246,6 +248,7 @@ def run(demo, options):
         return
     print(demo.tally(root, "total", root, "-p", period))
     print(demo.tally(root, "total", root, "-p", period, "-m", "training_classes,trainees", "--by", "category"))
+    print(demo.tally(root, "total", root, "-p", period, "-m", ",".join(figures.SHARES), "--targets"))
     print(demo.tally(root, "tree"))
     say(f"All {len(figures.PUBLISHED)} figures are the published ones.")
 

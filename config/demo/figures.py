@@ -26,6 +26,9 @@ PUBLISHED = {
 }
 # Of training: by the province, by the districts.
 TRAINING = {"training_classes": (4, 16), "trainees": (205, 1492)}
+# Of learning citizens only the targets were published; these figures are made up: cadres, others.
+LEARNING = {"citizens": (24_860, 902_318), "learning_citizens": (21_504, 214_752)}
+SHARES = {"learning_cadres": "86.5", "learning_others": "23.8"}  # percent
 
 MONTH_ENDS = ["2023-01-31", "2023-02-28", "2023-03-31", "2023-04-30", "2023-05-31", "2023-06-30"]
 FLOWS = ["boards_founded", "fund_raised", "fund_spent", "recipients"]
@@ -75,6 +78,10 @@ def commune_rows(units, chance):
                 rows.append((unit[0], measure, MONTH_ENDS[month], "", value if month == 5 else earlier))
     accounts = share(PUBLISHED["accounts"], [weights[i] for i in sorted(users)])
     by_user = dict(zip(sorted(users), accounts))
+    for measure, by_group in LEARNING.items():
+        for group, total in zip(("cadre", "other"), by_group):
+            for unit, people in zip(units, share(total, weights)):
+                rows.append((unit[0], measure, "2023-06-30", f"group={group}", people))
     for i, (unit, people) in enumerate(zip(units, share(PUBLISHED["population"], weights))):
         rows.append((unit[0], "population", "2023-06-30", "", people))
         for month in STOCK_MONTHS:

@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "node/admit.h"
 #include "node/changes.h"
-#include "node/formula.h"
 #include "node/heal.h"
 #include "node/retired.h"
 
@@ -71,16 +70,30 @@ static enum err check_dimension(const struct dimension *old, const struct dimens
     return ERR_OK;
 }
 
+/* A unit that is not known may come yet; one that is closed does not come again in that period. */
+static enum err check_targets(const struct node *node, const struct catalogue *next,
+                              struct errmsg *msg)
+{
+    for (size_t i = 0; i < next->target_count; i++) {
+        const struct target *target = &next->targets[i];
+        int unit = view_unit_by_code(&node->view, target->unit);
+        if (unit != TREE_NONE &&
+            !view_open_within(&node->view.tree.units[unit], period_first_day(target->period),
+                              period_last_day(target->period))) {
+            char period[PERIOD_TEXT_BYTES];
+            period_format(target->period, period);
+            return err_fail(msg, ERR_REFUSED,
+                            "target of unit \"%s\" for \"%s\" in \"%s\": the unit is not open "
+                            "then; take the target out, or give it to the unit that came after",
+                            target->unit, target->measure, period);
+        }
+    }
+    return ERR_OK;
+}
+
 enum err admin_check_catalogue(struct node *node, const struct catalogue *next, struct errmsg *msg)
 {
     const struct catalogue *old = &node->view.catalogue;
-    struct formula formula;
-    for (size_t i = 0; i < next->indicator_count; i++) {
-        enum err err = formula_parse(next->indicators[i].formula, next, &formula, msg);
-        if (err != ERR_OK) {
-            return err_prefix(msg, err, "indicator %s", next->indicators[i].code);
-        }
-    }
     for (size_t i = 0; i < old->measure_count; i++) {
         const struct measure *measure = catalogue_measure(next, old->measures[i].code);
         bool used = false;
@@ -109,7 +122,7 @@ enum err admin_check_catalogue(struct node *node, const struct catalogue *next, 
                             unit->level);
         }
     }
-    return ERR_OK;
+    return check_targets(node, next, msg);
 }
 
 /* Publishes: the act goes into the ledger, the signed bytes become the catalogue. */
@@ -164,14 +177,10 @@ void apply_request(struct node *node, const struct request *request)
     uint64_t version = node->view.catalogue.version;
     next.version = version;
     catalogue_encode(&next, &bytes);
-    struct bytes old = {NULL, 0};
-    enum err had = version == 0 ? ERR_NOT_FOUND
-                                : store_fact_blob(node->store, "catalogue", &node->arena, &old);
-    bool same =
-        had == ERR_OK && old.len == bytes.len && memcmp(old.data, bytes.data, bytes.len) == 0;
     struct changes changes = {.count = 0};
     err = bytes.failed ? ERR_NO_MEMORY
                        : changes_list(&node->view.catalogue, &next, &node->arena, &changes);
+    bool same = version != 0 && changes.count == 0;
     version = same ? version : (uint64_t)room_next((int64_t)version, node->version_floor);
     if (err == ERR_OK && !same && !apply->dry_run) {
         next.version = version;

@@ -78,7 +78,8 @@ static void list_indicators(struct list *list, const struct catalogue *old,
         const struct indicator *before = catalogue_indicator(old, now->code);
         bool same = before != NULL && strcmp(before->name, now->name) == 0 &&
                     strcmp(before->unit, now->unit) == 0 &&
-                    strcmp(before->formula, now->formula) == 0 && before->decimals == now->decimals;
+                    strcmp(before->formula, now->formula) == 0 &&
+                    strcmp(before->factor, now->factor) == 0 && before->decimals == now->decimals;
         add_part(list, before == NULL ? '+' : same ? 0 : '~', "indicator", now->code);
     }
     for (size_t i = 0; i < old->indicator_count; i++) {
@@ -92,7 +93,7 @@ static const struct target *find_target(const struct catalogue *catalogue,
 {
     for (size_t i = 0; i < catalogue->target_count; i++) {
         const struct target *target = &catalogue->targets[i];
-        if (strcmp(target->unit, wanted->unit) == 0 &&
+        if (strcmp(target->unit, wanted->unit) == 0 && strcmp(target->level, wanted->level) == 0 &&
             strcmp(target->measure, wanted->measure) == 0 &&
             target->period.frequency == wanted->period.frequency &&
             target->period.index == wanted->period.index) {
@@ -106,7 +107,9 @@ static void add_target(struct list *list, char sign, const struct target *target
 {
     char period[PERIOD_TEXT_BYTES];
     period_format(target->period, period);
-    add(list, arena_printf(list->arena, "%c target %s %s %s", sign, target->unit, target->measure,
+    add(list, arena_printf(list->arena, "%c target %s%s %s %s", sign,
+                           target->level[0] == '\0' ? "" : "level=",
+                           target->level[0] == '\0' ? target->unit : target->level, target->measure,
                            period));
 }
 

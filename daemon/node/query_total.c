@@ -1,24 +1,11 @@
 /* `total`: sums of totals over units, periods, categories; coverage; indicators; the state of the
  * sources. */
+#include "node/query_total.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/formula.h"
-#include "node/query_internal.h"
-
-enum { CATEGORIES_MAX = 1024, ROWS_PER_REPLY = 500, PERIODS_MAX = 4000 };
-
-struct asking {
-    struct query *q;
-    const struct req_total *req;
-    struct period period;
-    struct total_row *rows; /* of the reply being filled */
-    size_t count;
-    bool first;
-    struct rep_total head;
-    struct store_total *sums; /* CATEGORIES_MAX each, used anew for every row */
-    struct store_total *parts;
-};
+enum { ROWS_PER_REPLY = 500, PERIODS_MAX = 4000 };
 
 /* ---- rows out ---- */
 
@@ -56,12 +43,6 @@ static const char *period_name(struct query *q, struct period period)
 }
 
 /* ---- one measure at one unit over one period ---- */
-
-struct spot {
-    int unit;
-    bool own_only; /* the unit's own cells, without what is under it */
-    struct period period;
-};
 
 static enum err coverage(struct asking *a, const struct spot *spot, size_t measure,
                          struct total_row *row)
@@ -101,10 +82,12 @@ static enum err sums_at(struct asking *a, const struct spot *spot, size_t measur
                               .standing = m->kind == MEASURE_STOCK};
     int32_t first;
     int32_t last;
-    (void)period_range(spot->period, m->frequency, &first, &last);
+    int32_t other;
+    (void)period_range(spot->since, m->frequency, &first, &other);
+    (void)period_range(spot->period, m->frequency, &other, &last);
     span.from = first;
     span.to = last;
-    TRY(store_total_sums(q->store, &span, out, CATEGORIES_MAX, count));
+    TRY(store_total_sums(q->store, &span, out, TOTAL_CATEGORIES_MAX, count));
     if (!spot->own_only) {
         return ERR_OK;
     }
@@ -115,7 +98,7 @@ static enum err sums_at(struct asking *a, const struct spot *spot, size_t measur
             continue;
         }
         span.unit = view->tree.units[i].id;
-        TRY(store_total_sums(q->store, &span, part, CATEGORIES_MAX, &n));
+        TRY(store_total_sums(q->store, &span, part, TOTAL_CATEGORIES_MAX, &n));
         for (size_t j = 0; j < n; j++) {
             for (size_t k = 0; k < *count; k++) {
                 bool same = out[k].category == part[j].category;
@@ -127,35 +110,48 @@ static enum err sums_at(struct asking *a, const struct spot *spot, size_t measur
     return ERR_OK;
 }
 
-static struct total_row blank_row(struct asking *a, const struct spot *spot, const char *code,
-                                  const char *name, int decimals)
+static enum err put_subject_row(struct asking *a, const struct spot *spot,
+                                const struct subject *subject, struct total_row *row)
+{
+    TRY(target_fill(a, spot, subject, row));
+    return put_row(a, row);
+}
+
+static struct total_row blank_row(struct asking *a, const struct spot *spot,
+                                  const struct subject *subject)
 {
     return (struct total_row){.unit = a->q->view.tree.units[spot->unit].code,
-                              .measure = code,
-                              .name = name,
+                              .measure = subject->code,
+                              .name = subject->name,
                               .period = period_name(a->q, spot->period),
                               .category = "",
                               .category_null = true,
                               .own = spot->own_only,
+                              .indicator = subject->formula != NULL,
                               .indicator_value = "",
-                              .decimals = decimals};
+                              .decimals = subject->decimals,
+                              .target = "",
+                              .target_period = "",
+                              .reached = "",
+                              .percent = "",
+                              .due = ""};
 }
 
-static enum err measure_rows(struct asking *a, const struct spot *spot, size_t measure)
+static enum err measure_rows(struct asking *a, const struct spot *spot,
+                             const struct subject *subject)
 {
     struct query *q = a->q;
-    const struct measure *m = &q->view.catalogue.measures[measure];
     struct store_total *sums = a->sums;
     size_t n;
-    TRY(sums_at(a, spot, measure, sums, &n));
-    struct total_row row = blank_row(a, spot, m->code, m->name, m->decimals);
-    TRY(coverage(a, spot, measure, &row));
+    TRY(sums_at(a, spot, subject->measure, sums, &n));
+    struct total_row row = blank_row(a, spot, subject);
+    TRY(coverage(a, spot, subject->measure, &row));
     if (a->req->by != BY_CATEGORY) {
         for (size_t i = 0; i < n; i++) {
             row.overflow = row.overflow || wide_add_overflows(row.value, sums[i].value, &row.value);
             row.entries += sums[i].entries;
         }
-        return put_row(a, &row);
+        return put_subject_row(a, spot, subject, &row);
     }
     row.category_null = false;
     for (size_t i = 0; i < n; i++) {
@@ -168,57 +164,60 @@ static enum err measure_rows(struct asking *a, const struct spot *spot, size_t m
     return n == 0 ? put_row(a, &row) : ERR_OK;
 }
 
-/* ---- indicators ---- */
+/* ---- values ---- */
 
 struct value_at {
     struct asking *a;
     const struct spot *spot;
 };
 
-static enum err measure_value(void *ctx, size_t measure, wide *value)
+static enum err step_value(void *ctx, const struct formula_step *step, bool *there, wide *value)
 {
     struct value_at *at = ctx;
+    struct query *q = at->a->q;
     struct store_total *sums = at->a->sums;
     size_t n;
-    TRY(sums_at(at->a, at->spot, measure, sums, &n));
+    TRY(sums_at(at->a, at->spot, step->measure, sums, &n));
     *value = 0;
     for (size_t i = 0; i < n; i++) {
-        *value += sums[i].value;
+        bool takes = !step->picky ||
+                     formula_takes(step, &q->view.catalogue, query_symbol(q, sums[i].category));
+        *there = *there && !(takes && wide_add_overflows(*value, sums[i].value, value));
     }
     return ERR_OK;
 }
 
-/* The coarsest frequency among the measures of the formula: no finer period has a meaning. */
-static enum frequency formula_frequency(const struct view *view, const struct formula *formula)
+enum err total_value(struct asking *a, const struct spot *spot, const struct subject *subject,
+                     bool *there, struct fraction *out)
 {
-    enum frequency coarsest = FREQUENCY_DAY;
-    for (size_t i = 0; i < formula->count; i++) {
-        if (formula->steps[i].op == FORMULA_MEASURE) {
-            enum frequency f = view->catalogue.measures[formula->steps[i].measure].frequency;
-            coarsest = f < coarsest ? f : coarsest;
-        }
+    struct value_at at = {a, spot};
+    if (subject->formula != NULL) {
+        return formula_compute(subject->formula, &a->q->view.catalogue, step_value, &at, there,
+                               out);
     }
-    return coarsest;
+    struct formula_step whole = {.op = FORMULA_MEASURE, .measure = subject->measure};
+    wide value;
+    *there = true;
+    TRY(step_value(&at, &whole, there, &value));
+    *out = fraction_of(value, subject->decimals);
+    return ERR_OK;
 }
 
 static enum err indicator_row(struct asking *a, const struct spot *spot,
-                              const struct indicator *indicator, const struct formula *formula)
+                              const struct subject *subject)
 {
-    struct value_at at = {a, spot};
     struct fraction result;
     char text[FRACTION_TEXT_BYTES];
     bool there;
-    TRY(formula_compute(formula, &a->q->view.catalogue, measure_value, &at, &there, &result));
-    struct total_row row =
-        blank_row(a, spot, indicator->code, indicator->name, indicator->decimals);
-    row.indicator = true;
-    if (there && fraction_format(&result, indicator->decimals, text)) {
+    TRY(total_value(a, spot, subject, &there, &result));
+    struct total_row row = blank_row(a, spot, subject);
+    if (there && fraction_format(&result, subject->decimals, text)) {
         row.indicator_value = arena_str(&a->q->arena, text);
         if (row.indicator_value == NULL) {
             return ERR_NO_MEMORY;
         }
     }
-    return put_row(a, &row);
+    return put_subject_row(a, spot, subject, &row);
 }
 
 /* ---- which measures, units, periods ---- */
@@ -234,21 +233,21 @@ static bool named(const struct req_total *req, const char *code)
 }
 
 /* The periods of a row group: the span itself, or each period of the frequency in it. */
-static enum err each_period(struct asking *a, const struct spot *spot, enum frequency frequency,
-                            size_t measure, const struct indicator *indicator,
-                            const struct formula *formula)
+static enum err each_period(struct asking *a, const struct spot *spot,
+                            const struct subject *subject)
 {
     int32_t first = spot->period.index;
     int32_t last = first;
     struct spot at = *spot;
     if (a->req->by == BY_PERIOD) {
-        (void)period_range(spot->period, frequency, &first, &last);
-        at.period.frequency = frequency;
+        (void)period_range(spot->period, subject->frequency, &first, &last);
+        at.period.frequency = subject->frequency;
     }
     for (int32_t p = first; p <= last && p - first < PERIODS_MAX; p++) {
         at.period.index = p;
-        TRY(indicator == NULL ? measure_rows(a, &at, measure)
-                              : indicator_row(a, &at, indicator, formula));
+        at.since = at.period;
+        TRY(subject->formula == NULL ? measure_rows(a, &at, subject)
+                                     : indicator_row(a, &at, subject));
     }
     return ERR_OK;
 }
@@ -259,19 +258,29 @@ static enum err spot_rows(struct asking *a, const struct spot *spot)
     struct formula formula;
     for (size_t i = 0; i < catalogue->measure_count; i++) {
         const struct measure *m = &catalogue->measures[i];
+        struct subject subject = {.code = m->code,
+                                  .name = m->name,
+                                  .decimals = m->decimals,
+                                  .frequency = m->frequency,
+                                  .grows = m->kind == MEASURE_FLOW,
+                                  .measure = i};
         if (named(a->req, m->code) && m->frequency >= spot->period.frequency) {
-            TRY(each_period(a, spot, m->frequency, i, NULL, NULL));
+            TRY(each_period(a, spot, &subject));
         }
     }
     for (size_t i = 0; i < catalogue->indicator_count && a->req->by != BY_CATEGORY; i++) {
-        const struct indicator *indicator = &catalogue->indicators[i];
-        if (!named(a->req, indicator->code) ||
-            formula_parse(indicator->formula, catalogue, &formula, NULL) != ERR_OK) {
+        const struct indicator *in = &catalogue->indicators[i];
+        if (!named(a->req, in->code) ||
+            formula_of_indicator(in, catalogue, &formula, NULL) != ERR_OK) {
             continue;
         }
-        enum frequency frequency = formula_frequency(&a->q->view, &formula);
-        if (frequency >= spot->period.frequency) {
-            TRY(each_period(a, spot, frequency, 0, indicator, &formula));
+        struct subject subject = {.code = in->code,
+                                  .name = in->name,
+                                  .decimals = in->decimals,
+                                  .frequency = formula_frequency(&formula, catalogue),
+                                  .formula = &formula};
+        if (subject.frequency >= spot->period.frequency) {
+            TRY(each_period(a, spot, &subject));
         }
     }
     return ERR_OK;
@@ -288,7 +297,7 @@ static enum err each_unit(struct asking *a, int top)
 {
     struct query *q = a->q;
     const struct view *view = &q->view;
-    struct spot spot = {.unit = top, .period = a->period};
+    struct spot spot = {.unit = top, .period = a->period, .since = a->period};
     if (a->req->by != BY_CHILD && a->req->by != BY_LEVEL) {
         return spot_rows(a, &spot);
     }
@@ -358,12 +367,16 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
                             code);
         }
         if (indicator != NULL &&
-            formula_parse(indicator->formula, catalogue, &formula, NULL) == ERR_OK &&
-            formula_frequency(&a->q->view, &formula) < a->period.frequency) {
+            formula_of_indicator(indicator, catalogue, &formula, NULL) == ERR_OK &&
+            formula_frequency(&formula, catalogue) < a->period.frequency) {
             return err_fail(msg, ERR_REFUSED,
                             "indicator %s has measures that are not kept for so short a period",
                             code);
         }
+    }
+    if (req->targets && req->by == BY_CATEGORY) {
+        return err_fail(msg, ERR_REFUSED,
+                        "targets are for sums over all categories; ask without --by category");
     }
     if (req->by == BY_LEVEL && catalogue->version != 0 &&
         catalogue_level(catalogue, req->level) < 0) {
@@ -492,8 +505,8 @@ enum err query_total(struct query *q, struct errmsg *msg)
     TRY(check_names(&a, msg));
     TRY(check_tree(&a, msg));
     a.rows = arena_array(&q->arena, ROWS_PER_REPLY, sizeof *a.rows);
-    a.sums = arena_array(&q->arena, CATEGORIES_MAX, sizeof *a.sums);
-    a.parts = arena_array(&q->arena, CATEGORIES_MAX, sizeof *a.parts);
+    a.sums = arena_array(&q->arena, TOTAL_CATEGORIES_MAX, sizeof *a.sums);
+    a.parts = arena_array(&q->arena, TOTAL_CATEGORIES_MAX, sizeof *a.parts);
     if (a.rows == NULL || a.sums == NULL || a.parts == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -502,6 +515,7 @@ enum err query_total(struct query *q, struct errmsg *msg)
     a.head.period = period_name(q, a.period);
     a.head.as_of = q->now.wall;
     a.head.catalogue_version = q->view.catalogue.version;
+    TRY(req->targets ? targets_sort(&a) : ERR_OK);
     TRY(sources(&a, top));
     TRY(each_unit(&a, top));
     return flush_rows(&a, false);

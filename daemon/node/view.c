@@ -361,6 +361,17 @@ bool view_open(const struct unit *unit, int32_t day)
     return unit->edge_count == 0 || view_edge_on(unit, day) != NULL;
 }
 
+bool view_open_within(const struct unit *unit, int32_t first, int32_t last)
+{
+    bool open = unit->edge_count == 0;
+    for (size_t i = 0; i < unit->edge_count && !open; i++) {
+        const struct unit_edge *edge = &unit->edges[i];
+        open = (edge->from == DAY_NONE || edge->from <= last) &&
+               (edge->to == DAY_NONE || edge->to >= first);
+    }
+    return open;
+}
+
 const struct measure *view_measure(const struct view *view, int64_t id)
 {
     const int *place = map_get(&view->measure_by_id, &id);

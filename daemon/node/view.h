@@ -78,6 +78,8 @@ const struct unit_edge *view_edge_on(const struct unit *unit, int32_t day);
 
 /* Whether the unit is open on that day. */
 bool view_open(const struct unit *unit, int32_t day);
+/* Whether it is open on any of these days. */
+bool view_open_within(const struct unit *unit, int32_t first, int32_t last);
 
 /* Edges as canonical bytes, and back. */
 void edges_encode(const struct unit_edge *edges, size_t count, struct buf *out);

@@ -63,7 +63,8 @@ static const struct field shape_total_fields[] = {
      .wire = SHAPE_SIZED(W, period, 4)},
     AS_ENUM(P, W, by, BY_CATEGORY),
     AS_STR(P, W, level, CODE_MAX_BYTES),
-    AS_I32(P, W, tree_as_of)};
+    AS_I32(P, W, tree_as_of),
+    AS_BOOL(P, W, targets)};
 static SHAPE(shape_total, req_total, tally__total_request__descriptor);
 #undef P
 #undef W
@@ -216,7 +217,12 @@ static const struct field shape_total_row_fields[] = {
     AS_ENUM(P, W, decimals, DECIMALS_MAX),
     AS_I64(P, W, entries),
     AS_I64(P, W, reported),
-    AS_I64(P, W, expected)};
+    AS_I64(P, W, expected),
+    AS_STR(P, W, target, NAME_MAX_BYTES),
+    AS_STR(P, W, target_period, PERIOD_TEXT_BYTES),
+    AS_STR(P, W, reached, NAME_MAX_BYTES),
+    AS_STR(P, W, percent, NAME_MAX_BYTES),
+    AS_STR(P, W, due, NAME_MAX_BYTES)};
 static SHAPE(shape_total_row, total_row, tally__total_row__descriptor);
 _Static_assert(offsetof(W, value_low) == offsetof(W, value_high) + 8,
                "the halves lie next to each other");

@@ -30,6 +30,13 @@ indicators:
      decimals: 0}
   - {code: granted_share, name: Granted, unit: '%', decimals: 1,
      formula: 100 * grants / (fund_raised + 1)}
+  - {code: cadre_share, name: Cadres, unit: '%', decimals: 1, factor: 100,
+     formula: "accounts[group=cadre] ÷ accounts"}
+targets:
+  - {unit: '42', measure: fund_raised, period: '2023', value: 20000}
+  - {unit: '436', measure: grants, period: '2023', value: 2.5}
+  - {unit: '42', measure: raised_each, period: '2023', value: 20}
+  - {level: commune, measure: accounts, period: '2023', value: 100}
 """
 
 PROVINCE, DISTRICT, COMMUNE = "42", "436", "43601"

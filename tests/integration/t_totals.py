@@ -215,15 +215,65 @@ class Indicators(unittest.TestCase):
         """Without -m, all measures and indicators; one finer than its measures is left out."""
         self.assertEqual({row["measure"] for row in rows(PROVINCE, "-p", "2023")}, {
             "fund_raised", "grants", "accounts", "trainees", "visits", "population", "inspections",
-            "raised_each", "granted_share"})
+            "raised_each", "granted_share", "cadre_share"})
         self.assertEqual({row["measure"] for row in rows(PROVINCE, "-p", "2023-06")}, {
-            "fund_raised", "grants", "accounts", "visits", "inspections", "granted_share"})
+            "fund_raised", "grants", "accounts", "visits", "inspections", "granted_share",
+            "cadre_share"})
+
+    def test_of_a_category(self):
+        """Only what lies under the category counts above; the factor is applied before rounding."""
+        self.assertEqual(self.value(COMMUNE, "cadre_share", "2023"), "70.6")  # 12 / 17
+        self.assertEqual(self.value(PROVINCE, "cadre_share", "2023"), "10.3")  # 12 / 117
+        self.assertIsNone(self.value("43603", "cadre_share", "2023"))
 
     def test_at_any_level(self):
         """--by level has indicators too, each from the sums of its unit."""
         found = {row["unit"]: row["value"] for row in rows(
             PROVINCE, "-m", "raised_each", "-p", "2023", "--by", "level=district")}
         self.assertEqual(found, {"436": "2", "441": None})  # 1164 / 700 = 1.66
+
+
+class Targets(unittest.TestCase):
+    KEYS = ("target", "target_period", "reached", "percent", "expected_by_today")
+
+    def targets(self, *words):
+        return {(row["unit"], row["measure"]): tuple(row[key] for key in self.KEYS)
+                for row in rows(*words, "--targets")}
+
+    def test_progress(self):
+        """In smallest steps as values are; texts for indicators; null where nothing is wanted."""
+        found = self.targets(PROVINCE, "-p", "2023")
+        self.assertEqual(found[PROVINCE, "fund_raised"], (20000, "2023", 11664, "58.3", 20000))
+        self.assertEqual(found[PROVINCE, "raised_each"], ("20", "2023", "17", "83.3", "20"))
+        self.assertEqual(found[PROVINCE, "grants"], (None,) * 5)
+        found = self.targets(DISTRICT, "-p", "2023", "-m", "grants")
+        self.assertEqual(found[DISTRICT, "grants"], (250, "2023", -125, "-50.0", 250))
+
+    def test_part_of_the_period(self):
+        """A half-year says how far the year's target has come, and what was expected by its end."""
+        found = self.targets(PROVINCE, "-p", "2023H1", "-m", "fund_raised")
+        self.assertEqual(found[PROVINCE, "fund_raised"], (20000, "2023", 11657, "58.3", 9918))
+
+    def test_of_a_level(self):
+        found = self.targets(DISTRICT, "-p", "2023Q1", "-m", "accounts", "--by", "child")
+        self.assertEqual(found[COMMUNE, "accounts"], (100, "2023", 15, "15.0", 25))
+        self.assertEqual(found["43603", "accounts"], (100, "2023", 0, "0.0", 25))
+        self.assertEqual(found[DISTRICT, "accounts"], (None,) * 5)
+
+    def test_only_when_asked(self):
+        self.assertNotIn("target", rows(PROVINCE, "-p", "2023")[0])
+        result = tree.root.tally("total", "--targets", "--by", "category")
+        self.assertEqual(result.status, USAGE, str(result))
+
+    def test_forms(self):
+        out = tree.root.tally("total", "-p", "2023", "--targets", "--csv", "-m", "fund_raised").ok().out
+        self.assertEqual(out.splitlines(), [
+            "unit,measure,period,category,value,entries,reported,expected,nodes,exact,target,target_period,reached,"
+            "percent,expected_by_today", "42,fund_raised,2023,,11664,9,3,4,3,3,20000,2023,11664,58.3,20000"])
+        out = tree.root.tally("total", "-p", "2023", "--targets").ok().out
+        self.assertRegex(out, r"(?m)^MEASURE +NAME +VALUE +TARGET FOR +REACHED PERCENT EXPECTED *$")
+        self.assertRegex(out, r"(?m)^fund_raised +Money raised +11664 +20000 2023 +11664 +58\.3 +20000 *$")
+        self.assertRegex(out, r"(?m)^visits +Visits +3 +- - +- +- +- *$")
 
 
 class Document(unittest.TestCase):
@@ -246,7 +296,7 @@ class Document(unittest.TestCase):
         document = answer(unit=DISTRICT)
         self.assertEqual(document["unit"], DISTRICT)
         self.assertIn(document["period"], (str(TODAY.year), str(TODAY.year + 1)))
-        self.assertEqual(len(document["totals"]), 9)
+        self.assertEqual(len(document["totals"]), 10)
 
     def test_two_measures(self):
         """-m may be given several measures."""

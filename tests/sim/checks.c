@@ -24,6 +24,7 @@ struct comparison {
     struct host *host;
     const struct model_view *view;
     struct sources sources;
+    bool targets; /* were asked for */
 };
 
 /* Everything there is: what a host lost before anybody saw it is not. */
@@ -59,6 +60,66 @@ static void differs(struct comparison *c, const struct total_row *row, const cha
                   right);
 }
 
+static void says_else(struct comparison *c, const struct total_row *row, const char *what,
+                      const char *is, const char *want)
+{
+    if (strcmp(is, want) != 0) {
+        world_violate(c->world, c->view->seen == there_is ? "exact" : "sums",
+                      "at %s, unit %s, measure %s, period %s%s: %s is \"%s\" and should be \"%s\"",
+                      c->host->code, row->unit, row->measure, row->period, row->own ? ", own" : "",
+                      what, is, want);
+    }
+}
+
+/* The cadres' share of the members in percent with two decimals, half away from zero. */
+static void compare_share(struct comparison *c, const struct total_row *row,
+                          struct model_question question)
+{
+    char want[WIDE_TEXT_BYTES] = "";
+    question.measure = "members";
+    question.category = NULL;
+    wide all = model_total(c->world->model, &question, c->view).value;
+    question.category = "group=cadre";
+    wide cadres = model_total(c->world->model, &question, c->view).value * 10000;
+    if (all != 0) {
+        bool below = (cadres < 0) != (all < 0);
+        cadres = cadres < 0 ? -cadres : cadres;
+        all = all < 0 ? -all : all;
+        wide rounded = (2 * cadres + all) / (2 * all);
+        wide_format(below ? -rounded : rounded, 2, want);
+    }
+    says_else(c, row, "the value", row->indicator_value, want);
+}
+
+static bool is_commune(const struct host *host, const char *code)
+{
+    const struct view *view = &host->node->view;
+    int unit = view_unit_by_code(view, code);
+    return unit != TREE_NONE && strcmp(view->tree.units[unit].level, "commune") == 0;
+}
+
+/* What communes are to raise in 2025, and how far that has come; of other units nothing is wanted.
+ */
+static void compare_target(struct comparison *c, const struct total_row *row,
+                           struct model_question question)
+{
+    char want[WIDE_TEXT_BYTES] = "";
+    struct period year = period_of_day(FREQUENCY_YEAR, period_first_day(question.period));
+    bool wanted = year.index == 2025 && !row->own && is_commune(c->host, row->unit) &&
+                  strcmp(row->measure, "raised") == 0;
+    says_else(c, row, "what is wanted", row->target, wanted ? "1000" : "");
+    if (wanted) {
+        int32_t end = period_of_day(FREQUENCY_MONTH, period_last_day(question.period)).index;
+        wide sum = 0;
+        for (int32_t month = 2025 * 12; month <= end; month++) {
+            question.period = (struct period){FREQUENCY_MONTH, month};
+            sum += model_total(c->world->model, &question, c->view).value;
+        }
+        wide_format(sum, 0, want);
+    }
+    says_else(c, row, "what is reached", row->reached, want);
+}
+
 static void compare_row(struct comparison *c, const struct total_row *row)
 {
     struct model_question question = {.unit = model_unit(c->world->model, row->unit),
@@ -72,7 +133,15 @@ static void compare_row(struct comparison *c, const struct total_row *row)
                       row->unit, row->period);
         return;
     }
+    if (row->indicator) {
+        figures_compared++;
+        compare_share(c, row, question);
+        return;
+    }
     struct model_total want = model_total(c->world->model, &question, c->view);
+    if (c->targets) {
+        compare_target(c, row, question);
+    }
     if (!row->own && question.category != NULL) { /* reported is said of the measure */
         question.category = NULL;
         struct model_total all = model_total(c->world->model, &question, c->view);
@@ -126,13 +195,17 @@ void checks_totals(struct world *world, struct host *host, const struct asked *a
                    const struct model_view *view, struct sources *sources)
 {
     struct model_view all = {there_is, world};
-    struct comparison c = {.world = world, .host = host, .view = view == NULL ? &all : view};
+    struct comparison c = {.world = world,
+                           .host = host,
+                           .view = view == NULL ? &all : view,
+                           .targets = asked->by != BY_CATEGORY};
     struct msg_request request = {.type = REQUEST_TOTAL,
                                   .u.total = {.unit = asked->unit,
                                               .has_period = true,
                                               .period = asked->period,
                                               .by = asked->by,
                                               .level = asked->by == BY_LEVEL ? "commune" : "",
+                                              .targets = c.targets,
                                               .tree_as_of = DAY_NONE}};
     checks_made++;
     enum err err = host_query(world, host, &request, see_total, &c);

@@ -99,9 +99,15 @@ static inline bool show_total(void *ctx, const struct message *message)
 {
     const struct rep_total *total = &message->u.reply.u.total;
     for (size_t i = 0; message->u.reply.err == ERR_OK && i < total->row_count; i++) {
-        world_trace(ctx, "   %s %s=%lld of %lld entries", total->rows[i].unit,
-                    total->rows[i].measure, (long long)total->rows[i].value,
-                    (long long)total->rows[i].entries);
+        const struct total_row *row = &total->rows[i];
+        if (row->indicator) {
+            bool none = row->indicator_value[0] == '\0';
+            world_trace(ctx, "   %s %s=%s", row->unit, row->measure,
+                        none ? "none" : row->indicator_value);
+        } else {
+            world_trace(ctx, "   %s %s=%lld of %lld entries", row->unit, row->measure,
+                        (long long)row->value, (long long)row->entries);
+        }
     }
     return true;
 }

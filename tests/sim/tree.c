@@ -25,13 +25,28 @@ const struct catalogue *tree_catalogue(int version)
     static const char *values[] = {"cadre", "other", "child"};
     static struct dimension dimension;
     static struct measure measures[8];
+    static struct indicator share = {.code = "share",
+                                     .name = "Cadres among the members",
+                                     .unit = "%",
+                                     .formula = "members[group=cadre] / members",
+                                     .factor = "100",
+                                     .decimals = 2};
+    static struct target target = {.unit = "",
+                                   .level = "commune",
+                                   .measure = "raised",
+                                   .period = {FREQUENCY_YEAR, 2025},
+                                   .value = "1000"};
     static struct catalogue c;
     dimension = (struct dimension){"group", values, version >= 3 ? 3 : 2};
     c = (struct catalogue){.levels = levels,
                            .level_count = 5,
                            .dimensions = &dimension,
                            .dimension_count = 1,
-                           .measures = measures};
+                           .measures = measures,
+                           .indicators = &share,
+                           .indicator_count = 1,
+                           .targets = &target,
+                           .target_count = 1};
     put_measure(&c, "raised", MEASURE_FLOW, FREQUENCY_MONTH, "commune", true);
     put_measure(&c, "members", MEASURE_STOCK, FREQUENCY_MONTH, "commune", true);
     put_measure(&c, "visits", MEASURE_FLOW, FREQUENCY_DAY, "branch", false);

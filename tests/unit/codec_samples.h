@@ -264,8 +264,8 @@ static inline struct msg_request sample_request(enum request_type type)
         r.u.wait = (struct req_wait){WAIT_ROOT, 4, 5};
         break;
     case REQUEST_TOTAL:
-        r.u.total = (struct req_total){"42",        measures,  2,       true, {FREQUENCY_DAY, -6},
-                                       BY_CATEGORY, "commune", DAY_NONE};
+        r.u.total = (struct req_total){"42",        measures,  2,        true, {FREQUENCY_DAY, -6},
+                                       BY_CATEGORY, "commune", DAY_NONE, true};
         break;
     case REQUEST_LOG:
         r.u.log = (struct req_log){"436", "key", true};
@@ -339,6 +339,11 @@ static inline struct rep_total sample_total(void)
                                        .own = true,
                                        .indicator = true,
                                        .indicator_value = "1.50",
+                                       .target = "2.00",
+                                       .target_period = "2023",
+                                       .reached = "1.75",
+                                       .percent = "87.5",
+                                       .due = "0.99",
                                        .overflow = true,
                                        .decimals = 9,
                                        .entries = 93,

@@ -60,9 +60,9 @@ static void fill(struct sample *s)
                                        .frequency = FREQUENCY_DAY,
                                        .level = "district",
                                        .dimension_count = 1}},
-                         .indicators = {{"ratio", "Ratio", "VND", "fund / accounts", 3}},
-                         .targets = {{"42", "accounts", {FREQUENCY_YEAR, 2023}, "60000"},
-                                     {"43", "ratio", {FREQUENCY_DAY, -700}, "-1.5"}}};
+                         .indicators = {{"ratio", "Ratio", "VND", "fund / accounts", 3, "100"}},
+                         .targets = {{"42", "", "accounts", {FREQUENCY_YEAR, 2023}, "60000"},
+                                     {"", "xã", "ratio", {FREQUENCY_YEAR, 1970}, "-1.5"}}};
     s->dimensions[0] = (struct dimension){"group", s->groups, 2};
     s->dimensions[1] = (struct dimension){"sex", s->sexes, 2};
     s->measures[1].dimensions = s->both;
@@ -122,7 +122,10 @@ static void test_there_and_back(void **state)
     assert_string_equal(got.measures[1].dimensions[1], "sex");
     assert_int_equal(got.measures[2].frequency, FREQUENCY_DAY);
     assert_string_equal(got.indicators[0].formula, "fund / accounts");
-    assert_int_equal(got.targets[1].period.index, -700);
+    assert_string_equal(got.indicators[0].factor, "100");
+    assert_string_equal(got.targets[0].level, "");
+    assert_string_equal(got.targets[1].level, "xã");
+    assert_int_equal(got.targets[1].period.index, 1970);
     assert_string_equal(got.targets[1].value, "-1.5");
     buf_clear(&buf);
     catalogue_encode(&got, &buf);
@@ -204,13 +207,13 @@ static void test_many(void **state)
         buf_clear(&buf);
         catalogue_encode(&sample.c, &buf);
         assert_int_equal(decode(buf.data, buf.len, &got, NULL), want);
-        assert_int_equal(catalogue_check(&sample.c, NULL), want);
+        assert_int_equal(catalogue_check(&sample.c, NULL, NULL), want);
         fill(&sample);
         struct catalogue c = {.levels = values, .level_count = LEVELS_MAX + more};
         buf_clear(&buf);
         catalogue_encode(&c, &buf);
         assert_int_equal(decode(buf.data, buf.len, &got, NULL), want);
-        assert_int_equal(catalogue_check(&c, NULL), want);
+        assert_int_equal(catalogue_check(&c, NULL, NULL), want);
     }
     uint8_t wild[13] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
     arena_reset(&arena);
@@ -250,7 +253,9 @@ static void test_texts(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         static const char *const BAD[] = {"a\nb", "\xff", "\xed\xa0\x80", "\x1b"};
         for (size_t len = rows[i].max; len <= rows[i].max + 1; len++) {
-            memset(text, 'x', len);
+            bool formula = rows[i].field == &sample.indicators[0].formula;
+            memset(text, formula ? ' ' : 'x', len);
+            memcpy(text, formula ? "fund" : "xxxx", 4);
             text[len] = '\0';
             fill(&sample);
             *rows[i].field = text;
@@ -268,21 +273,21 @@ static void test_texts(void **state)
     }
 }
 
-#define REFUSED(part, ...)                                               \
-    do {                                                                 \
-        struct errmsg why = {{0}};                                       \
-        fill(&sample);                                                   \
-        __VA_ARGS__;                                                     \
-        assert_int_equal(catalogue_check(&sample.c, &why), ERR_INVALID); \
-        if (strstr(why.text, part) == NULL) {                            \
-            fail_msg("\"%s\" does not say \"%s\"", why.text, part);      \
-        }                                                                \
+#define REFUSED(part, ...)                                                     \
+    do {                                                                       \
+        struct errmsg why = {{0}};                                             \
+        fill(&sample);                                                         \
+        __VA_ARGS__;                                                           \
+        assert_int_equal(catalogue_check(&sample.c, NULL, &why), ERR_INVALID); \
+        if (strstr(why.text, part) == NULL) {                                  \
+            fail_msg("\"%s\" does not say \"%s\"", why.text, part);            \
+        }                                                                      \
     } while (0)
 
 static void test_check(void **state)
 {
     (void)state;
-    assert_int_equal(catalogue_check(&sample.c, NULL), ERR_OK);
+    assert_int_equal(catalogue_check(&sample.c, NULL, NULL), ERR_OK);
     REFUSED("levels: 1 to", sample.c.level_count = 0);
     REFUSED("no code", sample.levels[0] = "a b");
     REFUSED("level xã stands twice", sample.levels[0] = "xã");
@@ -306,12 +311,116 @@ static void test_check(void **state)
     REFUSED("no code", sample.indicators[0].code = "a/b");
     REFUSED("ratio: the code stands twice", sample.measures[0].code = "ratio");
     REFUSED("decimals are 0 to 9", sample.indicators[0].decimals = 10);
-    REFUSED("no code", sample.targets[0].unit = "");
+    REFUSED("factor \"0\" is no number above 0", sample.indicators[0].factor = "0");
+    REFUSED("factor \"-1\"", sample.indicators[0].factor = "-1");
+    REFUSED("factor \"1e3\"", sample.indicators[0].factor = "1e3");
+    REFUSED("indicator ratio: formula \"fund +\", at character 7",
+            sample.indicators[0].formula = "fund +");
+    REFUSED("indicator ratio names itself", sample.indicators[0].formula = "ratio * 2");
+    REFUSED("either a unit or a level", sample.targets[0].unit = "");
+    REFUSED("either a unit or a level", sample.targets[0].level = "xã");
+    REFUSED("level \"hamlet\": it is not among", sample.targets[1].level = "hamlet");
+    REFUSED("no code", sample.targets[0].unit = "4 2");
+    REFUSED("ratio is kept by the year, and \"2023H1\" is finer",
+            sample.targets[1].period = (struct period){FREQUENCY_HALF, 4046});
+    REFUSED("target of unit 42", sample.targets[0].value = "0.1234567891");
+    REFUSED("target of level xã", sample.targets[1].value = "0.1234");
     REFUSED("not a number", sample.targets[0].value = "many");
     REFUSED("\"boards\" is not in", sample.targets[0].measure = "boards");
     REFUSED("its period", sample.targets[0].period.frequency = FREQUENCY_COUNT);
     REFUSED("its period", sample.targets[0].period.index = 0);
     REFUSED("its period", sample.targets[0].period.index = 10000);
+}
+
+/* The later of two for the same, wherever they stand. */
+static void test_places(void **state)
+{
+    (void)state;
+    struct catalogue_place place;
+    struct target many[5];
+    for (int i = 0; i < 5; i++) {
+        many[i] = sample.targets[0];
+        many[i].period.index = 2030 - i;
+    }
+    sample.c.targets = many;
+    sample.c.target_count = 5;
+    assert_int_equal(catalogue_check(&sample.c, &place, NULL), ERR_OK);
+    many[3].period.index = 2029;
+    assert_int_equal(catalogue_check(&sample.c, &place, NULL), ERR_INVALID);
+    assert_int_equal(place.section, SECTION_TARGETS);
+    assert_int_equal(place.index, 3);
+    many[1].unit = "43";
+    assert_int_equal(catalogue_check(&sample.c, &place, NULL), ERR_OK);
+    sample.measures[2].level = "";
+    assert_int_equal(catalogue_check(&sample.c, &place, NULL), ERR_INVALID);
+    assert_int_equal(place.section, SECTION_MEASURES);
+    assert_int_equal(place.index, 2);
+}
+
+static void put_texts(const char **texts, size_t count)
+{
+    buf_put_u32(&buf, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        buf_put_str(&buf, texts[i]);
+    }
+}
+
+/* What earlier releases have written: the same without lengths, factors and targets of levels. */
+static void put_bare(const struct catalogue *c)
+{
+    buf_put_u8(&buf, 1);
+    buf_put_u64(&buf, c->version);
+    put_texts(c->levels, c->level_count);
+    buf_put_u32(&buf, (uint32_t)c->dimension_count);
+    for (size_t i = 0; i < c->dimension_count; i++) {
+        buf_put_str(&buf, c->dimensions[i].code);
+        put_texts(c->dimensions[i].values, c->dimensions[i].value_count);
+    }
+    buf_put_u32(&buf, (uint32_t)c->measure_count);
+    for (size_t i = 0; i < c->measure_count; i++) {
+        const struct measure *m = &c->measures[i];
+        buf_put_str(&buf, m->code);
+        buf_put_str(&buf, m->name);
+        buf_put_str(&buf, m->unit);
+        buf_put_u8(&buf, (uint8_t)m->kind);
+        buf_put_u8(&buf, (uint8_t)m->decimals);
+        buf_put_u8(&buf, (uint8_t)m->frequency);
+        buf_put_str(&buf, m->level);
+        buf_put_u8(&buf, m->strict ? 1 : 0);
+        put_texts(m->dimensions, m->dimension_count);
+    }
+    buf_put_u32(&buf, 1);
+    buf_put_str(&buf, c->indicators[0].code);
+    buf_put_str(&buf, c->indicators[0].name);
+    buf_put_str(&buf, c->indicators[0].unit);
+    buf_put_str(&buf, c->indicators[0].formula);
+    buf_put_u8(&buf, (uint8_t)c->indicators[0].decimals);
+    buf_put_u32(&buf, 1);
+    buf_put_str(&buf, c->targets[0].unit);
+    buf_put_str(&buf, c->targets[0].measure);
+    buf_put_u8(&buf, (uint8_t)c->targets[0].period.frequency);
+    buf_put_i64(&buf, c->targets[0].period.index);
+    buf_put_str(&buf, c->targets[0].value);
+}
+
+static void test_bare(void **state)
+{
+    (void)state;
+    struct catalogue got;
+    struct errmsg msg = {{0}};
+    put_bare(&sample.c);
+    assert_int_equal(decode(buf.data, buf.len, &got, &msg), ERR_OK);
+    assert_string_equal(got.indicators[0].factor, "1");
+    assert_string_equal(got.targets[0].level, "");
+    sample.indicators[0].factor = "1";
+    sample.c.target_count = 1;
+    buf_clear(&buf);
+    catalogue_encode(&sample.c, &buf);
+    struct bytes now = {arena_copy(&arena, buf.data, buf.len), buf.len};
+    buf_clear(&buf);
+    catalogue_encode(&got, &buf);
+    assert_int_equal(buf.len, now.len);
+    assert_memory_equal(buf.data, now.data, now.len);
 }
 
 static void test_look_ups(void **state)
@@ -419,16 +528,11 @@ static void test_long_category(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {WITH_SAMPLE(test_there_and_back),
-                                       WITH_SAMPLE(test_smallest),
-                                       WITH_SAMPLE(test_cut),
-                                       WITH_SAMPLE(test_changed),
-                                       WITH_SAMPLE(test_many),
-                                       WITH_SAMPLE(test_too_large),
-                                       WITH_SAMPLE(test_texts),
-                                       WITH_SAMPLE(test_check),
-                                       WITH_SAMPLE(test_look_ups),
-                                       WITH_SAMPLE(test_categories),
-                                       WITH_SAMPLE(test_long_category)};
+    const struct CMUnitTest tests[] = {
+        WITH_SAMPLE(test_there_and_back), WITH_SAMPLE(test_smallest), WITH_SAMPLE(test_cut),
+        WITH_SAMPLE(test_changed),        WITH_SAMPLE(test_many),     WITH_SAMPLE(test_too_large),
+        WITH_SAMPLE(test_texts),          WITH_SAMPLE(test_check),    WITH_SAMPLE(test_places),
+        WITH_SAMPLE(test_bare),           WITH_SAMPLE(test_look_ups), WITH_SAMPLE(test_categories),
+        WITH_SAMPLE(test_long_category)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,8 +86,10 @@ static void test_everything(void **state)
              "indicators:\n"
              "  - {code: mean, name: Mean, unit: VND, formula: fund / members,\n"
              "     decimals: 1}\n"
+             "  - {code: share, formula: \"fund[group=cadre] / fund\", factor: 100}\n"
              "targets:\n"
-             "  - {unit: \"042\", measure: members, period: 2023H1, value: 60000}\n");
+             "  - {unit: \"042\", measure: members, period: 2023H1, value: 60000}\n"
+             "  - {level: commune, measure: share, period: 2023, value: 30}\n");
     assert_int_equal(c.version, 0);
     assert_int_equal(c.level_count, 2);
     assert_string_equal(c.levels[1], "commune");
@@ -105,9 +107,14 @@ static void test_everything(void **state)
     assert_int_equal(c.measures[1].decimals, 0);
     assert_int_equal(c.measures[1].frequency, FREQUENCY_MONTH);
     assert_false(c.measures[1].strict);
-    assert_int_equal(c.indicator_count, 1);
+    assert_int_equal(c.indicator_count, 2);
     assert_string_equal(c.indicators[0].formula, "fund / members");
-    assert_int_equal(c.target_count, 1);
+    assert_string_equal(c.indicators[0].factor, "1");
+    assert_string_equal(c.indicators[1].factor, "100");
+    assert_int_equal(c.target_count, 2);
+    assert_string_equal(c.targets[0].level, "");
+    assert_string_equal(c.targets[1].unit, "");
+    assert_string_equal(c.targets[1].level, "commune");
     assert_string_equal(c.targets[0].unit, "042");
     assert_int_equal(c.targets[0].period.frequency, FREQUENCY_HALF);
     assert_string_equal(c.targets[0].value, "60000");
@@ -191,6 +198,61 @@ static void test_meaning(void **state)
            "5:5", "indicator x: the code stands twice");
     refuse("levels: [a]\ntargets:\n  - {unit: u, measure: nix, period: 2023, value: 1}\n", "3:24",
            "nix");
+    const char *start = "levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: a}\n";
+    char text[1000];
+    (void)snprintf(text, sizeof text,
+                   "%sindicators:\n  - {code: p, formula: q * 2}\n"
+                   "  - {code: q, formula: x / p}\n",
+                   start);
+    refuse(text, "5:5", "indicator p: formula \"x / p\": indicator p names itself, by way of q");
+    (void)snprintf(text, sizeof text,
+                   "%sindicators:\n  - {code: p, formula: q * 2}\n"
+                   "  - {code: q, formula: x / y}\n",
+                   start);
+    refuse(text, "5:5", "measure y is not in the catalogue; did you mean x, p or q?");
+    (void)snprintf(text, sizeof text, "%sindicators:\n  - {code: p, formula: x, factor: 1.2.3}\n",
+                   start);
+    refuse(text, "5:36", "factor \"1.2.3\" is no number above 0");
+    (void)snprintf(text, sizeof text,
+                   "%stargets:\n  - {unit: u, measure: x, period: 2023-01-01, value: 1}\n", start);
+    refuse(text, "5:36", "x is kept by the month, and \"2023-01-01\" is finer than that");
+    (void)snprintf(text, sizeof text,
+                   "%stargets:\n  - {unit: u, measure: x, period: 2023, value: 1}\n"
+                   "  - {level: a, measure: x, period: 2023, value: 1}\n"
+                   "  - {unit: u, measure: x, period: 2023, value: 2}\n",
+                   start);
+    refuse(text, "7:5", "target of unit u: that of x in 2023 stands twice");
+}
+
+/* What only a node can know is found by what its sentence quotes. */
+static void test_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sentence;
+        const char *place; /* "": none is found */
+    } ROWS[] = {{"target of unit \"u\" in \"2024\": no", "6:12:"},
+                {"target of unit \"u\": no", "5:12:"},
+                {"measure \"x\" is published", "3:12:"},
+                {"unit \"v\" is not there", ""},
+                {"the catalogue is \"x", ""},
+                {"no", ""}};
+    write_text("levels: [a]\nmeasures:\n  - {code: x, kind: flow, level: a}\ntargets:\n"
+               "  - {unit: u, measure: x, period: 2023, value: 1}\n"
+               "  - {unit: u, measure: x, period: 2024, value: 1}\n");
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct errmsg msg;
+        char wanted[400];
+        (void)snprintf(msg.text, sizeof msg.text, "%s", ROWS[i].sentence);
+        config_catalogue_place(path, &msg);
+        (void)snprintf(wanted, sizeof wanted, "%s%s%s%s%s", ROWS[i].place[0] == '\0' ? "" : path,
+                       ROWS[i].place[0] == '\0' ? "" : ":", ROWS[i].place,
+                       ROWS[i].place[0] == '\0' ? "" : " ", ROWS[i].sentence);
+        assert_string_equal(msg.text, wanted);
+    }
+    struct errmsg msg = {"target of unit \"u\""};
+    config_catalogue_place("nowhere.yaml", &msg);
+    assert_string_equal(msg.text, "target of unit \"u\"");
 }
 
 static void test_no_room(void **state)
@@ -210,7 +272,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything), cmocka_unit_test(test_least),
         cmocka_unit_test(test_example),    cmocka_unit_test(test_form),
-        cmocka_unit_test(test_meaning),    cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_meaning),    cmocka_unit_test(test_place),
+        cmocka_unit_test(test_no_room),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

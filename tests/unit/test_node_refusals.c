@@ -84,7 +84,7 @@ static void used_measure_gone(void)
 static void bad_indicator(void)
 {
     next_indicator = (struct indicator){
-        .code = "rate", .name = "Rate", .unit = "%", .formula = "raised / nothing"};
+        .code = "rate", .name = "Rate", .unit = "%", .formula = "raised / nothing", .factor = "1"};
     next.indicators = &next_indicator;
     next.indicator_count = 1;
 }
@@ -128,8 +128,8 @@ static void test_what_changed_is_listed(void **state)
 {
     (void)state;
     begin_next();
-    next_targets[0] = (struct target){"4", "raised", {FREQUENCY_YEAR, 2025}, "100"};
-    next_targets[1] = (struct target){"42", "raised", {FREQUENCY_YEAR, 2025}, "50"};
+    next_targets[0] = (struct target){"4", "", "raised", {FREQUENCY_YEAR, 2025}, "100"};
+    next_targets[1] = (struct target){"42", "", "raised", {FREQUENCY_YEAR, 2025}, "50"};
     next.targets = next_targets;
     next.target_count = 2;
     assert_int_equal(tree_apply(root, &next)->version, 2);
@@ -152,7 +152,7 @@ static void test_a_long_list_of_changes(void **state)
     static struct target many[MANY];
     begin_next();
     for (size_t i = 0; i < MANY; i++) {
-        many[i] = (struct target){"4", "visits", {FREQUENCY_DAY, (int32_t)(20000 + i)}, "1"};
+        many[i] = (struct target){"4", "", "visits", {FREQUENCY_DAY, (int32_t)(20000 + i)}, "1"};
     }
     next.targets = many;
     next.target_count = MANY;
@@ -395,7 +395,7 @@ static void test_questions(void **state)
     (void)state;
     begin_next();
     next_indicator = (struct indicator){
-        .code = "rate", .name = "Rate", .unit = "%", .formula = "raised / members"};
+        .code = "rate", .name = "Rate", .unit = "%", .formula = "raised / members", .factor = "1"};
     next.indicators = &next_indicator;
     next.indicator_count = 1;
     assert_int_equal(tree_apply(root, &next)->version, 2);
