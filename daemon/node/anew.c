@@ -5,8 +5,11 @@
  * the rest of the file can be read, and nothing that is only here is given up for it. What an audit
  * finds that cannot be put right row by row (a broken chain, an index that does not fit its table,
  * a row of its own deciding) can wait until all that is in the file is somewhere else too: the own
- * entries in escrow, every child linked and equal, so that each gives again what is its own. A root
- * has nobody to ask; there damage stays named, and people put a backup back. */
+ * entries in escrow, every child linked and equal, so that each gives again what is its own. A
+ * child that is turned away, for what its data seems to be beside a damaged copy of it, cannot
+ * become equal: that its file knows the last session that this office has had with it is enough,
+ * since it was not put back then. A root has nobody to ask; there damage stays named, and people
+ * put a backup back. */
 #include <stdio.h>
 #include <string.h>
 
@@ -49,8 +52,37 @@ void anew_look_again(struct node *node)
     }
 }
 
-/* Whether each child that this node has made is linked, and equal. */
-static bool children_equal(struct node *node)
+enum err anew_child_said(struct node *node, const struct store_child *child,
+                         const struct msg_hello *hello)
+{
+    const struct feed_mark *known = hello_knows(hello, &child->session);
+    bool whole =
+        id_is_zero(&child->session) || (known != NULL && known->revision != SESSION_HEARD_OF);
+    if (!whole) {
+        map_remove(&node->known_whole, &child->unit);
+        return ERR_OK;
+    }
+    return map_put(&node->known_whole, &child->unit, NULL) == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+void anew_child_refused(struct node *node, int64_t unit)
+{
+    bool *turned_away = map_get(&node->known_whole, &unit);
+    if (turned_away != NULL) {
+        *turned_away = true;
+    }
+}
+
+/* Linked and equal, or turned away with all that this office has had of it. */
+static bool gives_all_again(struct node *node, int64_t unit)
+{
+    const struct link *link = downlink_live_of_unit(node, unit);
+    const bool *turned_away = map_get(&node->known_whole, &unit);
+    return link != NULL ? link->exact : turned_away != NULL && *turned_away;
+}
+
+/* Whether each child that this node has made gives its own again. */
+static bool children_give_again(struct node *node)
 {
     struct store_hosting rows[PAGE];
     size_t n = PAGE;
@@ -60,8 +92,7 @@ static bool children_equal(struct node *node)
         }
         for (size_t i = 0; i < n; i++) {
             bool child = id_equal(&rows[i].decider, &node->origin) && !rows[i].revoked;
-            const struct link *link = child ? downlink_live_of_unit(node, rows[i].unit) : NULL;
-            if (child && (link == NULL || !link->exact)) {
+            if (child && !gives_all_again(node, rows[i].unit)) {
                 return false;
             }
         }
@@ -83,6 +114,6 @@ const char *node_wants_new_file(struct node *node)
     }
     bool safe = node->entries_acked >= node->ledger_length;
     bool now = node->file_broken || (safe && node->file_lacks) ||
-               (safe && parent_answers(node) && children_equal(node));
+               (safe && parent_answers(node) && children_give_again(node));
     return now ? node->file_why : NULL;
 }

@@ -94,7 +94,14 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
         return ERR_NO_MEMORY;
     }
     bool chain = finding->check == AUDIT_CHAINS || finding->check == AUDIT_ESCROW;
-    bool decided = finding->place != 0 && finding->scope == SCOPE_OWN; /* nobody sends it again */
+    bool decided = finding->place != 0 &&
+                   (finding->scope == SCOPE_OWN || id_equal(&finding->decider, &node->origin));
+    bool done = false;
+    TRY(decided && finding->hosting ? mend_hosting(node, finding->place, &done) : ERR_OK);
+    if (done) {
+        return mend_alarm(node, subject, finding->text);
+    }
+    /* Nobody sends again what this node has decided. */
     if (chain || decided || strncmp(subject, TABLE, strlen(TABLE)) == 0) {
         anew_damaged(node, finding->text);
     }

@@ -26,6 +26,7 @@ struct audit_finding {
     int64_t place; /* units: symbol of the unit, whose the row is, and who decided it; else zeros */
     int64_t scope;
     struct id decider;
+    bool hosting;    /* of these: the row of its node */
     int64_t segment; /* of an own record whose kept state is wrong, its number in it, and what */
     int64_t seq;     /* that state should be; else zeros */
     bool live;

@@ -103,6 +103,9 @@ static enum err begin_chain(struct auditor *a)
     struct head *heads;
     struct store_origin origin;
     struct opening opening = {.segment = a->segment.name};
+    if (!a->segment.sound) {
+        TRY(chain_fault(a, 0, "what is kept of its segment is not what was written"));
+    }
     TRY(store_origin_get(a->store, a->segment.origin, &origin));
     opening.origin = origin.name;
     TRY(store_segment_continues(a->store, a->segment.id, &a->arena, &continues));

@@ -31,6 +31,21 @@ enum err auditor_step_tables(struct auditor *a)
     return auditor_report(a, &finding);
 }
 
+/* The walk over the chains goes by origin, and would not meet them. */
+static enum err check_segments(struct auditor *a)
+{
+    int64_t astray = 0;
+    char text[FINDING_TEXT_BYTES];
+    TRY(store_segments_astray(a->store, &astray));
+    if (astray == 0) {
+        return ERR_OK;
+    }
+    (void)snprintf(text, sizeof text, "table segment: %" PRId64 " rows are of nobody's ledger",
+                   astray);
+    struct audit_finding finding = {.check = AUDIT_UNITS, .text = text};
+    return auditor_report(a, &finding);
+}
+
 /* What the next start, and every question, would stumble over. */
 enum err auditor_step_state(struct auditor *a)
 {
@@ -41,6 +56,7 @@ enum err auditor_step_state(struct auditor *a)
     view_deinit(&view);
     err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     TRY(err);
+    TRY(check_segments(a));
     TRY(store_symbols_torn(a->store, &torn));
     a->phase = PHASE_UNITS;
     if (torn == 0) {
@@ -98,8 +114,10 @@ enum err auditor_step_hostings(struct auditor *a)
     for (size_t i = 0; i < n; i++) {
         struct id want;
         TRY(store_hosting_hash(&rows[i], &want));
-        struct audit_finding place = {
-            .place = rows[i].unit, .scope = rows[i].scope, .decider = rows[i].decider};
+        struct audit_finding place = {.place = rows[i].unit,
+                                      .scope = rows[i].scope,
+                                      .decider = rows[i].decider,
+                                      .hosting = true};
         TRY(check_hash(a, "node of unit", &place, &rows[i].hash, &want));
         a->place_at = rows[i].unit;
     }

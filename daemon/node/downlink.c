@@ -116,6 +116,7 @@ static void name_refused(struct node *node, struct link *link, enum refusal_code
     err = err == ERR_OK || err == ERR_NOT_FOUND ? store_child_put(node->store, &child) : err;
     node_check(node, err, "child");
     node_check(node, node_alarm(node, "child-refused", link->address, "%s", text), "alarm");
+    anew_child_refused(node, link->unit);
 }
 
 void downlink_refuse_child(struct node *node, struct link *link, enum refusal_code code,

@@ -69,7 +69,8 @@ static bool states(const struct msg_hello *hello, const struct id *segment)
 }
 
 /* Whether the escrow has entries that the child lacks in a segment that it did not state, or, where
- * that has none, in those that it continues. Not more than so many `looks`. */
+ * that has none, in those that it continues; or an empty one that stands for lost entries, since it
+ * goes on where those ended. Not more than so many `looks`. */
 static enum err lacks_line(struct node *node, const struct msg_hello *hello,
                            const struct store_segment *segment, int *looks, bool *lacks)
 {
@@ -87,7 +88,9 @@ static enum err lacks_line(struct node *node, const struct msg_hello *hello,
         struct store_segment before;
         enum err err = store_segment_find(node->store, &heads[i].segment, &before);
         TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
-        TRY(err == ERR_OK ? lacks_line(node, hello, &before, looks, lacks) : ERR_OK);
+        int64_t held = err == ERR_OK ? before.held : 0;
+        *lacks = (int64_t)heads[i].length > held;
+        TRY(err == ERR_OK && !*lacks ? lacks_line(node, hello, &before, looks, lacks) : ERR_OK);
     }
     return ERR_OK;
 }
@@ -240,16 +243,19 @@ enum err hello_send_catalogue(struct node *node, struct link *link)
 static enum err end_sessions(struct node *node, const struct link *link,
                              const struct msg_hello *hello, struct store_child *child)
 {
+    bool ended = false;
     struct id *seen[] = {&child->session, &child->have_session};
     for (int i = 0; i < 2; i++) {
         if (!id_is_zero(seen[i]) && hello_knows(hello, seen[i]) == NULL) {
             TRY(store_ended_add(node->store, link->unit, seen[i], ENDED_KEPT));
+            ended = true;
             node_log(node, true,
                      "link=%" PRIu64 " unit=%s note=\"a session of it has ended: its "
                      "file was put back, or is a copy\"",
                      link->id, link->address);
         }
     }
+    TRY(ended ? receive_forks_over(node, link->unit) : ERR_OK);
     const struct feed_mark *known = hello_knows(hello, &child->have_session);
     bool beyond = known != NULL && child->have_revision > known->revision;
     if (known == NULL || beyond) {
@@ -268,6 +274,10 @@ static enum err end_sessions(struct node *node, const struct link *link,
 static enum err go_live(struct node *node, struct link *link, const struct msg_hello *hello,
                         struct msg_welcome *welcome)
 {
+    bool *turned_away = map_get(&node->known_whole, &link->unit);
+    if (turned_away != NULL) {
+        *turned_away = false;
+    }
     link->state = SESSION_LIVE;
     link->exact = false;
     link->received = welcome->have;
@@ -476,7 +486,8 @@ void hello_receive(struct node *node, struct link *link, const struct msg_hello 
     }
     bool turned_away;
     bool lost = false;
-    err = check_line(node, link, hello, &child, &turned_away, &lost);
+    err = anew_child_said(node, &child, hello);
+    err = err == ERR_OK ? check_line(node, link, hello, &child, &turned_away, &lost) : err;
     if (err != ERR_OK || turned_away) {
         node_check(node, err, "hello");
         return;

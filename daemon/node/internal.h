@@ -57,6 +57,7 @@ struct cached_origin {
     int64_t coming;  /* entries that cells taken in since the last flush count more than before */
     bool room_later; /* among them is one that takes the place of a damaged row */
     bool marked;     /* nothing of it changed since the last mark went up */
+    bool fits;       /* what was last said of its heads fits, and no alarm says else */
     uint64_t stood;  /* hash of the heads that its cells stand for, as written; 0: not known */
 };
 
@@ -217,6 +218,8 @@ struct node {
     bool ledger_damaged;    /* the last time that own cells were to be made from it */
     struct map doubted;     /* origins below whose rows were not what their sum says, until equal */
     bool fetch_again;       /* rows that came from the parent were: until the next hello */
+    struct map known_whole; /* children whose file knew, at their last hello, the session that this
+                               one had last had with them -> whether they were turned away since */
     int64_t
         audit_wait_ms; /* until what the last one found is looked at again; 0: it found nothing */
     struct damage *damages;
@@ -338,6 +341,10 @@ void anew_lacks(struct node *node, const char *why);
 void anew_damaged(struct node *node, const char *why);
 /* An audit begins: what it finds counts, not what the last one did. */
 void anew_look_again(struct node *node);
+/* At a child's hello, and when it is turned away for what its data seems to be. */
+enum err anew_child_said(struct node *node, const struct store_child *child,
+                         const struct msg_hello *hello) MUST_CHECK;
+void anew_child_refused(struct node *node, int64_t unit);
 
 /* ---- ledger.c ---- */
 struct ledger_texts {
@@ -413,6 +420,10 @@ enum err receive_units(struct receiver *r) MUST_CHECK;
  * origins, so of those whose place is not known only so many are kept. */
 enum err receive_origin(struct receiver *r, const struct id *name, struct cached_origin **out)
     MUST_CHECK;
+/* How far an origin is said to reach; what comes after goes by it. */
+enum err receive_heads(struct receiver *r, const struct origin_heads *heads) MUST_CHECK;
+/* Alarms about ledgers that came from this child: what it says from now on is of another file. */
+enum err receive_forks_over(struct node *node, int64_t child) MUST_CHECK;
 /* Whether a bundle has something of the origin that goes on from what is not here: its entries
  * and its cells come with a later one. */
 bool receive_waits(const struct receiver *r, int64_t origin);
@@ -615,6 +626,9 @@ enum err mend_remember(struct node *node, const struct store_cell_key *key) MUST
 bool mend_is_remembered(const struct node *node, const struct store_cell_key *key);
 /* An alarm about damage that has been repaired: it goes when a verify has shown it. */
 enum err mend_alarm(struct node *node, const char *subject, const char *what) MUST_CHECK;
+/* The row of a unit's node that this node has decided, from the acts in its ledger; *done false
+ * when it has none. */
+enum err mend_hosting(struct node *node, int64_t unit, bool *done) MUST_CHECK;
 /* A damaged cell that is about to be built upon, or an own one that is lost: see cells_touch. */
 enum err mend_touched_cell(struct node *node, struct pending_cell *pending) MUST_CHECK;
 /* The total by its key, made of its cells; when one of them is damaged, later. */

@@ -8,7 +8,7 @@
 #include "node/audit.h"
 #include "node/internal.h"
 
-enum { MENDED_MAX = 64 }; /* alarms whose subjects begin alike */
+enum { ACTS_PAGE = 64, MENDED_MAX = 64 }; /* alarms whose subjects begin alike */
 
 /* ---- what is remembered ---- */
 
@@ -76,6 +76,50 @@ static enum err mended(struct node *node, const char *what, const struct store_c
     }
     return ERR_OK;
 }
+
+/* ---- rows that this node has decided ---- */
+
+/* The last of the own acts that made a node of the unit, and how many there are. */
+static enum err last_host_act(struct node *node, int64_t unit, struct act *last, int64_t *count)
+{
+    struct store_entry *page = arena_array(&node->arena, ACTS_PAGE, sizeof *page);
+    struct store_entry after = {.segment = 0};
+    size_t n = ACTS_PAGE;
+    *count = 0;
+    TRY(page == NULL ? ERR_NO_MEMORY : ERR_OK);
+    while (n == ACTS_PAGE) {
+        TRY(store_acts_about(node->store, unit, &after, &node->arena, page, ACTS_PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            struct act act = {.number = 0};
+            after = page[i];
+            enum err err = act_decode(page[i].act, &node->arena, &act);
+            TRY(err == ERR_INVALID ? ERR_OK : err);
+            if (err == ERR_OK && act.kind == ACT_HOST) {
+                *last = *count == 0 || act.number >= last->number ? act : *last;
+                ++*count;
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+enum err mend_hosting(struct node *node, int64_t unit, bool *done)
+{
+    struct act act = {.number = 0};
+    struct store_hosting row = {.unit = unit, .decider = node->origin, .scope = SCOPE_OWN};
+    TRY(last_host_act(node, unit, &act, &row.count));
+    *done = row.count > 0;
+    if (!*done) {
+        return ERR_OK;
+    }
+    row.node = act.node;
+    row.origin = act.origin;
+    row.key = act.key;
+    row.number = (int64_t)act.number;
+    return rows_put_hosting(node, &row);
+}
+
+/* ---- totals and cells ---- */
 
 enum err mend_total_of(struct node *node, struct store_total *total)
 {

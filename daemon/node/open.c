@@ -261,6 +261,7 @@ enum err node_open(struct store *store, const struct node_env *env, struct now n
     map_init(&node->origins, sizeof(int64_t), sizeof(struct cached_origin));
     map_init(&node->stated, sizeof(int64_t), sizeof(struct stated_heads));
     map_init(&node->doubted, sizeof(int64_t), 1);
+    map_init(&node->known_whole, sizeof(int64_t), sizeof(bool));
     map_init(&node->symbols, sizeof(uint64_t), sizeof(int64_t));
     texts_init(&node->texts, store);
     struct errmsg why = {{0}};
@@ -310,6 +311,7 @@ void node_close(struct node *node)
     map_deinit(&node->stated);
     map_deinit(&node->symbols);
     map_deinit(&node->doubted);
+    map_deinit(&node->known_whole);
     texts_deinit(&node->texts);
     free(node);
 }

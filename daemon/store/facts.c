@@ -117,6 +117,11 @@ enum err store_symbols_torn(struct store *store, int64_t *count)
     return store_read_one(store, store_bind(store, STMT_SYMBOLS_TORN, ""), read_id, NULL, count);
 }
 
+enum err store_segments_astray(struct store *store, int64_t *count)
+{
+    return store_read_one(store, store_bind(store, STMT_SEGMENTS_ASTRAY, ""), read_id, NULL, count);
+}
+
 enum err store_symbol_text(struct store *store, int64_t id, struct arena *arena, const char **text)
 {
     return store_read_one(store, store_bind(store, STMT_SYMBOL_TEXT, "i", id), read_text, arena,

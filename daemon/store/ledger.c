@@ -1,4 +1,7 @@
 /* Origins, segments, entries. */
+#include <string.h>
+
+#include "base/sha256.h"
 #include "store/internal.h"
 
 static enum err read_origin(sqlite3_stmt *stmt, struct arena *arena, void *element)
@@ -90,6 +93,28 @@ enum err store_origin_stood(struct store *store, int64_t id, struct arena *arena
                           out);
 }
 
+/* What the row comes to, the same on every machine. */
+static struct id row_hash(const struct store_segment *segment)
+{
+    enum { NUMBERS = 6 };
+    const int64_t numbers[NUMBERS] = {segment->origin, segment->length,    segment->held,
+                                      segment->base,   segment->continued, segment->clock};
+    uint8_t content[8 * NUMBERS + ID_BYTES + 2 * HASH_BYTES];
+    uint8_t *at = content;
+    struct id out;
+    for (size_t i = 0; i < NUMBERS; i++) {
+        for (int shift = 56; shift >= 0; shift -= 8) {
+            *at++ = (uint8_t)((uint64_t)numbers[i] >> shift);
+        }
+    }
+    memcpy(at, segment->name.b, ID_BYTES);
+    memcpy(at + ID_BYTES, segment->hash.b, HASH_BYTES);
+    memcpy(at + ID_BYTES + HASH_BYTES, segment->held_hash.b, HASH_BYTES);
+    struct hash hash = sha256(content, sizeof content);
+    memcpy(out.b, hash.b, sizeof out.b);
+    return out;
+}
+
 static enum err read_segment(sqlite3_stmt *stmt, struct arena *arena, void *element)
 {
     (void)arena;
@@ -106,33 +131,44 @@ static enum err read_segment(sqlite3_stmt *stmt, struct arena *arena, void *elem
     segment->continued = sqlite3_column_int64(stmt, 9);
     segment->rev = sqlite3_column_int64(stmt, 10);
     segment->clock = sqlite3_column_int64(stmt, 11);
+    struct id written;
+    struct id now = row_hash(segment);
+    store_column_fixed(stmt, 12, written.b, sizeof written.b);
+    segment->sound = id_equal(&written, &now);
     return ERR_OK;
 }
 
 enum err store_segment_add(struct store *store, struct store_segment *segment,
                            struct bytes continues)
 {
-    TRY(store_run(store, store_bind(store, STMT_SEGMENT_ADD, "biibibibiii", segment->name.b,
-                                    sizeof segment->name.b, segment->origin, segment->length,
-                                    segment->hash.b, sizeof segment->hash.b, segment->held,
-                                    segment->held_hash.b, sizeof segment->held_hash.b,
-                                    segment->base, continues.data, continues.len,
-                                    segment->continued, segment->rev, segment->clock)));
+    struct id hash = row_hash(segment);
+    TRY(store_run(store,
+                  store_bind(store, STMT_SEGMENT_ADD, "biibibibiiib", segment->name.b,
+                             sizeof segment->name.b, segment->origin, segment->length,
+                             segment->hash.b, sizeof segment->hash.b, segment->held,
+                             segment->held_hash.b, sizeof segment->held_hash.b, segment->base,
+                             continues.data, continues.len, segment->continued, segment->rev,
+                             segment->clock, hash.b, sizeof hash.b)));
     return store_segment_get(store, sqlite3_last_insert_rowid(store->db), segment);
 }
 
 enum err store_segment_set(struct store *store, const struct store_segment *segment)
 {
+    struct id hash = row_hash(segment);
+    hash.b[0] ^= segment->sound ? 0 : 1;
     return store_run(store,
-                     store_bind(store, STMT_SEGMENT_SET, "iibibiii", segment->id, segment->length,
+                     store_bind(store, STMT_SEGMENT_SET, "iibibiiib", segment->id, segment->length,
                                 segment->hash.b, sizeof segment->hash.b, segment->held,
                                 segment->held_hash.b, sizeof segment->held_hash.b, segment->base,
-                                segment->continued, segment->rev));
+                                segment->continued, segment->rev, hash.b, sizeof hash.b));
 }
 
 enum err store_segment_base_set(struct store *store, int64_t id, int64_t base)
 {
-    return store_run(store, store_bind(store, STMT_SEGMENT_BASE_SET, "ii", id, base));
+    struct store_segment segment;
+    TRY(store_segment_get(store, id, &segment));
+    segment.base = base;
+    return store_segment_set(store, &segment);
 }
 
 enum err store_segment_move_last(struct store *store, int64_t id)
@@ -328,6 +364,15 @@ enum err store_entries(struct store *store, int64_t segment, int64_t after, stru
                        struct store_entry *out, size_t cap, size_t *count)
 {
     return store_list(store, store_bind(store, STMT_ENTRIES, "iii", segment, after, (int64_t)cap),
+                      read_entry, arena, out, sizeof *out, cap, count);
+}
+
+enum err store_acts_about(struct store *store, int64_t unit, const struct store_entry *after,
+                          struct arena *arena, struct store_entry *out, size_t cap, size_t *count)
+{
+    return store_list(store,
+                      store_bind(store, STMT_ENTRIES_OF_ACTS, "iiii", unit, after->segment,
+                                 after->seq, (int64_t)cap),
                       read_entry, arena, out, sizeof *out, cap, count);
 }
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { SEALED_SINCE = 3, SEAL_PAGE = 128, SEAL_ARENA_BYTES = 8 << 20 };
+enum { SEALED_SINCE = 3, SEGMENTS_HASHED_SINCE = 8, SEAL_PAGE = 128, SEAL_ARENA_BYTES = 8 << 20 };
 
 static const char *const MIGRATIONS[] = {
     /* 1: the first schema */
@@ -127,6 +127,8 @@ static const char *const MIGRATIONS[] = {
      "NOT NULL, category INTEGER NOT NULL, period INTEGER NOT NULL, value INTEGER NOT NULL, count "
      "INTEGER NOT NULL, live INTEGER NOT NULL, hosting INTEGER NOT NULL, day INTEGER NOT NULL, "
      "PRIMARY KEY(origin, unit, measure, category, period)) STRICT, WITHOUT ROWID;"),
+    /* 8: what was written of a segment */
+    "ALTER TABLE segment ADD COLUMN row_hash BLOB CHECK(length(row_hash)=16);",
 };
 
 _Static_assert(sizeof MIGRATIONS / sizeof *MIGRATIONS == STORE_SCHEMA_VERSION,
@@ -171,6 +173,26 @@ static enum err seal_places(struct store *store)
     return exec(store, "UPDATE fact SET value=0 WHERE name='parent_have_revision'");
 }
 
+/* Segments that an earlier release wrote are taken as they are. */
+static enum err hash_segments(struct store *store)
+{
+    struct store_origin origin;
+    struct store_segment segments[SEAL_PAGE];
+    size_t more = 1;
+    for (int64_t after = 0; more == 1; after = origin.id) {
+        TRY(store_origins(store, after, &origin, 1, &more));
+        size_t n = more == 1 ? SEAL_PAGE : 0;
+        for (int64_t number = 0; n == SEAL_PAGE; number = segments[n > 0 ? n - 1 : 0].number) {
+            TRY(store_segments(store, origin.id, number, segments, SEAL_PAGE, &n));
+            for (size_t i = 0; i < n; i++) {
+                segments[i].sound = true;
+                TRY(store_segment_set(store, &segments[i]));
+            }
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err migrate_from(struct store *store, int version)
 {
     TRY(exec(store, "BEGIN IMMEDIATE"));
@@ -180,6 +202,7 @@ static enum err migrate_from(struct store *store, int version)
     if (version > 0 && version < SEALED_SINCE) {
         TRY(seal_places(store));
     }
+    TRY(version > 0 && version < SEGMENTS_HASHED_SINCE ? hash_segments(store) : ERR_OK);
     char *sql = sqlite3_mprintf("PRAGMA user_version=%d", STORE_SCHEMA_VERSION);
     enum err err = sql == NULL ? ERR_NO_MEMORY : exec(store, sql);
     sqlite3_free(sql);

@@ -36,6 +36,8 @@
       "SELECT id,text FROM symbol WHERE text>?1 ORDER BY text LIMIT ?2") \
     X(TABLE_CHECK, \
       "SELECT integrity_check FROM pragma_integrity_check(?1) LIMIT 1") \
+    X(SEGMENTS_ASTRAY, \
+      "SELECT count(*) FROM segment WHERE origin NOT IN (SELECT id FROM origin)") \
     X(SYMBOLS_TORN, \
       "SELECT count(*) FROM symbol a NOT INDEXED WHERE NOT EXISTS(SELECT 1 FROM symbol b INDEXED BY " \
       "sqlite_autoindex_symbol_1 WHERE b.text=a.text AND b.id=a.id)") \
@@ -66,38 +68,37 @@
       "ORDER BY rev LIMIT ?2") \
     X(SEGMENT_ADD, \
       "INSERT INTO " \
-      "segment(name,origin,number,length,hash,held,held_hash,base,continues,continued,rev,clock) " \
+      "segment(name,origin,number,length,hash,held,held_hash,base,continues,continued,rev,clock,row_hash) " \
       "VALUES(?1,?2,(SELECT coalesce(max(number),0)+1 FROM segment WHERE " \
-      "origin=?2),?3,?4,?5,?6,?7,?8,?9,?10,?11)") \
+      "origin=?2),?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)") \
     X(SEGMENT_SET, \
-      "UPDATE segment SET length=?2,hash=?3,held=?4,held_hash=?5,base=?6,continued=?7,rev=?8 " \
+      "UPDATE segment SET " \
+      "length=?2,hash=?3,held=?4,held_hash=?5,base=?6,continued=?7,rev=?8,row_hash=?9 " \
       "WHERE id=?1") \
     X(SEGMENTS_COUNT, \
       "SELECT count(*) FROM segment WHERE origin=?1") \
-    X(SEGMENT_BASE_SET, \
-      "UPDATE segment SET base=?2 WHERE id=?1") \
     X(SEGMENT_MOVE_LAST, \
       "UPDATE segment SET number=(SELECT max(s.number)+1 FROM segment s WHERE " \
       "s.origin=segment.origin) WHERE id=?1") \
     X(SEGMENT_FIND, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock,row_hash FROM segment " \
       "WHERE name=?1") \
     X(SEGMENT_GET, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock,row_hash FROM segment " \
       "WHERE id=?1") \
     X(SEGMENTS, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock,row_hash FROM segment " \
       "WHERE origin=?1 AND number>?2 ORDER BY number LIMIT ?3") \
     X(SEGMENTS_BETWEEN, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock,row_hash FROM segment " \
       "WHERE name BETWEEN ?1 AND ?2 ORDER BY name LIMIT ?3") \
     X(SEGMENTS_FRONTIER, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock,row_hash FROM segment " \
       "WHERE origin=?1 AND continued<=length ORDER BY number LIMIT ?2") \
     X(SEGMENT_CONTINUES, \
       "SELECT continues FROM segment WHERE id=?1") \
     X(FEED_SEGMENTS, \
-      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock FROM segment " \
+      "SELECT id,name,origin,number,length,hash,held,held_hash,base,continued,rev,clock,row_hash FROM segment " \
       "WHERE rev>?1 ORDER BY rev LIMIT ?2") \
     X(LEDGER_LENGTH, \
       "SELECT coalesce(sum(length),0),coalesce(sum(held),0) FROM segment WHERE origin=?1") \
@@ -121,6 +122,11 @@
       "SELECT " \
       "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value,healed_at" \
       " FROM entry WHERE segment=?1 AND seq>?2 ORDER BY seq LIMIT ?3") \
+    X(ENTRIES_OF_ACTS, \
+      "SELECT " \
+      "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value,healed_at" \
+      " FROM entry WHERE own=1 AND kind=4 AND unit=?1 AND (segment,seq)>(?2,?3) ORDER BY " \
+      "segment,seq LIMIT ?4") \
     X(ENTRIES_MEANWHILE, \
       "UPDATE entry SET healed_at=?3 WHERE segment=?1 AND seq>?2 AND own=1 AND kind<4 AND " \
       "healed_at=0") \

@@ -20,7 +20,7 @@ struct store;
 
 enum store_mode { STORE_CREATE, STORE_WRITE, STORE_READ };
 
-enum { STORE_SCHEMA_VERSION = 7 };
+enum { STORE_SCHEMA_VERSION = 8 };
 
 /* Opens a database. Create: the file must not exist (ERR_EXISTS). Write: migrates to the newest
  * schema in one transaction, then makes a full checkpoint, so that what is answered from here on is
@@ -81,6 +81,8 @@ enum err store_table_check(struct store *store, const char *table, struct arena 
                            const char **found) MUST_CHECK;
 /* How many symbols the table and its index by text do not agree on. */
 enum err store_symbols_torn(struct store *store, int64_t *count) MUST_CHECK;
+/* How many segments are of an origin that is not there. */
+enum err store_segments_astray(struct store *store, int64_t *count) MUST_CHECK;
 
 /* ---- origins ---- */
 enum { SCOPE_BELOW = 0, SCOPE_OWN = 1, SCOPE_ABOVE = 2 };
@@ -130,6 +132,8 @@ struct store_segment {
     int64_t continued; /* 0: no segment continues it; else 1 more than the length that one did */
     int64_t rev;
     int64_t clock; /* own ledger: see struct store_placed; set when it is added */
+    bool sound;    /* the row is what was written, number and rev aside; what is not stays so until
+                      `sound` is set */
 };
 
 /* `continues` is the canonical bytes of the heads that it continues. */
@@ -212,6 +216,11 @@ enum err store_entry_by_key(struct store *store, const char *key, int64_t rank, 
 /* Of one segment, those after `after`, in order. */
 enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena,
                        struct store_entry *out, size_t cap, size_t *count) MUST_CHECK;
+/* Own acts about a unit, behind the one at `after`, in the order of their places; looks at every
+ * entry. */
+enum err store_acts_about(struct store *store, int64_t unit, const struct store_entry *after,
+                          struct arena *arena, struct store_entry *out, size_t cap, size_t *count)
+    MUST_CHECK;
 /* Own facts of that segment after `after` were recorded while others were missing, which have come
  * back at that time; *count of them. Those of which it was said before stay as they are. */
 enum err store_entries_meanwhile(struct store *store, int64_t segment, int64_t after,

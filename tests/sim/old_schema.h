@@ -4,6 +4,7 @@
 #define TALLY_SIM_OLD_SCHEMA_H
 
 #define OLD_SCHEMA_SQL                                                                        \
+    "ALTER TABLE segment DROP COLUMN row_hash; "                                              \
     "DROP TABLE returned; DROP TABLE returned_segment; DROP TABLE returned_cell; "            \
     "DROP INDEX entry_by_lost; ALTER TABLE status DROP COLUMN lost; ALTER TABLE origin DROP " \
     "COLUMN stood; "                                                                          \

@@ -212,10 +212,11 @@ static void test_meaning(void **state)
     refuse(text, "5:5", "measure y is not in the catalogue; did you mean x, p or q?");
     (void)snprintf(text, sizeof text, "%sindicators:\n  - {code: p, formula: x, factor: 1.2.3}\n",
                    start);
-    refuse(text, "5:36", "factor \"1.2.3\" is no number above 0");
+    refuse(text, "5:35", "indicator p: factor \"1.2.3\" is no number above 0");
     (void)snprintf(text, sizeof text,
                    "%stargets:\n  - {unit: u, measure: x, period: 2023-01-01, value: 1}\n", start);
-    refuse(text, "5:36", "x is kept by the month, and \"2023-01-01\" is finer than that");
+    refuse(text, "5:35",
+           "target of unit u: x is kept by the month, and \"2023-01-01\" is finer than that");
     (void)snprintf(text, sizeof text,
                    "%stargets:\n  - {unit: u, measure: x, period: 2023, value: 1}\n"
                    "  - {level: a, measure: x, period: 2023, value: 1}\n"

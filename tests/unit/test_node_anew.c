@@ -37,6 +37,12 @@ static wide raised(struct world_node *n, const char *unit)
     return total.value;
 }
 
+static int64_t view_of(struct world_node *n, const char *unit)
+{
+    const struct view *view = &n->node->view;
+    return view->tree.units[view_unit_by_code(view, unit)].id;
+}
+
 static void tick(struct world_node *n)
 {
     world_begin(n);
@@ -236,6 +242,149 @@ static void test_waits(void **state)
     assert_non_null(node_wants_new_file(office->node));
 }
 
+/* A changed row of a segment: nobody knows how far its ledger was known any more. */
+static void spoil_segment(struct world_node *n, const char *origin_of, const char *change)
+{
+    char sql[400];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE segment SET %s WHERE id=(SELECT max(s.id) FROM segment s JOIN origin o "
+                   "ON o.id=s.origin JOIN symbol y ON y.id=o.unit WHERE y.text='%s')",
+                   change, origin_of);
+    assert_int_equal(sqlite3_exec(n->store->db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* Every number and hash of it: found, and a reason for a new file; a change that comes after does
+ * not make it good. */
+static void test_a_segment(void **state)
+{
+    (void)state;
+    static const char *const CHANGES[] = {
+        "length=length+32", "length=length-1", "hash=zeroblob(32)",      "held=held-1",
+        "base=base+1",      "clock=clock+1",   "held_hash=zeroblob(32)", "continued=continued+1",
+        "name=zeroblob(16)"};
+    tree_close(office);
+    char good[WORLD_PATH_BYTES + 8];
+    (void)snprintf(good, sizeof good, "%s.good", office->path);
+    tree_copy_file(office->path, good);
+    tree_open(office);
+    for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++) {
+        tree_close(office);
+        tree_copy_file(good, office->path);
+        tree_open(office);
+        spoil_segment(office, "421", CHANGES[i]);
+        state_audit(office);
+        struct state_alarm alarm = state_alarm(office, "damage");
+        if (!alarm.there) {
+            fail_msg("nobody sees %s", CHANGES[i]);
+        }
+        struct store_segment page[4];
+        size_t n;
+        struct store_origin origin;
+        assert_int_equal(store_origin_find(office->store, &child->origin, &origin), ERR_OK);
+        assert_int_equal(store_segments(office->store, origin.id, 0, page, 4, &n), ERR_OK);
+        assert_false(page[n - 1].sound);
+        page[n - 1].held++;
+        assert_int_equal(store_begin(office->store), ERR_OK);
+        assert_int_equal(store_segment_set(office->store, &page[n - 1]), ERR_OK);
+        assert_int_equal(store_commit(office->store), ERR_OK);
+        assert_int_equal(store_segments(office->store, origin.id, 0, page, 4, &n), ERR_OK);
+        assert_false(page[n - 1].sound);
+    }
+    (void)remove(good);
+}
+
+/* A child that is turned away for what its data seems to be beside the damaged copy never becomes
+ * equal; its file is whole, so it gives all again. One that was put back may lack what is here. */
+static void test_turned_away(void **state)
+{
+    (void)state;
+    spoil_segment(office, "421", "name=zeroblob(16)");
+    tree_restart(child);
+    tree_relink();
+    world_settle();
+    assert_null(downlink_live_of_unit(office->node, view_of(office, "421")));
+    assert_null(node_wants_new_file(office->node)); /* it has not been looked for */
+    state_audit(office);
+    const char *why = node_wants_new_file(office->node);
+    assert_non_null(why);
+    assert_non_null(strstr(why, "what is kept of its segment is not what was written"));
+    world_cut(office, false);
+    world_settle();
+    assert_null(node_wants_new_file(office->node)); /* without the office above: of what? */
+}
+
+static void test_put_back_and_turned_away(void **state)
+{
+    (void)state;
+    tree_keep(child);
+    tree_relink();
+    world_settle();
+    assert_string_equal(world_record(child, "421", "raised", "40", "2025-02-03")->text, "");
+    world_settle();
+    tree_put_back(child);
+    spoil_segment(office, "421", "name=zeroblob(16)");
+    tree_relink();
+    world_settle();
+    state_audit(office);
+    assert_null(downlink_live_of_unit(office->node, view_of(office, "421")));
+    assert_null(node_wants_new_file(office->node));
+}
+
+/* The row of a ledger that is two tiers down: what comes with its next heads is taken in its place,
+ * and an alarm about it goes. */
+static void test_far_segment(void **state)
+{
+    (void)state;
+    assert_string_equal(world_record(child, "421", "raised", "40", "2025-02-03")->text, "");
+    world_settle();
+    spoil_segment(root, "421", "hash=zeroblob(32)");
+    tree_restart(office); /* it says its heads again */
+    tree_relink();
+    assert_string_equal(world_record(child, "421", "raised", "80", "2025-02-03")->text, "");
+    world_settle();
+    assert_int_equal(raised(root, "421"), 140);
+    assert_int_equal(alarms(root, "fork"), 0);
+    spoil_segment(root, "421", "length=length+32");
+    assert_string_equal(world_record(child, "421", "raised", "160", "2025-02-03")->text, "");
+    world_settle();
+    assert_int_equal(raised(root, "421"), 300);
+    state_audit(root);
+    assert_false(state_alarm(root, "damage").there);
+}
+
+/* Who may link as a child says its row, which no other office has: it is made from the acts. */
+static void test_hosting(void **state)
+{
+    (void)state;
+    static const char *const CHANGES[] = {
+        "node=zeroblob(16)", "origin=zeroblob(16)",  "key=zeroblob(32)", "number=number+1",
+        "count=count+1",     "decider=zeroblob(16)", "scope=scope+32",   "revoked=1"};
+    char wanted[400];
+    static const char WHAT[] = "SELECT hex(node)||hex(origin)||hex(key)||number||' '||count||' '||"
+                               "hex(decider)||scope||revoked FROM hosting h JOIN symbol y ON "
+                               "y.id=h.unit WHERE y.text='421'";
+    state_text(office, WHAT, wanted, sizeof wanted);
+    for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++) {
+        char sql[200];
+        char now[400];
+        (void)snprintf(sql, sizeof sql,
+                       "UPDATE hosting SET %s WHERE unit=(SELECT id FROM symbol WHERE text='421')",
+                       CHANGES[i]);
+        state_change(office, sql);
+        state_audit(office);
+        state_text(office, WHAT, now, sizeof now);
+        assert_string_equal(now, wanted);
+        assert_true(state_alarm(office, "damage").mended);
+    }
+    assert_null(node_wants_new_file(office->node));
+    tree_restart(office);
+    tree_restart(child);
+    tree_relink();
+    assert_string_equal(world_record(child, "421", "raised", "40", "2025-02-03")->text, "");
+    world_settle();
+    assert_int_equal(raised(root, "4"), 63);
+}
+
 /* A part that cannot be read does not wait. A root has nobody to ask. */
 static void test_at_once(void **state)
 {
@@ -314,6 +463,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_made_again, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_wants_one, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_waits, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_a_segment, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_turned_away, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_put_back_and_turned_away, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_far_segment, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_hosting, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_at_once, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_a_missing_row, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_full, set_up, tree_end_always)};

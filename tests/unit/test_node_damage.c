@@ -193,7 +193,7 @@ static const struct damage_case CASES[] = {
     {AT_ROOT, NAMED, "UPDATE unit SET name = 'x' WHERE code = " OF("49")},
     {AT_ROOT, MENDED, "UPDATE unit SET name = 'x' WHERE code = " OF("421")},
     {AT_ROOT, MENDED, "UPDATE unit SET level = 'branch' WHERE code = " OF("421")},
-    {AT_ROOT, NAMED, "UPDATE hosting SET number = 9 WHERE unit = " OF("42")},
+    {AT_ROOT, MENDED, "UPDATE hosting SET number = 9 WHERE unit = " OF("42")},
     {AT_ROOT, NOTHING, "DELETE FROM hosting WHERE unit = " OF("42")}, /* its node tells it back */
     {AT_ROOT, NOTHING, "DELETE FROM status"},
     {AT_ROOT, NOTHING, "DELETE FROM child"},

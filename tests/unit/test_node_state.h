@@ -135,6 +135,16 @@ static inline void state_change(struct world_node *n, const char *sql)
     assert_int_not_equal(sqlite3_changes(n->store->db), 0);
 }
 
+/* The first column of the first row. */
+static inline void state_text(struct world_node *n, const char *sql, char *out, size_t size)
+{
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(n->store->db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    (void)snprintf(out, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    (void)sqlite3_finalize(stmt);
+}
+
 static inline int64_t state_number(struct world_node *n, const char *sql)
 {
     sqlite3_stmt *stmt;

@@ -151,7 +151,8 @@ static void test_from_earlier_releases(void **state)
 {
     (void)state;
     static const char *const BACK[] = {
-        "DROP TABLE returned; DROP TABLE returned_segment; DROP TABLE returned_cell; DROP INDEX "
+        "ALTER TABLE segment DROP COLUMN row_hash; DROP TABLE returned; DROP TABLE "
+        "returned_segment; DROP TABLE returned_cell; DROP INDEX "
         "entry_by_lost; ALTER TABLE status DROP COLUMN lost; ALTER TABLE origin DROP COLUMN stood; "
         "DROP TABLE bundle; DROP TABLE ended; DROP TABLE unsettled; ALTER TABLE segment DROP "
         "COLUMN clock; ALTER "
