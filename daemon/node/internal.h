@@ -54,11 +54,12 @@ struct waiter {
 struct cached_origin {
     struct store_origin row;
     bool dirty;
-    int64_t coming;  /* entries that cells taken in since the last flush count more than before */
-    bool room_later; /* among them is one that takes the place of a damaged row */
-    bool marked;     /* nothing of it changed since the last mark went up */
-    bool fits;       /* what was last said of its heads fits, and no alarm says else */
-    uint64_t stood;  /* hash of the heads that its cells stand for, as written; 0: not known */
+    int64_t coming;    /* entries that cells taken in since the last flush count more than before */
+    bool room_later;   /* among them is one that takes the place of a damaged row */
+    bool marked;       /* nothing of it changed since the last mark went up */
+    bool badly_signed; /* the last heads of it that came signed were not, by its key */
+    bool fits;         /* what was last said of its heads fits, and no alarm says else */
+    uint64_t stood;    /* hash of the heads that its cells stand for, as written; 0: not known */
 };
 
 /* How the heads stated for an origin stand against those known. */

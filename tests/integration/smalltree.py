@@ -30,13 +30,6 @@ indicators:
      decimals: 0}
   - {code: granted_share, name: Granted, unit: '%', decimals: 1,
      formula: 100 * grants / (fund_raised + 1)}
-  - {code: cadre_share, name: Cadres, unit: '%', decimals: 1, factor: 100,
-     formula: "accounts[group=cadre] ÷ accounts"}
-targets:
-  - {unit: '42', measure: fund_raised, period: '2023', value: 20000}
-  - {unit: '436', measure: grants, period: '2023', value: 2.5}
-  - {unit: '42', measure: raised_each, period: '2023', value: 20}
-  - {level: commune, measure: accounts, period: '2023', value: 100}
 """
 
 PROVINCE, DISTRICT, COMMUNE = "42", "436", "43601"
@@ -44,9 +37,9 @@ HOSTED = {"43602": "436", "43603": "436", "441": "42", "44101": "441"}
 LEVELS = {2: "province", 3: "district", 5: "commune"}  # by the length of a code
 
 
-def make():
-    """The running tree; its units have no entries."""
-    tree = harness.Tree(PROVINCE, "Tỉnh Hà Tĩnh", "province", CATALOGUE)
+def make(more=""):
+    """The running tree; its units have no entries. `more` goes behind the catalogue's indicators."""
+    tree = harness.Tree(PROVINCE, "Tỉnh Hà Tĩnh", "province", CATALOGUE + more)
     tree.join(PROVINCE, DISTRICT, "--name", "Thành phố Hà Tĩnh", "--level", "district")
     tree.join(DISTRICT, COMMUNE, "--name", "Phường Trần Phú", "--level", "commune")
     for unit, parent in HOSTED.items():

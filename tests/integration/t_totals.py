@@ -42,6 +42,15 @@ ENTRIES = [
     (COMMUNE, COMMUNE, "population", "2023-01-01", "400", ""),
     (DISTRICT, "43602", "population", "2023-01-01", "300", ""),
 ]
+MORE = """\
+  - {code: cadre_share, name: Cadres, unit: '%', decimals: 1, factor: 100,
+     formula: "accounts[group=cadre] ÷ accounts"}
+targets:
+  - {unit: '42', measure: fund_raised, period: '2023', value: 20000}
+  - {unit: '436', measure: grants, period: '2023', value: 2.5}
+  - {unit: '42', measure: raised_each, period: '2023', value: 20}
+  - {level: commune, measure: accounts, period: '2023', value: 100}
+"""
 TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 OVERFLOW_ROWS = 9300  # so many times 10^15 do not fit into 64 bits
 
@@ -50,7 +59,7 @@ tree = None
 
 def setUpModule():
     global tree
-    tree = smalltree.make()
+    tree = smalltree.make(MORE)
     for unit, node in tree.nodes.items():
         rows = "".join(f"{u},{m},{date},{value},\"{category}\"\n"
                        for at, u, m, date, value, category in ENTRIES if at == unit)

@@ -374,7 +374,8 @@ static void waited(struct world *world, struct host *host, const struct offer *o
     struct host *at = offer->wait == WAIT_ROOT ? world->hosts[0] : host->parent;
     struct store_origin origin;
     int64_t there = 0;
-    if (at == NULL || at->state != HOST_UP || at->may_lose || host->put_back || at->doubtful) {
+    bool unknown = host->put_back || host->in_line; /* what it has, of what was recorded there */
+    if (at == NULL || at->state != HOST_UP || at->may_lose || unknown || at->doubtful) {
         return;
     }
     disk_pause(at->disk, true);

@@ -352,6 +352,60 @@ static void test_far_segment(void **state)
     assert_false(state_alarm(root, "damage").there);
 }
 
+/* What a damaged row of the child makes it say. */
+enum tap { TAP_NONE, TAP_SIGNATURE, TAP_FORK };
+
+static enum tap tapped;
+
+static bool bend(struct world_link *link, int to, struct message *message)
+{
+    static struct signed_heads signs;
+    static struct origin_heads heads;
+    static struct head head;
+    struct msg_batch *batch = &message->u.batch;
+    bool up = to == END_PARENT && link->end[END_PARENT] == root && message->type == MESSAGE_BATCH;
+    if (up && tapped == TAP_SIGNATURE && batch->signed_heads_count > 0) {
+        signs = batch->signed_heads[0];
+        signs.signature.b[0] ^= 1;
+        batch->signed_heads = &signs;
+    } else if (up && tapped == TAP_FORK && batch->heads_count == 1) {
+        heads = batch->heads[0];
+        head = heads.heads[0];
+        head.segment.b[0] ^= 1;
+        heads.heads = &head;
+        heads.head_count = 1;
+        batch->heads = &heads;
+    }
+    return true;
+}
+
+/* Heads that were signed badly, or were another ledger's, may have come from a damaged row: the
+ * alarm says when it is over, and what was refused comes. */
+static void test_heads_that_were_bent(void **state)
+{
+    (void)state;
+    world.tap = bend;
+    tapped = TAP_SIGNATURE;
+    assert_string_equal(world_record(office, "422", "raised", "5", "2025-02-03")->text, "");
+    world_settle();
+    assert_true(state_alarm(root, "bad-signature").there);
+    assert_false(state_alarm(root, "bad-signature").mended);
+    tapped = TAP_FORK;
+    assert_string_equal(world_record(office, "422", "raised", "7", "2025-02-03")->text, "");
+    world_settle();
+    assert_true(state_alarm(root, "bad-signature").mended);
+    assert_true(state_alarm(root, "fork").there);
+    assert_false(state_alarm(root, "fork").mended);
+    assert_int_equal(raised(root, "422"), 8);
+    tapped = TAP_NONE;
+    assert_string_equal(world_record(office, "422", "members", "9", "2025-02-03")->text, "");
+    world_settle();
+    assert_true(state_alarm(root, "fork").mended);
+    assert_non_null(strstr(state_alarm(root, "fork").text, "it fits again"));
+    assert_int_equal(raised(root, "422"), 15);
+    world.tap = NULL;
+}
+
 /* Who may link as a child says its row, which no other office has: it is made from the acts. */
 static void test_hosting(void **state)
 {
@@ -467,6 +521,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_turned_away, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_put_back_and_turned_away, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_far_segment, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_heads_that_were_bent, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_hosting, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_at_once, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_a_missing_row, set_up, tree_end_always),
