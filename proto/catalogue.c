@@ -1,7 +1,8 @@
 /* Form 2: behind version and levels the sections in their order, each a count and as many items,
  * each item a length and its fields. Fields that are missing at the end of an item have their
- * defaults, as have sections at the end; so a later program can add to both and read what earlier
- * ones wrote. Form 1 had no lengths, and nothing of what has a default in form 2. */
+ * defaults, so that what was written before they came can be read. Form 1 has no lengths, and none
+ * of what has a default in form 2; it is written while nothing needs more, so that nodes of earlier
+ * releases can read it. */
 #include "proto/catalogue.h"
 
 #include <stdio.h>
@@ -29,18 +30,28 @@ static void put_list(struct buf *out, const char **list, size_t count)
 }
 
 /* What is written behind an item's length; the length is put in when it is known. */
-static size_t begin_item(struct buf *out)
+struct item {
+    struct buf *out;
+    size_t at;
+    bool bare;
+};
+
+static struct item begin_item(struct buf *out, bool bare)
 {
-    size_t at = out->len;
-    buf_put_u32(out, 0);
-    return at;
+    struct item item = {out, out->len, bare};
+    if (!bare) {
+        buf_put_u32(out, 0);
+    }
+    return item;
 }
 
-static void end_item(struct buf *out, size_t at)
+static void end_item(const struct item *item)
 {
     uint8_t bytes[4];
     struct buf length;
-    if (out->failed) {
+    struct buf *out = item->out;
+    size_t at = item->at;
+    if (item->bare || out->failed) {
         return;
     }
     buf_init(&length, sizeof bytes);
@@ -52,9 +63,9 @@ static void end_item(struct buf *out, size_t at)
     buf_deinit(&length);
 }
 
-static void put_measure(struct buf *out, const struct measure *m)
+static void put_measure(struct buf *out, const struct measure *m, bool bare)
 {
-    size_t at = begin_item(out);
+    struct item item = begin_item(out, bare);
     buf_put_str(out, m->code);
     buf_put_str(out, m->name);
     buf_put_str(out, m->unit);
@@ -64,58 +75,79 @@ static void put_measure(struct buf *out, const struct measure *m)
     buf_put_str(out, m->level);
     buf_put_u8(out, m->strict ? 1 : 0);
     put_list(out, m->dimensions, m->dimension_count);
-    end_item(out, at);
+    end_item(&item);
 }
 
-static void put_indicator(struct buf *out, const struct indicator *in)
+static void put_indicator(struct buf *out, const struct indicator *in, bool bare)
 {
-    size_t at = begin_item(out);
+    struct item item = begin_item(out, bare);
     buf_put_str(out, in->code);
     buf_put_str(out, in->name);
     buf_put_str(out, in->unit);
     buf_put_str(out, in->formula);
     buf_put_u8(out, (uint8_t)in->decimals);
-    buf_put_str(out, in->factor);
-    end_item(out, at);
+    if (!bare) {
+        buf_put_str(out, in->factor);
+    }
+    end_item(&item);
 }
 
-static void put_target(struct buf *out, const struct target *t)
+static void put_target(struct buf *out, const struct target *t, bool bare)
 {
-    size_t at = begin_item(out);
+    struct item item = begin_item(out, bare);
     buf_put_str(out, t->unit);
     buf_put_str(out, t->measure);
     buf_put_u8(out, (uint8_t)t->period.frequency);
     buf_put_i64(out, t->period.index);
     buf_put_str(out, t->value);
-    buf_put_str(out, t->level);
-    end_item(out, at);
+    if (!bare) {
+        buf_put_str(out, t->level);
+    }
+    end_item(&item);
+}
+
+/* Whether form 1 says all of it. */
+static bool is_bare(const struct catalogue *c)
+{
+    bool bare = true;
+    for (size_t i = 0; i < c->indicator_count && bare; i++) {
+        bare = strcmp(c->indicators[i].factor, "1") == 0;
+    }
+    for (size_t i = 0; i < c->target_count && bare; i++) {
+        bare = c->targets[i].level[0] == '\0';
+    }
+    return bare;
 }
 
 void catalogue_encode(const struct catalogue *c, struct buf *out)
 {
-    buf_put_u8(out, FORM_LONG);
+    bool bare = is_bare(c);
+    buf_put_u8(out, bare ? FORM_BARE : FORM_LONG);
     buf_put_u64(out, c->version);
     put_list(out, c->levels, c->level_count);
     buf_put_u32(out, (uint32_t)c->dimension_count);
     for (size_t i = 0; i < c->dimension_count; i++) {
-        size_t at = begin_item(out);
+        struct item item = begin_item(out, bare);
         buf_put_str(out, c->dimensions[i].code);
         put_list(out, c->dimensions[i].values, c->dimensions[i].value_count);
-        end_item(out, at);
+        end_item(&item);
     }
     buf_put_u32(out, (uint32_t)c->measure_count);
     for (size_t i = 0; i < c->measure_count; i++) {
-        put_measure(out, &c->measures[i]);
+        put_measure(out, &c->measures[i], bare);
     }
     buf_put_u32(out, (uint32_t)c->indicator_count);
     for (size_t i = 0; i < c->indicator_count; i++) {
-        put_indicator(out, &c->indicators[i]);
+        put_indicator(out, &c->indicators[i], bare);
     }
     buf_put_u32(out, (uint32_t)c->target_count);
     for (size_t i = 0; i < c->target_count; i++) {
-        put_target(out, &c->targets[i]);
+        put_target(out, &c->targets[i], bare);
     }
 }
+
+static enum err check_form(const struct catalogue *c, struct catalogue_place *at,
+                           struct errmsg *msg);
 
 /* ---- decoding: any failure sets cur.failed ---- */
 
@@ -289,7 +321,8 @@ enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalo
         return err_fail(msg, ERR_INVALID,
                         "the catalogue is cut short or has texts that are too long");
     }
-    TRY(catalogue_check(&c, NULL, msg));
+    struct catalogue_place place;
+    TRY(check_form(&c, &place, msg));
     *out = c;
     return ERR_OK;
 }
@@ -390,7 +423,6 @@ static enum err check_measure(const struct catalogue *c, const struct measure *m
 static enum err check_indicator(const struct catalogue *c, const struct indicator *in,
                                 struct errmsg *msg)
 {
-    struct formula formula;
     int64_t factor = 0;
     TRY(check_code("indicator", in->code, msg));
     if (catalogue_indicator(c, in->code) != in || catalogue_measure(c, in->code) != NULL) {
@@ -404,13 +436,30 @@ static enum err check_indicator(const struct catalogue *c, const struct indicato
     }
     if (decimal_parse(in->factor, DECIMALS_MAX, &factor, NULL) != ERR_OK || factor <= 0) {
         return err_fail(msg, ERR_INVALID,
-                        "indicator %s: factor \"%.40s\" is no number above 0 with at most %d "
-                        "decimals, such as 100",
+                        "indicator %s: factor \"%.40s\" is no number above 0 and up to 1000000 "
+                        "with at most %d decimals, such as 100",
                         in->code, in->factor, DECIMALS_MAX);
     }
-    return formula_of_indicator(in, c, &formula, msg) == ERR_OK
-               ? ERR_OK
-               : err_prefix(msg, ERR_INVALID, "indicator %s", in->code);
+    return ERR_OK;
+}
+
+/* First each by itself, so that a fault is told of where it stands; then with what they name. */
+static enum err check_formulas(const struct catalogue *c, struct catalogue_place *at,
+                               struct errmsg *msg)
+{
+    struct formula formula;
+    at->section = SECTION_INDICATORS;
+    for (int deep = 0; deep < 2; deep++) {
+        for (at->index = 0; at->index < c->indicator_count; at->index++) {
+            const struct indicator *in = &c->indicators[at->index];
+            enum err err = deep == 0 ? formula_check(in->formula, c, msg)
+                                     : formula_of_indicator(in, c, &formula, msg);
+            if (err != ERR_OK) {
+                return err_prefix(msg, ERR_INVALID, "indicator %s", in->code);
+            }
+        }
+    }
+    return ERR_OK;
 }
 
 /* "target of unit 42" */
@@ -422,20 +471,11 @@ static const char *target_of(const struct target *t, char out[CODE_MAX_BYTES + 3
     return out;
 }
 
-static enum err check_target_value(const struct target *t, int decimals, struct errmsg *msg)
-{
-    char of[CODE_MAX_BYTES + 32];
-    int64_t value;
-    return decimal_parse(t->value, decimals, &value, msg) == ERR_OK
-               ? ERR_OK
-               : err_prefix(msg, ERR_INVALID, "%s", target_of(t, of));
-}
-
 static enum err check_target(const struct catalogue *c, const struct target *t, struct errmsg *msg)
 {
     char of[CODE_MAX_BYTES + 32];
-    const struct measure *measure = catalogue_measure(c, t->measure);
-    const struct indicator *indicator = catalogue_indicator(c, t->measure);
+    bool known =
+        catalogue_measure(c, t->measure) != NULL || catalogue_indicator(c, t->measure) != NULL;
     if ((t->unit[0] == '\0') == (t->level[0] == '\0')) {
         return err_fail(msg, ERR_INVALID, "target of \"%.64s\": either a unit or a level is wanted",
                         t->measure);
@@ -446,26 +486,42 @@ static enum err check_target(const struct catalogue *c, const struct target *t, 
         return err_fail(msg, ERR_INVALID, "target of level \"%.64s\": it is not among the levels",
                         t->level);
     }
-    if (measure == NULL && indicator == NULL) {
+    if (decimal_check(t->value, msg) != ERR_OK) {
+        return err_prefix(msg, ERR_INVALID, "%s", target_of(t, of));
+    }
+    if (!known) {
         return err_fail(msg, ERR_INVALID, "%s: measure \"%.64s\" is not in the catalogue",
                         target_of(t, of), t->measure);
     }
-    if ((unsigned)t->period.frequency >= FREQUENCY_COUNT ||
-        !period_index_valid(t->period.frequency, t->period.index)) {
-        return err_fail(msg, ERR_INVALID, "%s: its period is not one", target_of(t, of));
-    }
+    bool period = (unsigned)t->period.frequency < FREQUENCY_COUNT &&
+                  period_index_valid(t->period.frequency, t->period.index);
+    return period ? ERR_OK
+                  : err_fail(msg, ERR_INVALID, "%s: its period is not one", target_of(t, of));
+}
+
+/* Whether it can be reached at all: earlier releases did not ask. */
+static enum err check_target_fits(const struct catalogue *c, const struct target *t,
+                                  struct errmsg *msg)
+{
+    char of[CODE_MAX_BYTES + 32];
+    const struct measure *measure = catalogue_measure(c, t->measure);
+    const struct indicator *indicator = catalogue_indicator(c, t->measure);
     struct formula formula;
-    if (indicator != NULL && formula_of_indicator(indicator, c, &formula, msg) != ERR_OK) {
+    int64_t value;
+    if (measure == NULL && formula_of_indicator(indicator, c, &formula, msg) != ERR_OK) {
         return ERR_INVALID;
     }
     enum frequency kept = measure != NULL ? measure->frequency : formula_frequency(&formula, c);
+    int decimals = measure != NULL ? measure->decimals : indicator->decimals;
     if (t->period.frequency > kept) {
         char period[PERIOD_TEXT_BYTES];
         period_format(t->period, period);
         return err_fail(msg, ERR_INVALID, "%s: %s is kept by the %s, and \"%s\" is finer than that",
                         target_of(t, of), t->measure, frequency_name(kept), period);
     }
-    return check_target_value(t, measure != NULL ? measure->decimals : indicator->decimals, msg);
+    return decimal_parse(t->value, decimals, &value, msg) == ERR_OK
+               ? ERR_OK
+               : err_prefix(msg, ERR_INVALID, "%s", target_of(t, of));
 }
 
 static int compare_targets(const void *left, const void *right)
@@ -508,11 +564,10 @@ static enum err check_targets_differ(const struct catalogue *c, struct catalogue
     return err;
 }
 
-enum err catalogue_check(const struct catalogue *c, struct catalogue_place *place,
-                         struct errmsg *msg)
+/* What every catalogue that was ever published keeps to. */
+static enum err check_form(const struct catalogue *c, struct catalogue_place *at,
+                           struct errmsg *msg)
 {
-    struct catalogue_place unasked;
-    struct catalogue_place *at = place == NULL ? &unasked : place;
     *at = (struct catalogue_place){SECTION_LEVELS, 0};
     TRY(check_levels(c, at, msg));
     at->section = SECTION_CATEGORIES;
@@ -530,6 +585,20 @@ enum err catalogue_check(const struct catalogue *c, struct catalogue_place *plac
     at->section = SECTION_TARGETS;
     for (at->index = 0; at->index < c->target_count; at->index++) {
         TRY(check_target(c, &c->targets[at->index], msg));
+    }
+    return ERR_OK;
+}
+
+enum err catalogue_check(const struct catalogue *c, struct catalogue_place *place,
+                         struct errmsg *msg)
+{
+    struct catalogue_place unasked;
+    struct catalogue_place *at = place == NULL ? &unasked : place;
+    TRY(check_form(c, at, msg));
+    TRY(check_formulas(c, at, msg));
+    at->section = SECTION_TARGETS;
+    for (at->index = 0; at->index < c->target_count; at->index++) {
+        TRY(check_target_fits(c, &c->targets[at->index], msg));
     }
     return check_targets_differ(c, at, msg);
 }

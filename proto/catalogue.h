@@ -81,15 +81,15 @@ struct catalogue {
 };
 
 /* Canonical bytes, and back into an arena. Decoding checks every bound, every text and every enum,
- * and what catalogue_check checks; ERR_NO_MEMORY when the arena gives none. Written in the newest
- * form (2); form 1 is read, too. */
+ * and that codes are codes, unique, and there when they are named: what every catalogue that was
+ * ever published keeps to. ERR_NO_MEMORY when the arena gives none. */
 void catalogue_encode(const struct catalogue *catalogue, struct buf *out);
 enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out,
                           struct errmsg *msg) MUST_CHECK;
 
-/* What holds for one catalogue by itself: codes are codes and unique (measures and indicators
- * together), levels and dimensions that are named exist, numbers are in range, formulas can be
- * read, no two targets are for the same. ERR_INVALID; then *place, unless NULL, is where. */
+/* What must hold for one catalogue by itself that is to be published: beside what decoding checks,
+ * formulas can be read, targets fit what they are for, and no two are for the same. ERR_INVALID;
+ * then *place, unless NULL, is where. */
 enum err catalogue_check(const struct catalogue *catalogue, struct catalogue_place *place,
                          struct errmsg *msg) MUST_CHECK;
 

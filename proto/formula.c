@@ -16,6 +16,7 @@ struct parser {
     struct formula *out;
     struct errmsg *msg;
     int depth;
+    bool alone; /* an indicator that is named counts as a number */
 };
 
 static enum err parse_sum(struct parser *p);
@@ -212,6 +213,9 @@ static enum err parse_indicator(struct parser *p, const struct indicator *indica
                             itself ? "" : p->indicator->code);
         }
     }
+    if (p->alone) {
+        return emit(p, (struct formula_step){.op = FORMULA_CONSTANT, .constant = {1, 1}});
+    }
     if (inner.depth > FORMULA_DEPTH_MAX) {
         return wrong(p, "too deep");
     }
@@ -331,14 +335,31 @@ static enum err parse_sum(struct parser *p)
     }
 }
 
+static enum err parse_whole(struct parser *p)
+{
+    p->out->count = 0;
+    TRY(parse_sum(p));
+    skip_space(p);
+    return *p->at == '\0' ? ERR_OK : wrong(p, "an operator is wanted here");
+}
+
 enum err formula_parse(const char *text, const struct catalogue *catalogue, struct formula *out,
                        struct errmsg *msg)
 {
-    out->count = 0;
     struct parser p = {.text = text, .at = text, .catalogue = catalogue, .out = out, .msg = msg};
-    TRY(parse_sum(&p));
-    skip_space(&p);
-    return *p.at == '\0' ? ERR_OK : wrong(&p, "an operator is wanted here");
+    return parse_whole(&p);
+}
+
+enum err formula_check(const char *text, const struct catalogue *catalogue, struct errmsg *msg)
+{
+    struct formula formula;
+    struct parser p = {.text = text,
+                       .at = text,
+                       .catalogue = catalogue,
+                       .out = &formula,
+                       .msg = msg,
+                       .alone = true};
+    return parse_whole(&p);
 }
 
 enum err formula_of_indicator(const struct indicator *indicator, const struct catalogue *catalogue,

@@ -47,6 +47,10 @@ struct formula {
 enum err formula_parse(const char *text, const struct catalogue *catalogue, struct formula *out,
                        struct errmsg *msg) MUST_CHECK;
 
+/* Whether the text alone can be read: without looking into the indicators that it names. */
+enum err formula_check(const char *text, const struct catalogue *catalogue, struct errmsg *msg)
+    MUST_CHECK;
+
 /* The formula of an indicator, with its factor. */
 enum err formula_of_indicator(const struct indicator *indicator, const struct catalogue *catalogue,
                               struct formula *out, struct errmsg *msg) MUST_CHECK;

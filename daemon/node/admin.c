@@ -151,6 +151,22 @@ static enum err publish(struct node *node, const struct request *request,
     return admin_adopt_catalogue(node, next->version, content, &signature);
 }
 
+/* A unit that nobody has heard of is made later, or was typed wrong. */
+static enum err name_unknown_units(struct node *node, const struct catalogue *next,
+                                   struct changes *changes)
+{
+    for (size_t i = 0; i < next->target_count && changes->count < CHANGES_MAX; i++) {
+        const char *unit = next->targets[i].unit;
+        if (unit[0] != '\0' && view_unit_by_code(&node->view, unit) == TREE_NONE) {
+            const char *line = arena_printf(&node->arena, "! target %s %s: there is no unit %s yet",
+                                            unit, next->targets[i].measure, unit);
+            TRY(line == NULL ? ERR_NO_MEMORY : ERR_OK);
+            changes->lines[changes->count++] = line;
+        }
+    }
+    return ERR_OK;
+}
+
 void apply_request(struct node *node, const struct request *request)
 {
     const struct req_apply *apply = &request->msg->u.apply;
@@ -167,6 +183,7 @@ void apply_request(struct node *node, const struct request *request)
     struct buf bytes;
     buf_init(&bytes, CATALOGUE_MAX_BYTES);
     enum err err = catalogue_decode(apply->catalogue, &node->arena, &next, &msg);
+    err = err == ERR_OK ? catalogue_check(&next, NULL, &msg) : err;
     err = err == ERR_OK ? admin_check_catalogue(node, &next, &msg) : err;
     err = err == ERR_OK ? retired_check(node, &next, &msg) : err;
     if (err != ERR_OK) {
@@ -181,6 +198,7 @@ void apply_request(struct node *node, const struct request *request)
     err = bytes.failed ? ERR_NO_MEMORY
                        : changes_list(&node->view.catalogue, &next, &node->arena, &changes);
     bool same = version != 0 && changes.count == 0;
+    err = err == ERR_OK && !same ? name_unknown_units(node, &next, &changes) : err;
     version = same ? version : (uint64_t)room_next((int64_t)version, node->version_floor);
     if (err == ERR_OK && !same && !apply->dry_run) {
         next.version = version;

@@ -55,14 +55,22 @@ void anew_look_again(struct node *node)
 enum err anew_child_said(struct node *node, const struct store_child *child,
                          const struct msg_hello *hello)
 {
-    const struct feed_mark *known = hello_knows(hello, &child->session);
-    bool whole =
-        id_is_zero(&child->session) || (known != NULL && known->revision != SESSION_HEARD_OF);
-    if (!whole) {
+    const struct feed_mark *session = hello_knows(hello, &child->session);
+    const struct feed_mark *have = hello_knows(hello, &child->have_session);
+    bool known = session != NULL && session->revision != SESSION_HEARD_OF;
+    /* Whoever has lost the end of its ledger has lost the end of its feed with it. */
+    bool whole = id_is_zero(&child->have_session) ||
+                 (have != NULL && child->have_revision <= have->revision);
+    if (!whole || !(known || id_is_zero(&child->session))) {
         map_remove(&node->known_whole, &child->unit);
         return ERR_OK;
     }
-    return map_put(&node->known_whole, &child->unit, NULL) == NULL ? ERR_NO_MEMORY : ERR_OK;
+    bool *turned_away = map_put(&node->known_whole, &child->unit, NULL);
+    if (turned_away == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    *turned_away = false;
+    return ERR_OK;
 }
 
 void anew_child_refused(struct node *node, int64_t unit)

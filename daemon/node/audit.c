@@ -102,7 +102,8 @@ static enum err on_finding(void *ctx, const struct audit_finding *finding)
         return mend_alarm(node, subject, finding->text);
     }
     /* Nobody sends again what this node has decided. */
-    if (chain || decided || strncmp(subject, TABLE, strlen(TABLE)) == 0) {
+    bool astray = strcmp(subject, "segments") == 0;
+    if (chain || decided || astray || strncmp(subject, TABLE, strlen(TABLE)) == 0) {
         anew_damaged(node, finding->text);
     }
     bool own = finding->segment != 0 || finding->key.origin == node->own_origin;
@@ -340,8 +341,8 @@ static enum err on_entry(void *ctx, const struct audit_finding *finding)
     return on_finding(audit, finding);
 }
 
-static enum err check_entry(struct node *node, const struct store_segment *segment,
-                            const struct store_entry *entry, bool *whole)
+enum err audit_check_entry(struct node *node, const struct store_segment *segment,
+                           const struct store_entry *entry, bool *whole)
 {
     struct audit alone = {.node = node};
     map_init(&alone.subjects, sizeof(uint64_t), 1);
@@ -396,6 +397,6 @@ enum err audit_check_record(struct node *node, const struct store_segment *segme
                             struct store_entry *record, bool *whole)
 {
     TRY(ledger_flush(node));
-    TRY(check_entry(node, segment, record, whole));
+    TRY(audit_check_entry(node, segment, record, whole));
     return *whole ? true_state(node, &segment->name, record, whole) : ERR_OK;
 }

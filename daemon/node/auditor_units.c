@@ -40,8 +40,7 @@ static enum err check_segments(struct auditor *a)
     if (astray == 0) {
         return ERR_OK;
     }
-    (void)snprintf(text, sizeof text, "table segment: %" PRId64 " rows are of nobody's ledger",
-                   astray);
+    (void)snprintf(text, sizeof text, "segments: %" PRId64 " rows are of nobody's ledger", astray);
     struct audit_finding finding = {.check = AUDIT_UNITS, .text = text};
     return auditor_report(a, &finding);
 }

@@ -54,12 +54,12 @@ struct waiter {
 struct cached_origin {
     struct store_origin row;
     bool dirty;
-    int64_t coming;    /* entries that cells taken in since the last flush count more than before */
-    bool room_later;   /* among them is one that takes the place of a damaged row */
-    bool marked;       /* nothing of it changed since the last mark went up */
-    bool badly_signed; /* the last heads of it that came signed were not, by its key */
-    bool fits;         /* what was last said of its heads fits, and no alarm says else */
-    uint64_t stood;    /* hash of the heads that its cells stand for, as written; 0: not known */
+    int64_t coming;  /* entries that cells taken in since the last flush count more than before */
+    bool room_later; /* among them is one that takes the place of a damaged row */
+    bool marked;     /* nothing of it changed since the last mark went up */
+    bool signs_well; /* the last signed heads of it were, by its key, and no alarm says else */
+    bool fits;       /* what was last said of its heads fits, and no alarm says else */
+    uint64_t stood;  /* hash of the heads that its cells stand for, as written; 0: not known */
 };
 
 /* How the heads stated for an origin stand against those known. */
@@ -615,6 +615,10 @@ enum err audit_load_doubts(struct node *node) MUST_CHECK;
 enum err audit_is_from_above(struct node *node, int64_t id, bool *above) MUST_CHECK;
 /* Names a damaged row; the audit, which comes soon then, mends it. */
 enum err audit_report_cell(struct node *node, const struct store_cell *row) MUST_CHECK;
+/* One entry against the one before it: *whole is false, and an alarm raised, when its hash does not
+ * stand for it. */
+enum err audit_check_entry(struct node *node, const struct store_segment *segment,
+                           const struct store_entry *entry, bool *whole) MUST_CHECK;
 /* An own record and its corrections: *whole is false, and an alarm raised, when the record is not
  * what was recorded, or the ledger that tells of its corrections is damaged; else live and
  * now_value are what they say. */

@@ -171,7 +171,6 @@ struct link {
     int64_t claimed; /* number in the certificate of one whose row is lost; no `unit` until hello */
     bool takes_back; /* up: the parent takes what it may have lost */
     struct map returns; /* down: origins that are behind -> struct due */
-    bool signs_well;    /* heads of its own origin have come signed by its key */
     bool returned_all;  /* there is none any more: what an idle child has may be equal now */
     struct telling telling;
     int64_t returning; /* up: the origin that the parent tells of; 0: none */

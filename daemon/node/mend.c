@@ -88,10 +88,19 @@ static enum err last_host_act(struct node *node, int64_t unit, struct act *last,
     *count = 0;
     TRY(page == NULL ? ERR_NO_MEMORY : ERR_OK);
     while (n == ACTS_PAGE) {
-        TRY(store_acts_about(node->store, unit, &after, &node->arena, page, ACTS_PAGE, &n));
+        TRY(store_acts_about(node->store, node->own_origin, unit, &after, &node->arena, page,
+                             ACTS_PAGE, &n));
         for (size_t i = 0; i < n; i++) {
             struct act act = {.number = 0};
+            struct store_segment segment;
+            bool whole;
             after = page[i];
+            TRY(store_segment_get(node->store, page[i].segment, &segment));
+            TRY(audit_check_entry(node, &segment, &page[i], &whole));
+            if (!whole) { /* nothing is made of it */
+                *count = 0;
+                return ERR_OK;
+            }
             enum err err = act_decode(page[i].act, &node->arena, &act);
             TRY(err == ERR_INVALID ? ERR_OK : err);
             if (err == ERR_OK && act.kind == ACT_HOST) {

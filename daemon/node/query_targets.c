@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "node/query_total.h"
+#include "proto/decimal.h"
 
 enum { PERCENT_DECIMALS = 1 };
 
@@ -126,11 +127,12 @@ enum err target_fill(struct asking *a, const struct spot *spot, const struct sub
 {
     const struct target *target =
         a->targets == NULL || spot->own_only ? NULL : find(a, spot, subject);
-    if (target == NULL) {
-        return ERR_OK;
+    int64_t steps;
+    if (target == NULL || decimal_parse(target->value, row->decimals, &steps, NULL) != ERR_OK) {
+        return ERR_OK; /* earlier releases took any number of decimals */
     }
     struct spot so_far = *spot;
-    struct fraction wanted;
+    struct fraction wanted = fraction_of(steps, row->decimals);
     struct fraction reached;
     struct fraction start;
     struct fraction share;
@@ -138,7 +140,6 @@ enum err target_fill(struct asking *a, const struct spot *spot, const struct sub
     char period[PERIOD_TEXT_BYTES];
     bool there;
     so_far.since = target->period;
-    TRY(fraction_parse(target->value, &wanted, NULL));
     TRY(total_value(a, &so_far, subject, &there, &reached));
     TRY(standing_before(a, spot, subject, target->period, &start));
     int32_t end = period_last_day(spot->period);

@@ -317,31 +317,22 @@ static enum err receive_opening(struct receiver *r, const struct opening *openin
     return err;
 }
 
-/* What was signed badly may have come from a damaged row; the alarm may be from an earlier link. */
-static enum err signed_well(struct receiver *r, struct cached_origin *origin)
+/* What was signed badly may have come from a damaged row; the alarm may be from before a start. */
+static enum err signed_well(struct node *node, struct cached_origin *origin, const char *name)
 {
-    enum { ALIKE_MAX = 64 }; /* alarms whose subjects begin so */
-    struct node *node = r->node;
-    struct link *link = r->link;
-    bool first = origin->row.id == link->origin && !link->signs_well;
-    if (!origin->badly_signed && !first) {
+    struct store_alarm alarm;
+    size_t n;
+    if (origin->signs_well) {
         return ERR_OK;
     }
-    struct store_alarm *alarms = arena_array(&node->arena, ALIKE_MAX, sizeof *alarms);
-    size_t n;
-    TRY(alarms == NULL ? ERR_NO_MEMORY
-                       : store_alarms_about(node->store, "bad-signature", link->address,
-                                            &node->arena, alarms, ALIKE_MAX, &n));
-    origin->badly_signed = false;
-    link->signs_well = link->signs_well || first;
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(alarms[i].subject, link->address) == 0) {
-            const char *text = arena_printf(&node->arena, "%s; they are now", alarms[i].text);
-            TRY(text == NULL ? ERR_NO_MEMORY : node_write(node));
-            TRY(store_alarm_mend(node->store, "bad-signature", link->address, text));
-        }
+    TRY(store_alarms_about(node->store, "bad-signature", name, &node->arena, &alarm, 1, &n));
+    origin->signs_well = true;
+    if (n == 0) {
+        return ERR_OK;
     }
-    return ERR_OK;
+    const char *text = arena_printf(&node->arena, "%s; they are now", alarm.text);
+    TRY(text == NULL ? ERR_NO_MEMORY : node_write(node));
+    return store_alarm_mend(node->store, "bad-signature", name, text);
 }
 
 static enum err receive_signed_heads(struct receiver *r, const struct signed_heads *heads)
@@ -362,17 +353,19 @@ static enum err receive_signed_heads(struct receiver *r, const struct signed_hea
     buf_clear(&node->scratch);
     signed_heads_bytes(heads, &node->scratch);
     TRY(node->scratch.failed ? ERR_NO_MEMORY : ERR_OK);
+    char name[ID_HEX_BYTES];
+    id_format(&heads->heads.origin, name);
     bool good =
         err == ERR_OK && hash_equal(&hosting.key, &heads->key) &&
         node->env.verify(node->env.ctx, &heads->key, buf_bytes(&node->scratch), &heads->signature);
     if (!good) {
-        origin->badly_signed = true;
-        return node_alarm(node, "bad-signature", r->link->address,
+        origin->signs_well = false;
+        return node_alarm(node, "bad-signature", name,
                           "heads that came from %s are not signed by the key of the node that "
                           "they belong to",
                           refuse_sender(node, r->link));
     }
-    TRY(signed_well(r, origin));
+    TRY(signed_well(node, origin, name));
     buf_init(&bytes, 1 << 16);
     err = signed_heads_encode(heads, &bytes);
     if (err == ERR_OK) {

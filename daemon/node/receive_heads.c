@@ -150,8 +150,8 @@ static enum err fork_is_over(struct node *node, const struct store_origin *origi
     for (size_t i = 0; i < count; i++) {
         if (strcmp(alarms[i].subject, name) == 0) {
             const char *text = arena_printf(&node->arena,
-                                            "%s; that office has put its file back, or made it "
-                                            "anew, since",
+                                            "%s; the office that it came from has put its file "
+                                            "back, or made it anew, since",
                                             alarms[i].text);
             TRY(text == NULL ? ERR_NO_MEMORY : node_write(node));
             return store_alarm_mend(node->store, "fork", name, text);

@@ -367,11 +367,12 @@ enum err store_entries(struct store *store, int64_t segment, int64_t after, stru
                       read_entry, arena, out, sizeof *out, cap, count);
 }
 
-enum err store_acts_about(struct store *store, int64_t unit, const struct store_entry *after,
-                          struct arena *arena, struct store_entry *out, size_t cap, size_t *count)
+enum err store_acts_about(struct store *store, int64_t origin, int64_t unit,
+                          const struct store_entry *after, struct arena *arena,
+                          struct store_entry *out, size_t cap, size_t *count)
 {
     return store_list(store,
-                      store_bind(store, STMT_ENTRIES_OF_ACTS, "iiii", unit, after->segment,
+                      store_bind(store, STMT_ENTRIES_OF_ACTS, "iiiii", origin, unit, after->segment,
                                  after->seq, (int64_t)cap),
                       read_entry, arena, out, sizeof *out, cap, count);
 }

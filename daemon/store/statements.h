@@ -125,8 +125,8 @@
     X(ENTRIES_OF_ACTS, \
       "SELECT " \
       "segment,seq,kind,unit,measure,category,day,value,hosting,refers_segment,refers_seq,key,note,author,recorded_at,act,hash,own,live,now_value,healed_at" \
-      " FROM entry WHERE own=1 AND kind=4 AND unit=?1 AND (segment,seq)>(?2,?3) ORDER BY " \
-      "segment,seq LIMIT ?4") \
+      " FROM entry WHERE segment IN (SELECT id FROM segment WHERE origin=?1) AND own=1 AND kind=4 " \
+      "AND unit=?2 AND (segment,seq)>(?3,?4) ORDER BY segment,seq LIMIT ?5") \
     X(ENTRIES_MEANWHILE, \
       "UPDATE entry SET healed_at=?3 WHERE segment=?1 AND seq>?2 AND own=1 AND kind<4 AND " \
       "healed_at=0") \

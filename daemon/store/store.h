@@ -216,11 +216,11 @@ enum err store_entry_by_key(struct store *store, const char *key, int64_t rank, 
 /* Of one segment, those after `after`, in order. */
 enum err store_entries(struct store *store, int64_t segment, int64_t after, struct arena *arena,
                        struct store_entry *out, size_t cap, size_t *count) MUST_CHECK;
-/* Own acts about a unit, behind the one at `after`, in the order of their places; looks at every
- * entry. */
-enum err store_acts_about(struct store *store, int64_t unit, const struct store_entry *after,
-                          struct arena *arena, struct store_entry *out, size_t cap, size_t *count)
-    MUST_CHECK;
+/* Acts of the own origin about a unit, behind the one at `after`, in the order of their places;
+ * looks at every own entry. */
+enum err store_acts_about(struct store *store, int64_t origin, int64_t unit,
+                          const struct store_entry *after, struct arena *arena,
+                          struct store_entry *out, size_t cap, size_t *count) MUST_CHECK;
 /* Own facts of that segment after `after` were recorded while others were missing, which have come
  * back at that time; *count of them. Those of which it was said before stay as they are. */
 enum err store_entries_meanwhile(struct store *store, int64_t segment, int64_t after,

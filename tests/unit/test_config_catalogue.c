@@ -209,7 +209,9 @@ static void test_meaning(void **state)
                    "%sindicators:\n  - {code: p, formula: q * 2}\n"
                    "  - {code: q, formula: x / y}\n",
                    start);
-    refuse(text, "5:5", "measure y is not in the catalogue; did you mean x, p or q?");
+    refuse(text, "6:24",
+           "indicator q: formula \"x / y\": measure y is not in the catalogue; did you mean x, p "
+           "or q?");
     (void)snprintf(text, sizeof text, "%sindicators:\n  - {code: p, formula: x, factor: 1.2.3}\n",
                    start);
     refuse(text, "5:35", "indicator p: factor \"1.2.3\" is no number above 0");

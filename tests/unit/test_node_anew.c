@@ -293,6 +293,79 @@ static void test_a_segment(void **state)
     (void)remove(good);
 }
 
+/* What a damaged row of the child makes it say. */
+enum tap { TAP_NONE, TAP_SIGNATURE, TAP_FORK, TAP_TAIL };
+
+static enum tap tapped;
+
+static bool bend(struct world_link *link, int to, struct message *message)
+{
+    static struct signed_heads signs;
+    static struct origin_heads heads;
+    static struct head head;
+    struct msg_batch *batch = &message->u.batch;
+    if (to == END_PARENT && message->type == MESSAGE_HELLO && tapped == TAP_TAIL) {
+        static struct feed_mark marks[SESSIONS_MAX];
+        struct msg_hello *hello = &message->u.hello;
+        for (size_t i = 0; i < hello->session_count; i++) {
+            marks[i] = hello->sessions[i];
+            marks[i].revision = marks[i].revision > 1 ? 1 : marks[i].revision;
+        }
+        hello->sessions = marks;
+    }
+    bool up = to == END_PARENT && link->end[END_PARENT] == root && message->type == MESSAGE_BATCH;
+    if (up && tapped == TAP_SIGNATURE && batch->signed_heads_count > 0) {
+        signs = batch->signed_heads[0];
+        signs.signature.b[0] ^= 1;
+        batch->signed_heads = &signs;
+    } else if (up && tapped == TAP_FORK && batch->heads_count == 1) {
+        heads = batch->heads[0];
+        head = heads.heads[0];
+        head.segment.b[0] ^= 1;
+        heads.heads = &head;
+        heads.head_count = 1;
+        batch->heads = &heads;
+    }
+    return true;
+}
+
+/* Segments of an origin that is not there: found, and no reason to refuse what has nothing to do
+ * with them. */
+static void test_segments_astray(void **state)
+{
+    (void)state;
+    spoil_segment(office, "421", "origin=99");
+    state_audit(office);
+    assert_non_null(strstr(state_alarm(office, "damage").text, "segments: 1 rows are of nobody's"));
+    tree_restart(office);
+    assert_string_equal(world_record_key(office, "422", "raised", "1", "2025-02-04", "key")->text,
+                        "");
+    tree_restart(child);
+    tree_relink();
+    world_settle();
+    state_audit(office);
+    assert_non_null(node_wants_new_file(office->node));
+}
+
+/* One that has lost the end of its ledger may lack what the damaged copy has, though its file knows
+ * the session. */
+static void test_lost_tail_and_turned_away(void **state)
+{
+    (void)state;
+    assert_string_equal(world_record(child, "421", "raised", "40", "2025-02-03")->text, "");
+    world_settle();
+    spoil_segment(office, "421", "name=zeroblob(16)");
+    world.tap = bend;
+    tapped = TAP_TAIL;
+    tree_restart(child);
+    tree_relink();
+    world_settle();
+    world.tap = NULL;
+    state_audit(office);
+    assert_null(downlink_live_of_unit(office->node, view_of(office, "421")));
+    assert_null(node_wants_new_file(office->node));
+}
+
 /* A child that is turned away for what its data seems to be beside the damaged copy never becomes
  * equal; its file is whole, so it gives all again. One that was put back may lack what is here. */
 static void test_turned_away(void **state)
@@ -350,33 +423,6 @@ static void test_far_segment(void **state)
     assert_int_equal(raised(root, "421"), 300);
     state_audit(root);
     assert_false(state_alarm(root, "damage").there);
-}
-
-/* What a damaged row of the child makes it say. */
-enum tap { TAP_NONE, TAP_SIGNATURE, TAP_FORK };
-
-static enum tap tapped;
-
-static bool bend(struct world_link *link, int to, struct message *message)
-{
-    static struct signed_heads signs;
-    static struct origin_heads heads;
-    static struct head head;
-    struct msg_batch *batch = &message->u.batch;
-    bool up = to == END_PARENT && link->end[END_PARENT] == root && message->type == MESSAGE_BATCH;
-    if (up && tapped == TAP_SIGNATURE && batch->signed_heads_count > 0) {
-        signs = batch->signed_heads[0];
-        signs.signature.b[0] ^= 1;
-        batch->signed_heads = &signs;
-    } else if (up && tapped == TAP_FORK && batch->heads_count == 1) {
-        heads = batch->heads[0];
-        head = heads.heads[0];
-        head.segment.b[0] ^= 1;
-        heads.heads = &head;
-        heads.head_count = 1;
-        batch->heads = &heads;
-    }
-    return true;
 }
 
 /* Heads that were signed badly, or were another ledger's, may have come from a damaged row: the
@@ -518,7 +564,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wants_one, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_waits, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_a_segment, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_segments_astray, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_turned_away, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_lost_tail_and_turned_away, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_put_back_and_turned_away, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_far_segment, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_heads_that_were_bent, set_up, tree_end_always),

@@ -204,12 +204,27 @@ static void test_numbers(void **state)
     (void)state;
     want("4", "", "raised", "2025", "0");
     want("42", "", "raised", "2025", "-100");
+    want("421", "", "raised", "2025", "1000000000000000");
     apply();
     record("raised", "", "-25", "2025-01-15");
     today("2025-12-31");
     assert_string_equal(ask("4", "raised", "2025", BY_NONE), "4 2025: 0 for 2025, -25, -%, 0");
     assert_string_equal(ask("42", "raised", "2025", BY_NONE),
                         "42 2025: -100 for 2025, -25, 25.0%, -100");
+    assert_string_equal(ask("421", "raised", "2025", BY_NONE),
+                        "421 2025: 1000000000000000 for 2025, -25, 0.0%, 1000000000000000");
+}
+
+/* It may come yet; whoever typed it wrong sees it. */
+static void test_unknown_unit(void **state)
+{
+    (void)state;
+    want("4Z", "", "raised", "2025", "1");
+    apply();
+    assert_int_equal(world.change_count, 2);
+    assert_string_equal(world.last_change, "! target 4Z raised: there is no unit 4Z yet");
+    apply();
+    assert_int_equal(world.change_count, 0);
 }
 
 static void test_closed_unit(void **state)
@@ -236,8 +251,8 @@ static void test_closed_unit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {CASE(test_flow),      CASE(test_stock),
-                                       CASE(test_indicator), CASE(test_which),
-                                       CASE(test_numbers),   CASE(test_closed_unit)};
+    const struct CMUnitTest tests[] = {
+        CASE(test_flow),    CASE(test_stock),        CASE(test_indicator),  CASE(test_which),
+        CASE(test_numbers), CASE(test_unknown_unit), CASE(test_closed_unit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
