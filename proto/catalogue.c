@@ -47,20 +47,14 @@ static struct item begin_item(struct buf *out, bool bare)
 
 static void end_item(const struct item *item)
 {
-    uint8_t bytes[4];
-    struct buf length;
     struct buf *out = item->out;
-    size_t at = item->at;
     if (item->bare || out->failed) {
         return;
     }
-    buf_init(&length, sizeof bytes);
-    buf_put_u32(&length, (uint32_t)(out->len - at - sizeof bytes));
-    out->failed = length.failed;
-    if (!length.failed) {
-        memcpy(out->data + at, length.data, sizeof bytes);
+    uint32_t len = (uint32_t)(out->len - item->at - sizeof len);
+    for (size_t i = 0; i < sizeof len; i++) { /* as buf_put_u32 writes it */
+        out->data[item->at + i] = (uint8_t)(len >> (24 - 8 * i));
     }
-    buf_deinit(&length);
 }
 
 static void put_measure(struct buf *out, const struct measure *m, bool bare)
