@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/text.h"
 #include "proto/limits.h"
 #include "proto/period.h"
 
@@ -96,6 +97,11 @@ enum err catalogue_check(const struct catalogue *catalogue, struct catalogue_pla
 const struct measure *catalogue_measure(const struct catalogue *catalogue, const char *code);
 const struct indicator *catalogue_indicator(const struct catalogue *catalogue, const char *code);
 const struct dimension *catalogue_dimension(const struct catalogue *catalogue, const char *code);
+
+/* "; did you mean a, b or c?" of the measures and indicators, or an empty string. */
+enum { CATALOGUE_HINT_BYTES = NEAREST_MAX * NEAREST_NAME_BYTES + 64 };
+void catalogue_hint(const struct catalogue *catalogue, const char *code,
+                    char out[CATALOGUE_HINT_BYTES]);
 
 /* Place of a level from the top (0..), or -1. */
 int catalogue_level(const struct catalogue *catalogue, const char *level);

@@ -34,6 +34,19 @@ const struct dimension *catalogue_dimension(const struct catalogue *c, const cha
     return NULL;
 }
 
+void catalogue_hint(const struct catalogue *c, const char *code, char out[CATALOGUE_HINT_BYTES])
+{
+    struct nearest nearest;
+    nearest_init(&nearest, code);
+    for (size_t i = 0; i < c->measure_count; i++) {
+        nearest_offer(&nearest, c->measures[i].code);
+    }
+    for (size_t i = 0; i < c->indicator_count; i++) {
+        nearest_offer(&nearest, c->indicators[i].code);
+    }
+    nearest_format(&nearest, out, CATALOGUE_HINT_BYTES);
+}
+
 int catalogue_level(const struct catalogue *c, const char *level)
 {
     for (size_t i = 0; i < c->level_count; i++) {

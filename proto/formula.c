@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "proto/decimal.h"
 
+enum { SHOWN_MAX_BYTES = 160, SHOWN_BYTES = SHOWN_MAX_BYTES + 8 };
+
 /* One text being read; those of indicators that it names are read inside it. */
 struct parser {
     const char *text;
@@ -26,14 +28,28 @@ static void skip_space(struct parser *p)
     p->at += strspn(p->at, " \t");
 }
 
+/* A text as long as leaves room for what is said of it. */
+static const char *shown(const char *text, char out[SHOWN_BYTES])
+{
+    size_t len = strlen(text);
+    bool cut = len > SHOWN_MAX_BYTES;
+    len = cut ? SHOWN_MAX_BYTES : len;
+    while (cut && ((unsigned char)text[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    (void)snprintf(out, SHOWN_BYTES, "%.*s%s", (int)len, text, cut ? "..." : "");
+    return out;
+}
+
 static enum err wrong(struct parser *p, const char *why)
 {
+    char text[SHOWN_BYTES];
     int place = 1;
     for (const char *at = p->text; at < p->at; at++) {
         place += ((unsigned char)*at & 0xc0) != 0x80 ? 1 : 0; /* characters, not bytes */
     }
-    return err_fail(p->msg, ERR_REFUSED, "formula \"%s\", at character %d: %s", p->text, place,
-                    why);
+    return err_fail(p->msg, ERR_REFUSED, "formula \"%s\", at character %d: %s",
+                    shown(p->text, text), place, why);
 }
 
 /* The sign at this place as one of + - * /, or 0; *len: its bytes. */
@@ -130,19 +146,11 @@ static void take_code(const struct parser *p, char out[CODE_MAX_BYTES + 1], size
 
 static enum err unknown(const struct parser *p, const char *code)
 {
-    const struct catalogue *c = p->catalogue;
-    struct nearest nearest;
-    char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
-    nearest_init(&nearest, code);
-    for (size_t i = 0; i < c->measure_count; i++) {
-        nearest_offer(&nearest, c->measures[i].code);
-    }
-    for (size_t i = 0; i < c->indicator_count; i++) {
-        nearest_offer(&nearest, c->indicators[i].code);
-    }
-    nearest_format(&nearest, hint, sizeof hint);
+    char hint[CATALOGUE_HINT_BYTES];
+    char text[SHOWN_BYTES];
+    catalogue_hint(p->catalogue, code, hint);
     return err_fail(p->msg, ERR_REFUSED, "formula \"%s\": measure %s is not in the catalogue%s",
-                    p->text, code, hint);
+                    shown(p->text, text), code, hint);
 }
 
 /* One dim=value behind a measure's [ . */
@@ -173,8 +181,9 @@ static enum err parse_pick(struct parser *p, const struct measure *measure,
             }
         }
     }
+    char text[SHOWN_BYTES];
     return err_fail(p->msg, ERR_REFUSED, "formula \"%s\": measure %s has no category %.*s=%.*s",
-                    p->text, measure->code, (int)(dim < 64 ? dim : 64), p->at,
+                    shown(p->text, text), measure->code, (int)(dim < 64 ? dim : 64), p->at,
                     (int)(len < 64 ? len : 64), value);
 }
 
@@ -207,9 +216,10 @@ static enum err parse_indicator(struct parser *p, const struct indicator *indica
     for (const struct parser *outer = p; outer != NULL; outer = outer->outer) {
         if (outer->indicator == indicator) {
             bool itself = p->indicator == indicator;
+            char text[SHOWN_BYTES];
             return err_fail(p->msg, ERR_REFUSED,
                             "formula \"%s\": indicator %s names itself%s%s, and so has no value",
-                            p->text, indicator->code, itself ? "" : ", by way of ",
+                            shown(p->text, text), indicator->code, itself ? "" : ", by way of ",
                             itself ? "" : p->indicator->code);
         }
     }
@@ -220,12 +230,14 @@ static enum err parse_indicator(struct parser *p, const struct indicator *indica
         return wrong(p, "too deep");
     }
     struct formula_step factor = {.op = FORMULA_CONSTANT};
+    int64_t billionths;
     TRY(parse_sum(&inner));
     skip_space(&inner);
     if (*inner.at != '\0') {
         return wrong(&inner, "an operator is wanted here");
     }
-    TRY(fraction_parse(indicator->factor, &factor.constant, p->msg));
+    TRY(decimal_parse(indicator->factor, DECIMALS_MAX, &billionths, p->msg));
+    factor.constant = fraction_of(billionths, DECIMALS_MAX);
     if (factor.constant.over == factor.constant.under) {
         return ERR_OK;
     }
@@ -335,31 +347,18 @@ static enum err parse_sum(struct parser *p)
     }
 }
 
-static enum err parse_whole(struct parser *p)
-{
-    p->out->count = 0;
-    TRY(parse_sum(p));
-    skip_space(p);
-    return *p->at == '\0' ? ERR_OK : wrong(p, "an operator is wanted here");
-}
-
-enum err formula_parse(const char *text, const struct catalogue *catalogue, struct formula *out,
-                       struct errmsg *msg)
-{
-    struct parser p = {.text = text, .at = text, .catalogue = catalogue, .out = out, .msg = msg};
-    return parse_whole(&p);
-}
-
 enum err formula_check(const char *text, const struct catalogue *catalogue, struct errmsg *msg)
 {
-    struct formula formula;
+    struct formula formula = {.count = 0};
     struct parser p = {.text = text,
                        .at = text,
                        .catalogue = catalogue,
                        .out = &formula,
                        .msg = msg,
                        .alone = true};
-    return parse_whole(&p);
+    TRY(parse_sum(&p));
+    skip_space(&p);
+    return *p.at == '\0' ? ERR_OK : wrong(&p, "an operator is wanted here");
 }
 
 enum err formula_of_indicator(const struct indicator *indicator, const struct catalogue *catalogue,
@@ -483,14 +482,6 @@ struct fraction fraction_of(wide value, int decimals)
     }
     reduce(&f);
     return f;
-}
-
-enum err fraction_parse(const char *text, struct fraction *out, struct errmsg *msg)
-{
-    int64_t value;
-    TRY(decimal_parse(text, DECIMALS_MAX, &value, msg));
-    *out = fraction_of(value, DECIMALS_MAX);
-    return ERR_OK;
 }
 
 enum err formula_compute(const struct formula *formula, const struct catalogue *catalogue,

@@ -41,17 +41,13 @@ struct formula {
     size_t count;
 };
 
-/* ERR_REFUSED with the place in the text and the reason: an unknown code (the nearest are named), a
- * category that the measure does not have, a missing parenthesis, an indicator that comes to
- * itself, too long, too deep. */
-enum err formula_parse(const char *text, const struct catalogue *catalogue, struct formula *out,
-                       struct errmsg *msg) MUST_CHECK;
-
-/* Whether the text alone can be read: without looking into the indicators that it names. */
+/* Whether the text alone can be read, without looking into the indicators that it names.
+ * ERR_REFUSED with the place in the text and the reason: an unknown code (the nearest are named), a
+ * category that the measure does not have, a missing parenthesis, too long, too deep. */
 enum err formula_check(const char *text, const struct catalogue *catalogue, struct errmsg *msg)
     MUST_CHECK;
 
-/* The formula of an indicator, with its factor. */
+/* The formula of an indicator, with its factor. ERR_REFUSED also for one that comes to itself. */
 enum err formula_of_indicator(const struct indicator *indicator, const struct catalogue *catalogue,
                               struct formula *out, struct errmsg *msg) MUST_CHECK;
 
@@ -73,9 +69,6 @@ enum err formula_compute(const struct formula *formula, const struct catalogue *
     MUST_CHECK;
 
 /* ---- fractions ---- */
-
-/* A decimal text as decimal_parse takes it, with up to DECIMALS_MAX digits behind the point. */
-enum err fraction_parse(const char *text, struct fraction *out, struct errmsg *msg) MUST_CHECK;
 
 /* `value` in smallest steps of 10^-decimals. */
 struct fraction fraction_of(wide value, int decimals);

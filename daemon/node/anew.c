@@ -7,9 +7,9 @@
  * a row of its own deciding) can wait until all that is in the file is somewhere else too: the own
  * entries in escrow, every child linked and equal, so that each gives again what is its own. A
  * child that is turned away, for what its data seems to be beside a damaged copy of it, cannot
- * become equal: that its file knows the last session that this office has had with it is enough,
- * since it was not put back then. A root has nobody to ask; there damage stays named, and people
- * put a backup back. */
+ * become equal: that its file knows the last session that this office has had with it, and all that
+ * came of it, is enough, since nothing was lost there. A root has nobody to ask; there damage stays
+ * named, and people put a backup back. */
 #include <stdio.h>
 #include <string.h>
 

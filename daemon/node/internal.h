@@ -263,6 +263,10 @@ enum err node_origin_ensure(struct node *node, const struct id *name, int64_t vi
                             struct cached_origin **out) MUST_CHECK;
 enum err node_alarm(struct node *node, const char *code, const char *subject, const char *fmt, ...)
     __attribute__((format(printf, 4, 5))) MUST_CHECK;
+/* The alarm about an origin's name, if it stands, says how it is over; *was: it stood. It may be
+ * from before a start, and goes when a verify has shown it. */
+enum err node_alarm_over(struct node *node, const char *code, const char *origin, const char *how,
+                         bool *was) MUST_CHECK;
 /* A part of the transaction that may be taken back: what was flushed before it stays. */
 enum err node_savepoint(struct node *node) MUST_CHECK;
 enum err node_savepoint_end(struct node *node, bool undo) MUST_CHECK;

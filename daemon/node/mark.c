@@ -6,19 +6,6 @@
 
 #include "node/sealing.h"
 
-/* The alarm, which names what differed, says that it is over. It may be from an earlier link. */
-static enum err mend_digest_alarm(struct node *node, const char *name)
-{
-    struct store_alarm alarm;
-    size_t n;
-    TRY(store_alarms_about(node->store, "digest", name, &node->arena, &alarm, 1, &n));
-    if (n == 0 || alarm.mended) {
-        return ERR_OK;
-    }
-    const char *text = arena_printf(&node->arena, "%s; they are equal now", alarm.text);
-    return text == NULL ? ERR_NO_MEMORY : store_alarm_mend(node->store, "digest", name, text);
-}
-
 /* What was refused because the ledger was behind is not refused rightly any more: it is missing. */
 static enum err forget_behind(struct node *node, int64_t origin)
 {
@@ -61,7 +48,8 @@ static enum err compare_digest(struct node *node, struct link *link, const struc
     if (equal) {
         map_remove(&link->unequal, &origin->row.id);
         map_remove(&node->doubted, &origin->row.id);
-        return mend_digest_alarm(node, name);
+        bool was;
+        return node_alarm_over(node, "digest", name, "they are equal now", &was);
     }
     bool made;
     if (map_put(&link->unequal, &origin->row.id, &made) == NULL) {

@@ -338,18 +338,10 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
         const char *code = req->measures[i];
         const struct measure *m = catalogue_measure(catalogue, code);
         if (m == NULL && catalogue_indicator(catalogue, code) == NULL) {
-            struct nearest nearest;
-            char hint[NEAREST_MAX * NEAREST_NAME_BYTES + 64];
-            nearest_init(&nearest, code);
-            for (size_t j = 0; j < catalogue->measure_count; j++) {
-                nearest_offer(&nearest, catalogue->measures[j].code);
-            }
-            for (size_t j = 0; j < catalogue->indicator_count; j++) {
-                nearest_offer(&nearest, catalogue->indicators[j].code);
-            }
-            nearest_format(&nearest, hint, sizeof hint);
+            char hint[CATALOGUE_HINT_BYTES];
+            catalogue_hint(catalogue, code, hint);
             return err_fail(msg, ERR_REFUSED, "measure %s is not in the catalogue%s%s", code, hint,
-                            nearest.count == 0 ? "; tally total lists the measures" : "");
+                            hint[0] == '\0' ? "; tally total lists the measures" : "");
         }
         if (m != NULL && m->frequency < a->period.frequency) {
             char period[PERIOD_TEXT_BYTES];

@@ -317,22 +317,14 @@ static enum err receive_opening(struct receiver *r, const struct opening *openin
     return err;
 }
 
-/* What was signed badly may have come from a damaged row; the alarm may be from before a start. */
+/* What was signed badly may have come from a damaged row. */
 static enum err signed_well(struct node *node, struct cached_origin *origin, const char *name)
 {
-    struct store_alarm alarm;
-    size_t n;
-    if (origin->signs_well) {
-        return ERR_OK;
-    }
-    TRY(store_alarms_about(node->store, "bad-signature", name, &node->arena, &alarm, 1, &n));
+    bool was;
+    TRY(origin->signs_well ? ERR_OK
+                           : node_alarm_over(node, "bad-signature", name, "they are now", &was));
     origin->signs_well = true;
-    if (n == 0) {
-        return ERR_OK;
-    }
-    const char *text = arena_printf(&node->arena, "%s; they are now", alarm.text);
-    TRY(text == NULL ? ERR_NO_MEMORY : node_write(node));
-    return store_alarm_mend(node->store, "bad-signature", name, text);
+    return ERR_OK;
 }
 
 static enum err receive_signed_heads(struct receiver *r, const struct signed_heads *heads)

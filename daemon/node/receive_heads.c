@@ -1,24 +1,74 @@
 /* Heads coming in: how far an origin's ledger reaches, held against what is known of it. What they
  * come to says whether the cells that come with them are taken: they cover what is known, are
  * behind it, or belong to another ledger of the same name. */
-#include <string.h>
-
 #include "node/internal.h"
 
-/* Of a segment without entries here nothing but its row tells how far it was known: a row that is
- * not what was written, and does not fit what is stated, tells nothing. */
-static void forget_damaged(struct node *node, struct store_segment *segment,
-                           const struct head *stated)
+static const struct head *find_head(const struct head *heads, size_t count,
+                                    const struct id *segment)
 {
-    int64_t length = (int64_t)stated->length;
-    bool fits = length > segment->length ||
-                (length == segment->length && hash_equal(&stated->hash, &segment->hash));
-    if (segment->sound || fits || segment->held > 0 || stated->length > (uint64_t)COUNT_MAX) {
-        return;
+    for (size_t i = 0; i < count; i++) {
+        if (id_equal(&heads[i].segment, segment)) {
+            return &heads[i];
+        }
     }
+    return NULL;
+}
+
+/* Makes again what a row says of a segment without entries here, but for how far it is known: that
+ * no other continues it, or one from where on. */
+static enum err segment_again(struct node *node, struct store_segment *segment)
+{
+    enum { PAGE = 64 };
+    struct store_segment page[PAGE];
+    struct store_origin origin;
+    struct head *heads;
+    struct bytes continues;
+    size_t n = PAGE;
+    segment->base = segment->clock = segment->continued = 0;
+    for (int64_t after = 0; n == PAGE; after = page[n > 0 ? n - 1 : 0].number) {
+        TRY(store_segments(node->store, segment->origin, after, page, PAGE, &n));
+        for (size_t i = 0; i < n; i++) {
+            size_t count;
+            TRY(store_segment_continues(node->store, page[i].id, &node->arena, &continues));
+            TRY(heads_decode(continues, &node->arena, &heads, &count));
+            const struct head *head = find_head(heads, count, &segment->name);
+            int64_t continued = head == NULL ? 0 : (int64_t)head->length + 1;
+            segment->continued = continued > segment->continued ? continued : segment->continued;
+        }
+    }
+    struct opening opening = {.segment = segment->name};
+    TRY(store_origin_get(node->store, segment->origin, &origin));
+    opening.origin = origin.name;
+    TRY(store_segment_continues(node->store, segment->id, &node->arena, &continues));
+    TRY(heads_decode(continues, &node->arena, &heads, &opening.continue_count));
+    opening.continues = heads;
+    segment->held_hash = opening_hash(&opening, &node->scratch);
+    segment->sound = !node->scratch.failed;
+    return node->scratch.failed ? ERR_NO_MEMORY : ERR_OK;
+}
+
+/* Of a segment without entries here nothing but its row tells how far it was known. A row that is
+ * not what was written tells nothing, and what is stated goes, unless cells here stand for more. */
+static enum err forget_damaged(struct node *node, struct store_segment *segment,
+                               const struct head *stated)
+{
+    struct bytes bytes;
+    struct head *stood = NULL;
+    size_t count = 0;
+    if (segment->sound || segment->held > 0 || stated->length > (uint64_t)COUNT_MAX) {
+        return ERR_OK;
+    }
+    enum err err = store_origin_stood(node->store, segment->origin, &node->arena, &bytes);
+    TRY(err == ERR_NOT_FOUND ? ERR_OK : err);
+    TRY(err == ERR_OK ? heads_decode(bytes, &node->arena, &stood, &count) : ERR_OK);
+    const struct head *least = find_head(stood, count, &segment->name);
+    if (least != NULL && stated->length < least->length) {
+        return ERR_OK;
+    }
+    TRY(segment_again(node, segment));
     node_log(node, true, "repaired=\"what is known of a segment\"");
-    segment->sound = true;
-    segment->length = length - 1; /* what is stated is news then */
+    segment->length = (int64_t)stated->length - 1; /* what is stated is news then */
+    return ERR_OK;
 }
 
 /* Takes one stated head in; says how it stands against what is known of that segment. */
@@ -37,7 +87,7 @@ static enum err take_head(struct receiver *r, const struct head *head, struct ca
     bool escrowed = id == r->link->origin && !r->link->up;
     int64_t length = (int64_t)head->length;
     *standing = HEADS_COVER;
-    forget_damaged(node, &segment, head);
+    TRY(escrowed ? ERR_OK : forget_damaged(node, &segment, head));
     if (head->length > (uint64_t)COUNT_MAX || (escrowed && length > segment.held)) {
         *standing = HEADS_FORK;
     } else if (length < segment.length) {
@@ -56,12 +106,7 @@ static enum err take_head(struct receiver *r, const struct head *head, struct ca
 
 static const struct head *stated_head(const struct origin_heads *stated, const struct id *segment)
 {
-    for (size_t i = 0; i < stated->head_count; i++) {
-        if (id_equal(&stated->heads[i].segment, segment)) {
-            return &stated->heads[i];
-        }
-    }
-    return NULL;
+    return find_head(stated->heads, stated->head_count, segment);
 }
 
 /* A segment of which nothing but its opening has been heard is covered by what it continues. */
@@ -124,56 +169,33 @@ static enum err keep_stood(struct node *node, struct cached_origin *origin,
  * missing now, and comes again with the next mark. */
 static enum err fits_again(struct node *node, struct cached_origin *origin, const char *name)
 {
-    struct store_alarm alarm;
-    size_t n;
-    if (origin->fits) {
-        return ERR_OK;
-    }
-    TRY(store_alarms_about(node->store, "fork", name, &node->arena, &alarm, 1, &n));
+    bool was = false;
+    TRY(origin->fits ? ERR_OK : node_alarm_over(node, "fork", name, "it fits again", &was));
     origin->fits = true;
-    if (n == 0) {
-        return ERR_OK;
-    }
-    const char *text = arena_printf(&node->arena, "%s; it fits again", alarm.text);
-    TRY(text == NULL ? ERR_NO_MEMORY : node_write(node));
-    TRY(store_alarm_mend(node->store, "fork", name, text));
-    TRY(store_refused_forget(node->store, origin->row.id));
-    return store_refused_total(node->store, &node->refused_rows);
-}
-
-/* The alarm about this origin, if it is among these, is over. */
-static enum err fork_is_over(struct node *node, const struct store_origin *origin,
-                             const struct store_alarm *alarms, size_t count)
-{
-    char name[ID_HEX_BYTES];
-    id_format(&origin->name, name);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(alarms[i].subject, name) == 0) {
-            const char *text = arena_printf(&node->arena,
-                                            "%s; the office that it came from has put its file "
-                                            "back, or made it anew, since",
-                                            alarms[i].text);
-            TRY(text == NULL ? ERR_NO_MEMORY : node_write(node));
-            return store_alarm_mend(node->store, "fork", name, text);
-        }
-    }
-    return ERR_OK;
+    TRY(was ? store_refused_forget(node->store, origin->row.id) : ERR_OK);
+    return was ? store_refused_total(node->store, &node->refused_rows) : ERR_OK;
 }
 
 enum err receive_forks_over(struct node *node, int64_t child)
 {
-    enum { FORKS_MAX = 64, PAGE = 64 };
-    struct store_alarm *alarms = arena_array(&node->arena, FORKS_MAX, sizeof *alarms);
+    enum { PAGE = 64 };
     struct store_origin origins[PAGE];
-    size_t count = 0;
-    TRY(alarms == NULL
-            ? ERR_NO_MEMORY
-            : store_alarms_about(node->store, "fork", "", &node->arena, alarms, FORKS_MAX, &count));
-    size_t n = count == 0 ? 0 : PAGE;
+    struct store_alarm any;
+    size_t n;
+    TRY(store_alarms_about(node->store, "fork", "", &node->arena, &any, 1, &n));
+    n = n == 0 ? 0 : PAGE;
     for (int64_t after = 0; n == PAGE; after = origins[n > 0 ? n - 1 : 0].id) {
         TRY(store_origins(node->store, after, origins, PAGE, &n));
         for (size_t i = 0; i < n; i++) {
-            TRY(origins[i].via == child ? fork_is_over(node, &origins[i], alarms, count) : ERR_OK);
+            char name[ID_HEX_BYTES];
+            bool was;
+            id_format(&origins[i].name, name);
+            TRY(origins[i].via != child
+                    ? ERR_OK
+                    : node_alarm_over(node, "fork", name,
+                                      "the office that it came from has put its file back, or made "
+                                      "it anew, since",
+                                      &was));
         }
     }
     return ERR_OK;

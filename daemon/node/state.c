@@ -230,6 +230,21 @@ enum err node_alarm(struct node *node, const char *code, const char *subject, co
     return store_alarm_put(node->store, &alarm);
 }
 
+enum err node_alarm_over(struct node *node, const char *code, const char *origin, const char *how,
+                         bool *was)
+{
+    struct store_alarm alarm;
+    size_t n;
+    TRY(store_alarms_about(node->store, code, origin, &node->arena, &alarm, 1, &n));
+    *was = n > 0;
+    if (!*was) {
+        return ERR_OK;
+    }
+    const char *text = arena_printf(&node->arena, "%s; %s", alarm.text, how);
+    TRY(text == NULL ? ERR_NO_MEMORY : node_write(node));
+    return store_alarm_mend(node->store, code, origin, text);
+}
+
 enum err node_gave(struct node *node, const struct feed_mark *mark, bool *gave)
 {
     int64_t end = 0;

@@ -63,6 +63,12 @@ static const struct catalogue *catalogue(void)
     return &c;
 }
 
+static enum err parse(const char *text, struct formula *out, struct errmsg *msg)
+{
+    struct indicator it = {.code = "it", .formula = text, .factor = "1"};
+    return formula_of_indicator(&it, catalogue(), out, msg);
+}
+
 /* The result as text; "none" without a value, "long" when it does not fit. */
 static const char *result(const char *text, int decimals)
 {
@@ -71,7 +77,7 @@ static const char *result(const char *text, int decimals)
     struct fraction fraction;
     struct errmsg msg = {{0}};
     bool there;
-    enum err err = formula_parse(text, catalogue(), &formula, &msg);
+    enum err err = parse(text, &formula, &msg);
     assert_string_equal(msg.text, "");
     assert_int_equal(err, ERR_OK);
     assert_int_equal(
@@ -228,7 +234,7 @@ static void refused(const char *text, const char *why)
 {
     struct formula formula;
     struct errmsg msg = {{0}};
-    assert_int_equal(formula_parse(text, catalogue(), &formula, &msg), ERR_REFUSED);
+    assert_int_equal(parse(text, &formula, &msg), ERR_REFUSED);
     if (strstr(msg.text, why) == NULL) {
         fail_msg("\"%s\" says \"%s\", not \"%s\"", text, msg.text, why);
     }
@@ -274,6 +280,10 @@ static void test_refused_formulas(void **state)
     }
     text[401] = '\0';
     refused(text, "too long");
+    memset(text, ' ', 500);
+    text[0] = 'a';
+    memcpy(text + 495, "+ nix", 6);
+    refused(text, "...\": measure nix is not in the catalogue"); /* the reason is not cut off */
 }
 
 int main(void)

@@ -294,9 +294,10 @@ static void test_a_segment(void **state)
 }
 
 /* What a damaged row of the child makes it say. */
-enum tap { TAP_NONE, TAP_SIGNATURE, TAP_FORK, TAP_TAIL };
+enum tap { TAP_NONE, TAP_SIGNATURE, TAP_FORK, TAP_TAIL, TAP_LESS, TAP_BOTH };
 
 static enum tap tapped;
+static struct head former; /* TAP_BOTH: stated beside the last one */
 
 static bool bend(struct world_link *link, int to, struct message *message)
 {
@@ -318,6 +319,21 @@ static bool bend(struct world_link *link, int to, struct message *message)
         signs = batch->signed_heads[0];
         signs.signature.b[0] ^= 1;
         batch->signed_heads = &signs;
+    } else if (up && tapped == TAP_BOTH && batch->heads_count == 1) {
+        static struct head both[2];
+        heads = batch->heads[0];
+        both[0] = former;
+        both[1] = heads.heads[0];
+        heads.heads = both;
+        heads.head_count = 2;
+        batch->heads = &heads;
+    } else if (up && tapped == TAP_LESS && batch->heads_count == 1) {
+        heads = batch->heads[0];
+        head = heads.heads[0];
+        head.length -= 2;
+        heads.heads = &head;
+        heads.head_count = 1;
+        batch->heads = &heads;
     } else if (up && tapped == TAP_FORK && batch->heads_count == 1) {
         heads = batch->heads[0];
         head = heads.heads[0];
@@ -327,6 +343,82 @@ static bool bend(struct world_link *link, int to, struct message *message)
         batch->heads = &heads;
     }
     return true;
+}
+
+/* The row of a ledger that is two tiers down: what comes with its next heads is taken in its place,
+ * and an alarm about it goes. */
+static void test_far_segment(void **state)
+{
+    (void)state;
+    assert_string_equal(world_record(child, "421", "raised", "40", "2025-02-03")->text, "");
+    world_settle();
+    spoil_segment(root, "421", "hash=zeroblob(32)");
+    tree_restart(office); /* it says its heads again */
+    tree_relink();
+    assert_string_equal(world_record(child, "421", "raised", "80", "2025-02-03")->text, "");
+    world_settle();
+    assert_int_equal(raised(root, "421"), 140);
+    assert_int_equal(alarms(root, "fork"), 0);
+    spoil_segment(root, "421", "length=length+32");
+    assert_string_equal(world_record(child, "421", "raised", "160", "2025-02-03")->text, "");
+    world_settle();
+    assert_int_equal(raised(root, "421"), 300);
+    spoil_segment(root, "421", "continued=continued+1"); /* and what is stated fits */
+    assert_string_equal(world_record(child, "421", "raised", "320", "2025-02-03")->text, "");
+    world_settle();
+    assert_int_equal(raised(root, "421"), 620);
+    state_audit(root);
+    assert_false(state_alarm(root, "damage").there);
+}
+
+/* A segment that another one continues is not wanted among the heads again. */
+static void test_far_segment_continued(void **state)
+{
+    (void)state;
+    struct store_segment page[4];
+    struct store_origin origin;
+    size_t n;
+    assert_int_equal(store_origin_find(root->store, &child->origin, &origin), ERR_OK);
+    assert_int_equal(store_segments(root->store, origin.id, 0, page, 4, &n), ERR_OK);
+    former = (struct head){page[n - 1].name, (uint64_t)page[n - 1].length, page[n - 1].hash};
+    spoil_segment(root, "421", "hash=zeroblob(32)");
+    tree_restart(child);
+    tree_relink();
+    world.tap = bend;
+    tapped = TAP_BOTH;
+    assert_string_equal(world_record(child, "421", "raised", "40", "2025-02-03")->text, "");
+    world_settle();
+    tapped = TAP_NONE;
+    world.tap = NULL;
+    assert_int_equal(store_segment_get(root->store, page[n - 1].id, &page[0]), ERR_OK);
+    assert_true(page[0].sound);
+    assert_true(hash_equal(&page[0].hash, &former.hash));
+    assert_string_equal(world_record(child, "421", "raised", "80", "2025-02-03")->text, "");
+    world_settle();
+    assert_int_equal(raised(root, "421"), 140);
+}
+
+/* But not when cells here stand for more than what is stated. */
+static void test_far_segment_behind(void **state)
+{
+    (void)state;
+    assert_string_equal(world_record(child, "421", "raised", "40", "2025-02-03")->text, "");
+    world_settle();
+    spoil_segment(root, "421", "hash=zeroblob(32)");
+    world.tap = bend;
+    tapped = TAP_LESS;
+    assert_string_equal(world_record(child, "421", "raised", "80", "2025-02-03")->text, "");
+    world_settle();
+    struct store_segment page[4];
+    struct store_origin origin;
+    size_t n;
+    assert_int_equal(raised(root, "421"), 60); /* 1 of 3 entries is stated, and 2 are counted */
+    assert_int_equal(store_origin_find(root->store, &child->origin, &origin), ERR_OK);
+    assert_int_equal(store_segments(root->store, origin.id, 0, page, 4, &n), ERR_OK);
+    assert_false(page[n - 1].sound);
+    assert_int_equal(page[n - 1].length, 2);
+    tapped = TAP_NONE;
+    world.tap = NULL;
 }
 
 /* Segments of an origin that is not there: found, and no reason to refuse what has nothing to do
@@ -401,28 +493,6 @@ static void test_put_back_and_turned_away(void **state)
     state_audit(office);
     assert_null(downlink_live_of_unit(office->node, view_of(office, "421")));
     assert_null(node_wants_new_file(office->node));
-}
-
-/* The row of a ledger that is two tiers down: what comes with its next heads is taken in its place,
- * and an alarm about it goes. */
-static void test_far_segment(void **state)
-{
-    (void)state;
-    assert_string_equal(world_record(child, "421", "raised", "40", "2025-02-03")->text, "");
-    world_settle();
-    spoil_segment(root, "421", "hash=zeroblob(32)");
-    tree_restart(office); /* it says its heads again */
-    tree_relink();
-    assert_string_equal(world_record(child, "421", "raised", "80", "2025-02-03")->text, "");
-    world_settle();
-    assert_int_equal(raised(root, "421"), 140);
-    assert_int_equal(alarms(root, "fork"), 0);
-    spoil_segment(root, "421", "length=length+32");
-    assert_string_equal(world_record(child, "421", "raised", "160", "2025-02-03")->text, "");
-    world_settle();
-    assert_int_equal(raised(root, "421"), 300);
-    state_audit(root);
-    assert_false(state_alarm(root, "damage").there);
 }
 
 /* Heads that were signed badly, or were another ledger's, may have come from a damaged row: the
@@ -569,6 +639,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lost_tail_and_turned_away, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_put_back_and_turned_away, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_far_segment, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_far_segment_continued, set_up, tree_end_always),
+        cmocka_unit_test_setup_teardown(test_far_segment_behind, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_heads_that_were_bent, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_hosting, set_up, tree_end_always),
         cmocka_unit_test_setup_teardown(test_at_once, set_up, tree_end_always),
