@@ -339,15 +339,24 @@ static bool knows_rightly(const struct host *host, const struct offer *offer,
     return known == offer->known || parted || (known && came_back_in_part(host));
 }
 
+/* Nothing stands in the way of what is offered: what a damaged file holds may be refused, until it
+ * has been made anew. */
+static bool must_take(const struct host *host, const struct offer *offer)
+{
+    return offer->must && (offer->sound || !host->doubtful);
+}
+
 static void recorded(struct world *world, struct host *host, struct offer *offer,
                      const struct rep_recorded *rep)
 {
     int64_t rows = (int64_t)offer->row_count;
     if (rep->refused_total > 0) {
         bool none = rep->recorded == 0 && rep->known == 0;
-        if (!none || offer->must) {
-            world_violate(world, "offers", "%s refused %lld of %lld rows and took %lld", host->code,
-                          (long long)rep->refused_total, (long long)rows, (long long)rep->recorded);
+        if (!none || must_take(host, offer)) {
+            world_violate(world, "offers", "%s refused %lld of %lld rows and took %lld: %s",
+                          host->code, (long long)rep->refused_total, (long long)rows,
+                          (long long)rep->recorded,
+                          rep->refused_count > 0 ? rep->refused[0].reason : "");
         }
         offer->state = OFFER_NO;
         return;
@@ -461,7 +470,7 @@ void offers_reply(struct world *world, struct host *host, const struct msg_reply
                 reply->err == ERR_CORRUPT || reply->err == ERR_NO_MEMORY;
     if (reply->text[0] == '\0') {
         world_violate(world, "offers", "%s refuses without a word", host->code);
-    } else if (offer->must && (!disk || offer->sound) && (offer->sound || !host->doubtful) &&
+    } else if (must_take(host, offer) && (!disk || offer->sound) &&
                !(host->in_line && offer->kind == OFFER_CORRECT)) { /* of what may be lost */
         world_violate(world, "offers", "%s refuses what it must take: %s", host->code, reply->text);
     }

@@ -194,8 +194,24 @@ static void step_correct(void)
     }
 }
 
+/* Of the catalogue that the root has: what was put back may have come again from below. */
+static int version_of_root(void)
+{
+    const struct catalogue *catalogue = &root()->node->view.catalogue;
+    int version = 0;
+    while (version < TREE_VERSIONS) {
+        size_t count = tree_catalogue(version + 1)->measure_count;
+        if (catalogue->measure_count < count) {
+            break;
+        }
+        version++;
+    }
+    return version;
+}
+
 static void step_publish(void)
 {
+    plan.version = version_of_root();
     if (plan.version < TREE_VERSIONS) {
         const struct world_reply *reply =
             tree_apply(&world.nodes[0], tree_catalogue(++plan.version));
