@@ -208,6 +208,19 @@ static enum err add_openings(struct builder *b, int64_t *last)
     return ERR_OK;
 }
 
+/* Heads that a key before this one signed can be held against nothing above any more, where the row
+ * with this one comes first. */
+static enum err signed_by_its_node(struct node *node, const struct store_origin *origin,
+                                   const struct signed_heads *heads, bool *is)
+{
+    struct store_hosting hosting;
+    enum err err = origin->id == node->own_origin
+                       ? ERR_NOT_FOUND
+                       : store_hosting_get(node->store, origin->unit, &hosting);
+    *is = err == ERR_NOT_FOUND || (err == ERR_OK && hash_equal(&hosting.key, &heads->key));
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 static enum err add_signed_heads(struct builder *b, int64_t *last)
 {
     struct node *node = b->node;
@@ -224,10 +237,12 @@ static enum err add_signed_heads(struct builder *b, int64_t *last)
         struct bytes bytes;
         if (rows[i].scope != SCOPE_ABOVE &&
             store_origin_signed(node->store, rows[i].id, &node->arena, &bytes) == ERR_OK) {
-            TRY(signed_heads_decode(bytes, &node->arena, &rows[i].name,
-                                    &out[b->batch->signed_heads_count]));
-            b->batch->signed_heads_count++;
-            b->bytes += 3 * ROW_ROOM_BYTES;
+            struct signed_heads *heads = &out[b->batch->signed_heads_count];
+            bool goes;
+            TRY(signed_heads_decode(bytes, &node->arena, &rows[i].name, heads));
+            TRY(signed_by_its_node(node, &rows[i], heads, &goes));
+            b->batch->signed_heads_count += goes ? 1 : 0;
+            b->bytes += goes ? 3 * ROW_ROOM_BYTES : 0;
         }
     }
     *last = n == page ? rows[n - 1].rev : INT64_MAX;

@@ -274,11 +274,6 @@ static bool explained(const struct world *world, const struct host *host,
                       const struct store_alarm *alarm)
 {
     bool refused = strcmp(alarm->code, "child-refused") == 0;
-    /* Heads that a machine signed before its unit's identity was issued anew, and that come behind
-     * the row that says so, are taken for another's. */
-    if (strcmp(alarm->code, "bad-signature") == 0 && clones_reissued_below(host)) {
-        return true;
-    }
     if (strcmp(alarm->code, "uplink-refused") == 0 &&
         (host->put_back || host->unknown || host->aside)) {
         return true;

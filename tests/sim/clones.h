@@ -54,8 +54,6 @@ void clones_refused(struct world *world, struct host *by, struct line *line,
                     const struct msg_refuse *refuse);
 /* At any time. */
 void clones_check(struct world *world);
-/* Whether a unit below the host has had an identity anew. */
-bool clones_reissued_below(const struct host *host);
 /* Who counts, when all is quiet. */
 void clones_settle(struct world *world);
 /* All has converged: what has to be in the ledger of the machine that counts, and what has not. */

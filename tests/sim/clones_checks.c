@@ -167,16 +167,6 @@ void clones_check(struct world *world)
     }
 }
 
-bool clones_reissued_below(const struct host *host)
-{
-    const struct family *family = host->world->families;
-    while (family != NULL &&
-           (family->generation == 0 || !host_within(family->machines[0]->parent, host))) {
-        family = family->next;
-    }
-    return family != NULL;
-}
-
 static struct host *the_one(const struct family *family)
 {
     for (size_t i = 0; i < family->count; i++) {
