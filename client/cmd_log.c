@@ -1,7 +1,9 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/wide.h"
+#include "client/asked.h"
 #include "client/checks.h"
 #include "client/commands.h"
 #include "client/output.h"
@@ -222,19 +224,51 @@ static enum err finish(struct view *view, enum err err, struct errmsg *msg)
     return err;
 }
 
+static enum err kind_read(const char *text, enum entry_kind *out, struct errmsg *msg)
+{
+    static const enum entry_kind KINDS[] = {ENTRY_RECORD, ENTRY_AMEND, ENTRY_VOID, ENTRY_LOST};
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        if (strcmp(text, kind_text(KINDS[i])) == 0) {
+            *out = KINDS[i];
+            return ERR_OK;
+        }
+    }
+    return err_fail(msg, ERR_USAGE, "--kind is record, amend, void or lost, not \"%.40s\"", text);
+}
+
+static enum err question_read(const struct client *client, struct measures_asked *measures,
+                              struct req_log *out, struct errmsg *msg)
+{
+    const struct options *options = &client->options;
+    *out = (struct req_log){.unit = client_word(client, 0),
+                            .key = "",
+                            .healed = options_has(options, OPTION_HEALED),
+                            .author = options_text(options, OPTION_AUTHOR)};
+    TRY(out->unit[0] == '\0' ? ERR_OK : checks_code("unit", out->unit, msg));
+    TRY(checks_text("author", out->author, AUTHOR_MAX_BYTES, false, msg));
+    TRY(asked_measures(options, measures, msg));
+    out->measures = measures->codes;
+    out->measure_count = measures->count;
+    if (options_has(options, OPTION_PERIOD)) {
+        struct period_span span;
+        TRY(period_span_parse(options_text(options, OPTION_PERIOD), &span, msg));
+        out->has_days = true;
+        out->first_day = period_first_day((struct period){span.frequency, span.first});
+        out->last_day = period_last_day((struct period){span.frequency, span.last});
+    }
+    return options_has(options, OPTION_KIND)
+               ? kind_read(options_text(options, OPTION_KIND), &out->kind, msg)
+               : ERR_OK;
+}
+
 enum exit_status cmd_log(struct client *client)
 {
+    static struct measures_asked measures;
     struct errmsg msg = {""};
-    bool healed = options_has(&client->options, OPTION_HEALED);
-    struct view view = {.form = output_form(&client->options), .healed = healed};
-    struct msg_request request = {
-        .type = REQUEST_LOG,
-        .u.log = {.unit = client_word(client, 0), .key = "", .healed = healed}};
+    struct msg_request request = {.type = REQUEST_LOG};
+    enum err err = question_read(client, &measures, &request.u.log, &msg);
+    struct view view = {.form = output_form(&client->options), .healed = request.u.log.healed};
     struct asking asking = {.on_reply = on_log, .context = &view};
-    enum err err = ERR_OK;
-    if (request.u.log.unit[0] != '\0') {
-        err = checks_code("unit", request.u.log.unit, &msg);
-    }
     if (err == ERR_OK) {
         err = finish(&view, client_ask(client, &request, &asking, &msg), &msg);
     }

@@ -5,52 +5,19 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "client/asked.h"
 #include "client/checks.h"
 #include "client/commands.h"
 #include "client/output.h"
 
-enum { MISSING_SHOWN_MAX = 10, FOOTER_BYTES = 2048, HEAD_BYTES = 512, COLUMNS = 12 };
+enum { MISSING_SHOWN_MAX = 10, FOOTER_BYTES = 2048, HEAD_BYTES = 512, COLUMNS = 16 };
 
 /* ---- the question ---- */
 
-/* The commas in --measure a,b,c are cut in a copy that lasts as long as the question. */
 struct question {
     struct req_total total;
-    const char *measures[MEASURES_ASKED_MAX];
-    char cut[MEASURES_ASKED_MAX][CODE_MAX_BYTES + 1];
+    struct measures_asked measures;
 };
-
-static enum err measures_read(const struct options *options, struct question *out,
-                              struct errmsg *msg)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < options->measure_count; i++) {
-        const char *rest = options->measures[i];
-        bool more = true;
-        while (more) {
-            size_t len = strcspn(rest, ",");
-            if (count == MEASURES_ASKED_MAX) {
-                return err_fail(msg, ERR_USAGE, "more than %d measures are named",
-                                MEASURES_ASKED_MAX);
-            }
-            if (len > CODE_MAX_BYTES) {
-                return err_fail(msg, ERR_USAGE,
-                                "measure \"%.70s\" is no code: longer than %d bytes", rest,
-                                CODE_MAX_BYTES);
-            }
-            memcpy(out->cut[count], rest, len);
-            out->cut[count][len] = '\0';
-            TRY(checks_code("measure", out->cut[count], msg));
-            out->measures[count] = out->cut[count];
-            count++;
-            more = rest[len] == ',';
-            rest += len + 1;
-        }
-    }
-    out->total.measures = out->measures;
-    out->total.measure_count = count;
-    return ERR_OK;
-}
 
 static enum err by_read(const char *text, struct req_total *out, struct errmsg *msg)
 {
@@ -73,6 +40,32 @@ static enum err by_read(const char *text, struct req_total *out, struct errmsg *
                     text);
 }
 
+/* "previous", "year", or the period itself. */
+static enum err against_read(const char *text, struct req_total *out, struct errmsg *msg)
+{
+    if (strcmp(text, "previous") == 0 || strcmp(text, "year") == 0) {
+        out->against = text[0] == 'p' ? AGAINST_PREVIOUS : AGAINST_YEAR_BEFORE;
+        return ERR_OK;
+    }
+    if (text[0] < '0' || text[0] > '9') {
+        return err_fail(msg, ERR_USAGE,
+                        "--against is previous, year or a period like 2022H1, not \"%.40s\"", text);
+    }
+    out->against = AGAINST_PERIOD;
+    return period_parse(text, &out->against_period, msg);
+}
+
+static enum err period_read(const char *text, struct req_total *out, struct errmsg *msg)
+{
+    struct period_span span;
+    TRY(period_span_parse(text, &span, msg));
+    out->period = (struct period){span.frequency, span.first};
+    out->has_period = true;
+    out->last_period = span.last;
+    out->has_last = span.last != span.first;
+    return ERR_OK;
+}
+
 static enum err question_read(const struct client *client, struct question *out, struct errmsg *msg)
 {
     const struct options *options = &client->options;
@@ -82,10 +75,14 @@ static enum err question_read(const struct client *client, struct question *out,
     if (total->unit[0] != '\0') {
         TRY(checks_code("unit", total->unit, msg));
     }
-    TRY(measures_read(options, out, msg));
+    TRY(asked_measures(options, &out->measures, msg));
+    total->measures = out->measures.codes;
+    total->measure_count = out->measures.count;
     if (options_has(options, OPTION_PERIOD)) {
-        TRY(period_parse(options_text(options, OPTION_PERIOD), &total->period, msg));
-        total->has_period = true;
+        TRY(period_read(options_text(options, OPTION_PERIOD), total, msg));
+    }
+    if (options_has(options, OPTION_AGAINST)) {
+        TRY(against_read(options_text(options, OPTION_AGAINST), total, msg));
     }
     if (options_has(options, OPTION_BY)) {
         TRY(by_read(options_text(options, OPTION_BY), total, msg));
@@ -107,6 +104,8 @@ struct view {
     enum output_form form;
     enum total_by by;
     bool targets;
+    bool against;
+    bool span; /* several periods */
     bool begun;
     int64_t nodes;
     int64_t exact;
@@ -130,6 +129,11 @@ static bool shows_units(const struct view *view)
     return view->by == BY_CHILD || view->by == BY_LEVEL;
 }
 
+static bool shows_periods(const struct view *view)
+{
+    return view->by == BY_PERIOD || view->span;
+}
+
 static void table_begin(struct view *view, const struct rep_total *total)
 {
     (void)printf("%s (%s), %s\n", total->unit_name, total->unit, total->period);
@@ -138,20 +142,26 @@ static void table_begin(struct view *view, const struct rep_total *total)
     }
     column_add(view, "MEASURE", false);
     column_add(view, "NAME", false);
-    if (view->by == BY_PERIOD) {
+    if (shows_periods(view)) {
         column_add(view, "PERIOD", false);
     }
     if (view->by == BY_CATEGORY) {
         column_add(view, "CATEGORY", false);
     }
     column_add(view, "VALUE", true);
+    if (view->against) {
+        column_add(view, "AGAINST", false);
+        column_add(view, "BEFORE", true);
+        column_add(view, "CHANGE", true);
+        column_add(view, "CHANGE %", true);
+    }
     if (view->targets) {
         column_add(view, "TARGET", true);
         column_add(view, "FOR", false);
         column_add(view, "REACHED", true);
         column_add(view, "PERCENT", true);
         column_add(view, "EXPECTED", true);
-    } else {
+    } else if (!view->against) {
         column_add(view, "ENTRIES", true);
         column_add(view, "REPORTED", true);
     }
@@ -174,14 +184,30 @@ static const char *value_text(const struct total_row *row, bool dash, char out[W
     return out;
 }
 
-/* What is wanted; dashes where nothing is, or where there is no such number. */
-static size_t target_cells(const struct total_row *row, const char **cells)
+enum { AGAINST_CELLS = 4, TARGET_CELLS = 5 };
+
+static void against_cells(const struct total_row *row, const char *cells[AGAINST_CELLS])
 {
-    const char *const texts[] = {row->target, row->target_period, row->reached, row->percent,
-                                 row->due};
-    size_t count = sizeof texts / sizeof *texts;
+    cells[0] = row->against;
+    cells[1] = row->before;
+    cells[2] = row->change;
+    cells[3] = row->change_percent;
+}
+
+static void target_cells(const struct total_row *row, const char *cells[TARGET_CELLS])
+{
+    cells[0] = row->target;
+    cells[1] = row->target_period;
+    cells[2] = row->reached;
+    cells[3] = row->percent;
+    cells[4] = row->due;
+}
+
+/* Dashes where nothing is wanted, or where there is no such number. */
+static size_t dashes(const char **cells, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
-        cells[i] = texts[i][0] == '\0' ? "-" : texts[i];
+        cells[i] = cells[i][0] == '\0' ? "-" : cells[i];
     }
     return count;
 }
@@ -204,16 +230,21 @@ static void table_row(struct view *view, const struct total_row *row)
     }
     cells[count++] = row->measure;
     cells[count++] = row->name;
-    if (view->by == BY_PERIOD) {
+    if (shows_periods(view)) {
         cells[count++] = row->period;
     }
     if (view->by == BY_CATEGORY) {
         cells[count++] = row->category_null ? "" : row->category[0] == '\0' ? "-" : row->category;
     }
     cells[count++] = value_text(row, true, value);
+    if (view->against) {
+        against_cells(row, cells + count);
+        count += dashes(cells + count, AGAINST_CELLS);
+    }
     if (view->targets) {
-        count += target_cells(row, cells + count);
-    } else {
+        target_cells(row, cells + count);
+        count += dashes(cells + count, TARGET_CELLS);
+    } else if (!view->against) {
         cells[count++] = row->indicator ? "" : output_number(row->entries, entries);
         cells[count++] = reported;
     }
@@ -328,6 +359,14 @@ static void json_add_target(json_t *item, const struct total_row *row)
     (void)json_object_set_new(item, "expected_by_today", json_amount(row, row->due));
 }
 
+static void json_add_against(json_t *item, const struct total_row *row)
+{
+    (void)json_object_set_new(item, "against", output_json_text(row->against));
+    (void)json_object_set_new(item, "before", json_amount(row, row->before));
+    (void)json_object_set_new(item, "change", json_amount(row, row->change));
+    (void)json_object_set_new(item, "change_percent", output_json_text(row->change_percent));
+}
+
 static json_t *json_row(const struct view *view, const struct total_row *row)
 {
     json_t *item = json_pack(
@@ -345,20 +384,32 @@ static json_t *json_row(const struct view *view, const struct total_row *row)
     if (view->targets) {
         json_add_target(item, row);
     }
+    if (view->against) {
+        json_add_against(item, row);
+    }
     return item;
 }
 
 /* ---- as CSV ---- */
 
-enum { CSV_COLUMNS = 10, CSV_TARGET_COLUMNS = 5 };
+enum { CSV_COLUMNS = 10, CSV_COLUMNS_MAX = CSV_COLUMNS + TARGET_CELLS + AGAINST_CELLS };
 
 static void csv_begin(const struct view *view)
 {
-    static const char *const HEAD[CSV_COLUMNS + CSV_TARGET_COLUMNS] = {
-        "unit",    "measure",       "period",   "category", "value",
-        "entries", "reported",      "expected", "nodes",    "exact",
-        "target",  "target_period", "reached",  "percent",  "expected_by_today"};
-    output_csv_row(HEAD, CSV_COLUMNS + (view->targets ? CSV_TARGET_COLUMNS : 0));
+    static const char *const TARGET[TARGET_CELLS] = {"target", "target_period", "reached",
+                                                     "percent", "expected_by_today"};
+    static const char *const AGAINST[AGAINST_CELLS] = {"against", "before", "change",
+                                                       "change_percent"};
+    const char *head[CSV_COLUMNS_MAX] = {"unit",    "measure",  "period",   "category", "value",
+                                         "entries", "reported", "expected", "nodes",    "exact"};
+    size_t count = CSV_COLUMNS;
+    for (size_t i = 0; view->targets && i < TARGET_CELLS; i++) {
+        head[count++] = TARGET[i];
+    }
+    for (size_t i = 0; view->against && i < AGAINST_CELLS; i++) {
+        head[count++] = AGAINST[i];
+    }
+    output_csv_row(head, count);
 }
 
 static void csv_row(const struct view *view, const struct total_row *row)
@@ -366,15 +417,21 @@ static void csv_row(const struct view *view, const struct total_row *row)
     char value[WIDE_TEXT_BYTES];
     char numbers[5][OUTPUT_CELL_BYTES];
     const int64_t counts[] = {row->entries, row->reported, row->expected, view->nodes, view->exact};
-    const char *cells[CSV_COLUMNS + CSV_TARGET_COLUMNS] = {
-        row->unit, row->measure, row->period, row->category, value_text(row, false, value)};
+    const char *cells[CSV_COLUMNS_MAX] = {row->unit, row->measure, row->period, row->category,
+                                          value_text(row, false, value)};
     for (size_t i = 0; i < 5; i++) {
         cells[5 + i] = row->indicator && i < 3 ? "" : output_number(counts[i], numbers[i]);
     }
-    const char *const target[CSV_TARGET_COLUMNS] = {row->target, row->target_period, row->reached,
-                                                    row->percent, row->due};
-    memcpy(cells + CSV_COLUMNS, target, sizeof target);
-    output_csv_row(cells, CSV_COLUMNS + (view->targets ? CSV_TARGET_COLUMNS : 0));
+    size_t count = CSV_COLUMNS;
+    if (view->targets) {
+        target_cells(row, cells + count);
+        count += TARGET_CELLS;
+    }
+    if (view->against) {
+        against_cells(row, cells + count);
+        count += AGAINST_CELLS;
+    }
+    output_csv_row(cells, count);
 }
 
 /* ---- all of it ---- */
@@ -402,8 +459,11 @@ static enum err on_total(void *context, const struct msg_reply *reply, struct er
 {
     struct view *view = context;
     const struct rep_total *total = &reply->u.total;
-    (void)msg;
     if (!view->begun) {
+        if (view->span && strstr(total->period, "..") == NULL) {
+            return err_fail(msg, ERR_REFUSED,
+                            "this node's release answers for one period at a time");
+        }
         begin(view, total);
     }
     for (size_t i = 0; i < total->row_count; i++) {
@@ -445,7 +505,9 @@ enum exit_status cmd_total(struct client *client)
     }
     struct view view = {.form = output_form(&client->options),
                         .by = question.total.by,
-                        .targets = question.total.targets};
+                        .targets = question.total.targets,
+                        .against = question.total.against != AGAINST_NONE,
+                        .span = question.total.has_last};
     struct msg_request request = {.type = REQUEST_TOTAL, .u.total = question.total};
     struct asking asking = {.on_reply = on_total, .context = &view};
     err = end(&view, client_ask(client, &request, &asking, &msg), &msg);

@@ -18,6 +18,8 @@ static const struct command COMMANDS[] = {
             "  tally total 436 -p 2023H1 -m fund_raised,accounts\n"
             "  tally total -p 2023 --by child              a row for each child\n"
             "  tally total -p 2023 --by period --csv       month by month, for a spreadsheet\n"
+            "  tally total -p 2022H1..2023H1               a row for each half-year\n"
+            "  tally total -p 2023H1 --against year        and the change since 2022H1\n"
             "  tally total -p 2023H1 --targets             and how far the year's targets are "
             "reached\n"
             "\n"
@@ -26,7 +28,8 @@ static const struct command COMMANDS[] = {
             "to the end of the period that is asked for; EXPECTED is what it would be by today "
             "(or\n"
             "by that end) on a straight line from where it stood when the target's period began.\n",
-        .options = BIT(MEASURE) | BIT(PERIOD) | BIT(BY) | BIT(TREE_AS_OF) | BIT(TARGETS) | BIT(CSV),
+        .options = BIT(MEASURE) | BIT(PERIOD) | BIT(BY) | BIT(TREE_AS_OF) | BIT(TARGETS) |
+                   BIT(AGAINST) | BIT(CSV),
         .words_max = 1,
         .run = cmd_total,
     },
@@ -119,12 +122,16 @@ static const struct command COMMANDS[] = {
                  "above, and those that were typed while they were missing. Look for the same in "
                  "both, and\n"
                  "void one of the two.\n"
+                 "-m, -p, --author and --kind choose from them; -p goes by the day that an entry "
+                 "counts for,\n"
+                 "and takes a range, like 2022H1..2023H1.\n"
                  "\n"
                  "Examples:\n"
                  "  tally log 18073\n"
+                 "  tally log -m fund_raised -p 2023-06 --kind void\n"
                  "  tally log --healed\n"
                  "  tally log --csv > ledger.csv\n",
-        .options = BIT(CSV) | BIT(HEALED),
+        .options = BIT(CSV) | BIT(HEALED) | BIT(MEASURE) | BIT(PERIOD) | BIT(AUTHOR) | BIT(KIND),
         .words_max = 1,
         .run = cmd_log,
     },

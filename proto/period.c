@@ -79,6 +79,47 @@ enum err period_parse(const char *text, struct period *out, struct errmsg *msg)
     return ERR_OK;
 }
 
+struct period period_year_before(struct period period)
+{
+    if (period.frequency != FREQUENCY_DAY) {
+        return (struct period){period.frequency, period.index - PER_YEAR[period.frequency]};
+    }
+    int year;
+    int month;
+    int day;
+    day_to_civil(period.index, &year, &month, &day);
+    day = month == 2 && day == 29 ? 28 : day;
+    return (struct period){FREQUENCY_DAY, day_from_civil(year - 1, month, day)};
+}
+
+enum err period_span_parse(const char *text, struct period_span *out, struct errmsg *msg)
+{
+    const char *dots = strstr(text, "..");
+    size_t len = dots == NULL ? strlen(text) : (size_t)(dots - text);
+    char begin[PERIOD_TEXT_BYTES];
+    struct period first;
+    struct period last;
+    if (dots == NULL || len >= sizeof begin) {
+        TRY(period_parse(text, &first, msg));
+        *out = (struct period_span){first.frequency, first.index, first.index};
+        return ERR_OK;
+    }
+    memcpy(begin, text, len);
+    begin[len] = '\0';
+    TRY(period_parse(begin, &first, msg));
+    TRY(period_parse(dots + 2, &last, msg));
+    if (first.frequency != last.frequency) {
+        return err_fail(msg, ERR_USAGE,
+                        "\"%.70s\" goes from a %s to a %s; write both ends of the same length",
+                        text, frequency_name(first.frequency), frequency_name(last.frequency));
+    }
+    if (last.index < first.index) {
+        return err_fail(msg, ERR_USAGE, "\"%.70s\" ends before it begins", text);
+    }
+    *out = (struct period_span){first.frequency, first.index, last.index};
+    return ERR_OK;
+}
+
 void period_format(struct period period, char out[PERIOD_TEXT_BYTES])
 {
     if (period.frequency == FREQUENCY_DAY) {

@@ -35,6 +35,21 @@ enum err frequency_parse(const char *text, enum frequency *out) MUST_CHECK;
 enum err period_parse(const char *text, struct period *out, struct errmsg *msg) MUST_CHECK;
 void period_format(struct period period, char out[PERIOD_TEXT_BYTES]);
 
+/* The same part of the year before; of 29 February the 28th. */
+struct period period_year_before(struct period period);
+
+/* One period or several in a row, all of one length: "2023H1", "2022H1..2023H1". */
+struct period_span {
+    enum frequency frequency;
+    int32_t first;
+    int32_t last;
+};
+
+/* ERR_USAGE, with the reason, also when the ends are not of one length or the second one comes
+ * before the first. */
+enum err period_span_parse(const char *text, struct period_span *out, struct errmsg *msg)
+    MUST_CHECK;
+
 /* The period of that frequency in which the day lies; its first and last day. */
 struct period period_of_day(enum frequency frequency, int32_t day);
 int32_t period_first_day(struct period period);

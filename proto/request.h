@@ -64,6 +64,9 @@ struct req_wait {
 
 enum total_by { BY_NONE = 0, BY_CHILD, BY_LEVEL, BY_PERIOD, BY_CATEGORY };
 
+/* Which period before a row's it is held against. */
+enum total_against { AGAINST_NONE = 0, AGAINST_PREVIOUS, AGAINST_YEAR_BEFORE, AGAINST_PERIOD };
+
 struct req_total {
     const char *unit; /* "": the node's own */
     const char **measures;
@@ -74,12 +77,23 @@ struct req_total {
     const char *level;
     int32_t tree_as_of; /* DAY_NONE: the tree as it is now */
     bool targets;       /* what is wanted beside what is; not by category */
+    bool has_last;      /* a row for each period from `period` to this one, of the same length */
+    int32_t last_period;
+    enum total_against against;
+    struct period against_period; /* with AGAINST_PERIOD: of the length of `period` */
 };
 
 struct req_log {
-    const char *unit; /* "": all */
-    const char *key;  /* "": all; else the entry with this key */
-    bool healed;      /* only what was healed, and what was recorded while that was missing */
+    const char *unit;      /* "": all */
+    const char *key;       /* "": all; else the entry with this key */
+    bool healed;           /* only what was healed, and what was recorded while that was missing */
+    const char **measures; /* none: all */
+    size_t measure_count;
+    bool has_days; /* only what counts for these days */
+    int32_t first_day;
+    int32_t last_day;
+    const char *author;   /* "": all */
+    enum entry_kind kind; /* 0: all */
 };
 
 struct req_apply {
@@ -192,6 +206,11 @@ struct total_row {
     const char *reached;       /* since its begin, up to the end of the row's period */
     const char *percent;       /* of the target, one decimal; "" also where it is no number */
     const char *due;           /* expected by today, or by the end of the row's period */
+    /* When it is held against a period before; decimal texts likewise, "" where there is none. */
+    const char *against; /* that period */
+    const char *before;
+    const char *change;
+    const char *change_percent; /* one decimal */
 };
 
 struct rep_total {

@@ -12,7 +12,7 @@
 #define TALLY_VERSION "unknown"
 #endif
 
-enum { PAGE = 500, SEGMENTS_PAGE = 64, VERIFY_SLICES_MAX = 10000000, LOG_PART_BYTES = 8 << 20 };
+enum { PAGE = 500, SEGMENTS_PAGE = 64, VERIFY_SLICES_MAX = 10000000 };
 
 struct query *query_new(struct store *reader)
 {
@@ -73,6 +73,19 @@ enum err query_find_unit(struct query *q, const char *code, int *unit, struct er
     return *unit == TREE_NONE ? view_unknown_unit(&q->view, code, msg) : ERR_OK;
 }
 
+enum err query_find_measure(const struct query *q, const char *code, struct errmsg *msg)
+{
+    const struct catalogue *catalogue = &q->view.catalogue;
+    char hint[CATALOGUE_HINT_BYTES];
+    if (catalogue_measure(catalogue, code) != NULL ||
+        catalogue_indicator(catalogue, code) != NULL) {
+        return ERR_OK;
+    }
+    catalogue_hint(catalogue, code, hint);
+    return err_fail(msg, ERR_REFUSED, "measure %s is not in the catalogue%s%s", code, hint,
+                    hint[0] == '\0' ? "; tally total lists the measures" : "");
+}
+
 /* ---- sources ---- */
 
 void query_set_behind(struct query *q, bool behind)
@@ -127,104 +140,6 @@ bool query_exact(const struct query *q, int unit, struct wall *as_of)
         at = view->tree.units[at].parent;
     }
     return exact;
-}
-
-/* ---- log ---- */
-
-static enum err log_row(struct query *q, const struct store_entry *row, const struct id *segment,
-                        struct log_row *out)
-{
-    const struct measure *measure = view_measure(&q->view, row->measure);
-    out->live = row->kind == ENTRY_RECORD && row->live;
-    out->decimals = measure == NULL ? 0 : measure->decimals;
-    out->healed_at = row->healed_at;
-    out->meanwhile = row->meanwhile;
-    return ledger_entry_message(&q->texts, row, segment, &out->entry);
-}
-
-struct log_walk {
-    struct query *q;
-    int only; /* unit and those under it, or TREE_NONE for all */
-    const char *key;
-    bool healed;
-    struct log_row *rows;
-    size_t count;
-};
-
-static bool log_wanted(const struct log_walk *walk, const struct store_entry *row)
-{
-    const struct view *view = &walk->q->view;
-    if (row->kind == ENTRY_ACT || (walk->key[0] != '\0' && strcmp(walk->key, row->key) != 0)) {
-        return false;
-    }
-    if (walk->healed && row->healed_at.ms == 0) {
-        return false;
-    }
-    return walk->only == TREE_NONE || view_within(view, view_unit(view, row->unit), walk->only);
-}
-
-/* Gives what was found so far. The ledger only grows, so the next part may see a later state; no
- * read transaction is open while the client takes its time. */
-static enum err log_part(struct log_walk *walk)
-{
-    struct query *q = walk->q;
-    struct message reply = {.u.reply.u.log = {.rows = walk->rows, .row_count = walk->count}};
-    store_rollback(q->store);
-    if (walk->count > 0) {
-        (void)query_send(q, &reply, true);
-    }
-    arena_reset(&q->arena);
-    walk->count = 0;
-    walk->rows = arena_array(&q->arena, REPLY_ROWS_MAX, sizeof *walk->rows);
-    if (walk->rows == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    return store_begin(q->store);
-}
-
-static enum err log_segment(struct log_walk *walk, const struct store_segment *segment)
-{
-    struct query *q = walk->q;
-    size_t n = PAGE;
-    for (int64_t after = 0; n == PAGE && !q->stopped;) {
-        struct store_entry *page = arena_array(&q->arena, PAGE, sizeof *page);
-        if (page == NULL) {
-            return ERR_NO_MEMORY;
-        }
-        TRY(store_entries(q->store, segment->id, after, &q->arena, page, PAGE, &n));
-        for (size_t i = 0; i < n; i++) {
-            if (log_wanted(walk, &page[i])) {
-                TRY(log_row(q, &page[i], &segment->name, &walk->rows[walk->count++]));
-            }
-            after = page[i].seq;
-        }
-        if (walk->count + PAGE > REPLY_ROWS_MAX / 2 || q->arena.taken_bytes > LOG_PART_BYTES) {
-            TRY(log_part(walk));
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err run_log(struct query *q, struct errmsg *msg)
-{
-    const struct req_log *log = &q->request->u.log;
-    struct log_walk walk = {.q = q, .only = TREE_NONE, .key = log->key, .healed = log->healed};
-    struct store_segment segment;
-    size_t n = 1;
-    if (log->unit[0] != '\0') {
-        TRY(query_find_unit(q, log->unit, &walk.only, msg));
-    }
-    walk.rows = arena_array(&q->arena, REPLY_ROWS_MAX, sizeof *walk.rows);
-    if (walk.rows == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    for (int64_t after = 0; n == 1 && !q->stopped; after = segment.number) {
-        TRY(store_segments(q->store, q->own_origin, after, &segment, 1, &n));
-        TRY(n == 1 ? log_segment(&walk, &segment) : ERR_OK);
-    }
-    struct message reply = {.u.reply.u.log = {.rows = walk.rows, .row_count = walk.count}};
-    (void)query_send(q, &reply, false);
-    return ERR_OK;
 }
 
 /* ---- tree ---- */
@@ -529,7 +444,7 @@ static enum err dispatch(struct query *q, struct errmsg *msg)
         return query_total(q, msg);
     }
     if (q->request->type == REQUEST_LOG) {
-        return run_log(q, msg);
+        return query_log(q, msg);
     }
     if (q->request->type == REQUEST_STATUS) {
         return run_status(q);

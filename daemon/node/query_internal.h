@@ -36,9 +36,12 @@ bool query_send(struct query *q, struct message *reply, bool more);
 const char *query_symbol(struct query *q, int64_t id);
 enum err query_find_unit(struct query *q, const char *code, int *unit, struct errmsg *msg)
     MUST_CHECK;
+/* ERR_REFUSED, with the nearest ones, when it is neither a measure nor an indicator. */
+enum err query_find_measure(const struct query *q, const char *code, struct errmsg *msg) MUST_CHECK;
 enum err query_statuses(struct query *q) MUST_CHECK;
 /* Whether every link from that unit's node up to here is exact; as_of is the oldest on the way. */
 bool query_exact(const struct query *q, int unit, struct wall *as_of);
 enum err query_total(struct query *q, struct errmsg *msg) MUST_CHECK;
+enum err query_log(struct query *q, struct errmsg *msg) MUST_CHECK;
 
 #endif

@@ -110,18 +110,6 @@ static bool on_the_line(struct fraction start, struct fraction wanted, struct pe
            fraction_apply(FORMULA_ADD, start, way, out);
 }
 
-/* "" for what is no number, or too long for one. */
-static const char *text_of(struct asking *a, bool there, const struct fraction *value, int decimals)
-{
-    char text[FRACTION_TEXT_BYTES];
-    if (!there || !fraction_format(value, decimals, text)) {
-        return "";
-    }
-    const char *copy = arena_str(&a->q->arena, text);
-    a->q->unread = copy == NULL ? ERR_NO_MEMORY : a->q->unread;
-    return copy == NULL ? "" : copy;
-}
-
 enum err target_fill(struct asking *a, const struct spot *spot, const struct subject *subject,
                      struct total_row *row)
 {
@@ -145,13 +133,13 @@ enum err target_fill(struct asking *a, const struct spot *spot, const struct sub
     int32_t end = period_last_day(spot->period);
     int32_t day = a->q->now.today < end ? a->q->now.today : end;
     period_format(target->period, period);
-    row->target = text_of(a, true, &wanted, row->decimals);
+    row->target = total_text(a, true, &wanted, row->decimals);
     row->target_period = arena_str(&a->q->arena, period);
-    row->reached = text_of(a, there, &reached, row->decimals);
+    row->reached = total_text(a, there, &reached, row->decimals);
     row->due =
-        text_of(a, on_the_line(start, wanted, target->period, day, &due), &due, row->decimals);
+        total_text(a, on_the_line(start, wanted, target->period, day, &due), &due, row->decimals);
     there = there && fraction_apply(FORMULA_DIV, reached, wanted, &share) &&
             fraction_apply(FORMULA_MUL, share, (struct fraction){100, 1}, &share);
-    row->percent = text_of(a, there, &share, PERCENT_DECIMALS);
+    row->percent = total_text(a, there, &share, PERCENT_DECIMALS);
     return row->target_period == NULL ? ERR_NO_MEMORY : ERR_OK;
 }

@@ -33,13 +33,24 @@ static enum err put_row(struct asking *a, const struct total_row *row)
     return ERR_OK;
 }
 
-static const char *period_name(struct query *q, struct period period)
+static const char *keep_text(struct asking *a, const char *text)
+{
+    const char *copy = arena_str(&a->q->arena, text);
+    a->q->unread = copy == NULL ? ERR_NO_MEMORY : a->q->unread;
+    return copy == NULL ? "?" : copy;
+}
+
+const char *total_period_name(struct asking *a, struct period period)
 {
     char text[PERIOD_TEXT_BYTES];
     period_format(period, text);
-    const char *copy = arena_str(&q->arena, text);
-    q->unread = copy == NULL ? ERR_NO_MEMORY : q->unread;
-    return copy == NULL ? "?" : copy;
+    return keep_text(a, text);
+}
+
+const char *total_text(struct asking *a, bool there, const struct fraction *value, int decimals)
+{
+    char text[FRACTION_TEXT_BYTES];
+    return there && fraction_format(value, decimals, text) ? keep_text(a, text) : "";
 }
 
 /* ---- one measure at one unit over one period ---- */
@@ -69,10 +80,8 @@ static enum err coverage(struct asking *a, const struct spot *spot, size_t measu
     return ERR_OK;
 }
 
-/* The sums by category of the spot: of the whole subtree, or of the unit's own cells (its total
- * less its children's). */
-static enum err sums_at(struct asking *a, const struct spot *spot, size_t measure,
-                        struct store_total *out, size_t *count)
+enum err total_sums(struct asking *a, const struct spot *spot, size_t measure,
+                    struct store_total *out, size_t *count)
 {
     struct query *q = a->q;
     const struct view *view = &q->view;
@@ -114,6 +123,7 @@ static enum err put_subject_row(struct asking *a, const struct spot *spot,
                                 const struct subject *subject, struct total_row *row)
 {
     TRY(target_fill(a, spot, subject, row));
+    TRY(against_fill(a, spot, subject, row));
     return put_row(a, row);
 }
 
@@ -123,7 +133,7 @@ static struct total_row blank_row(struct asking *a, const struct spot *spot,
     return (struct total_row){.unit = a->q->view.tree.units[spot->unit].code,
                               .measure = subject->code,
                               .name = subject->name,
-                              .period = period_name(a->q, spot->period),
+                              .period = total_period_name(a, spot->period),
                               .category = "",
                               .category_null = true,
                               .own = spot->own_only,
@@ -134,7 +144,11 @@ static struct total_row blank_row(struct asking *a, const struct spot *spot,
                               .target_period = "",
                               .reached = "",
                               .percent = "",
-                              .due = ""};
+                              .due = "",
+                              .against = "",
+                              .before = "",
+                              .change = "",
+                              .change_percent = ""};
 }
 
 static enum err measure_rows(struct asking *a, const struct spot *spot,
@@ -143,7 +157,7 @@ static enum err measure_rows(struct asking *a, const struct spot *spot,
     struct query *q = a->q;
     struct store_total *sums = a->sums;
     size_t n;
-    TRY(sums_at(a, spot, subject->measure, sums, &n));
+    TRY(total_sums(a, spot, subject->measure, sums, &n));
     struct total_row row = blank_row(a, spot, subject);
     TRY(coverage(a, spot, subject->measure, &row));
     if (a->req->by != BY_CATEGORY) {
@@ -159,6 +173,7 @@ static enum err measure_rows(struct asking *a, const struct spot *spot,
         one.category = query_symbol(q, sums[i].category);
         one.value = sums[i].value;
         one.entries = sums[i].entries;
+        TRY(against_fill_category(a, spot, subject, sums[i].category, sums[i].value, &one));
         TRY(put_row(a, &one));
     }
     return n == 0 ? put_row(a, &row) : ERR_OK;
@@ -177,7 +192,7 @@ static enum err step_value(void *ctx, const struct formula_step *step, bool *the
     struct query *q = at->a->q;
     struct store_total *sums = at->a->sums;
     size_t n;
-    TRY(sums_at(at->a, at->spot, step->measure, sums, &n));
+    TRY(total_sums(at->a, at->spot, step->measure, sums, &n));
     *value = 0;
     for (size_t i = 0; i < n; i++) {
         bool takes = !step->picky ||
@@ -232,15 +247,18 @@ static bool named(const struct req_total *req, const char *code)
     return req->measure_count == 0;
 }
 
-/* The periods of a row group: the span itself, or each period of the frequency in it. */
+/* The periods of a row group: those that were asked for, or each of the frequency in them. */
 static enum err each_period(struct asking *a, const struct spot *spot,
                             const struct subject *subject)
 {
-    int32_t first = spot->period.index;
-    int32_t last = first;
+    int32_t first = a->period.index;
+    int32_t last = a->last;
     struct spot at = *spot;
     if (a->req->by == BY_PERIOD) {
-        (void)period_range(spot->period, subject->frequency, &first, &last);
+        int32_t other;
+        struct period end = {a->period.frequency, a->last};
+        (void)period_range(a->period, subject->frequency, &first, &other);
+        (void)period_range(end, subject->frequency, &other, &last);
         at.period.frequency = subject->frequency;
     }
     for (int32_t p = first; p <= last && p - first < PERIODS_MAX; p++) {
@@ -337,12 +355,7 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
     for (size_t i = 0; i < req->measure_count; i++) {
         const char *code = req->measures[i];
         const struct measure *m = catalogue_measure(catalogue, code);
-        if (m == NULL && catalogue_indicator(catalogue, code) == NULL) {
-            char hint[CATALOGUE_HINT_BYTES];
-            catalogue_hint(catalogue, code, hint);
-            return err_fail(msg, ERR_REFUSED, "measure %s is not in the catalogue%s%s", code, hint,
-                            hint[0] == '\0' ? "; tally total lists the measures" : "");
-        }
+        TRY(query_find_measure(a->q, code, msg));
         if (m != NULL && m->frequency < a->period.frequency) {
             char period[PERIOD_TEXT_BYTES];
             period_format(a->period, period);
@@ -365,6 +378,16 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
                             "indicator %s has measures that are not kept for so short a period",
                             code);
         }
+    }
+    if (req->against == AGAINST_PERIOD && (req->by == BY_PERIOD || a->last != a->period.index)) {
+        return err_fail(msg, ERR_REFUSED,
+                        "several periods are not held against one; ask for the change against the "
+                        "previous one, or against a year before");
+    }
+    if (req->against == AGAINST_PERIOD && req->against_period.frequency != a->period.frequency) {
+        return err_fail(msg, ERR_REFUSED, "a %s is not held against a %s",
+                        frequency_name(a->period.frequency),
+                        frequency_name(req->against_period.frequency));
     }
     if (req->targets && req->by == BY_CATEGORY) {
         return err_fail(msg, ERR_REFUSED,
@@ -480,6 +503,38 @@ static enum err check_tree(const struct asking *a, struct errmsg *msg)
     return ERR_OK;
 }
 
+static enum err check_periods(const struct asking *a, struct errmsg *msg)
+{
+    const struct req_total *req = a->req;
+    enum frequency frequency = a->period.frequency;
+    struct period against = req->against_period;
+    bool valid = period_index_valid(frequency, a->period.index) &&
+                 period_index_valid(frequency, a->last) && a->last >= a->period.index;
+    if (!valid ||
+        (req->against == AGAINST_PERIOD && !period_index_valid(against.frequency, against.index))) {
+        return err_fail(msg, ERR_REFUSED, "the period is none of the years 1 to 9999");
+    }
+    if (a->last - a->period.index >= PERIODS_MAX) {
+        return err_fail(msg, ERR_REFUSED, "that are more than %d periods; ask for fewer at a time",
+                        PERIODS_MAX);
+    }
+    return ERR_OK;
+}
+
+/* "2023H1", or "2022H1..2023H1". */
+static const char *span_name(struct asking *a)
+{
+    char text[2 * PERIOD_TEXT_BYTES];
+    struct period end = {a->period.frequency, a->last};
+    period_format(a->period, text);
+    if (a->last != a->period.index) {
+        size_t used = strlen(text);
+        memcpy(text + used, "..", 2);
+        period_format(end, text + used + 2);
+    }
+    return keep_text(a, text);
+}
+
 enum err query_total(struct query *q, struct errmsg *msg)
 {
     const struct req_total *req = &q->request->u.total;
@@ -491,20 +546,20 @@ enum err query_total(struct query *q, struct errmsg *msg)
     TRY(query_find_unit(q, req->unit, &top, msg));
     day_to_civil(q->now.today, &year, &month, &day);
     a.period = req->has_period ? req->period : (struct period){FREQUENCY_YEAR, year};
-    if (!period_index_valid(a.period.frequency, a.period.index)) {
-        return err_fail(msg, ERR_REFUSED, "the period is none of the years 1 to 9999");
-    }
+    a.last = req->has_last ? req->last_period : a.period.index;
+    TRY(check_periods(&a, msg));
     TRY(check_names(&a, msg));
     TRY(check_tree(&a, msg));
     a.rows = arena_array(&q->arena, ROWS_PER_REPLY, sizeof *a.rows);
     a.sums = arena_array(&q->arena, TOTAL_CATEGORIES_MAX, sizeof *a.sums);
     a.parts = arena_array(&q->arena, TOTAL_CATEGORIES_MAX, sizeof *a.parts);
-    if (a.rows == NULL || a.sums == NULL || a.parts == NULL) {
+    a.before = arena_array(&q->arena, TOTAL_CATEGORIES_MAX, sizeof *a.before);
+    if (a.rows == NULL || a.sums == NULL || a.parts == NULL || a.before == NULL) {
         return ERR_NO_MEMORY;
     }
     a.head.unit = q->view.tree.units[top].code;
     a.head.unit_name = q->view.tree.units[top].name;
-    a.head.period = period_name(q, a.period);
+    a.head.period = span_name(&a);
     a.head.as_of = q->now.wall;
     a.head.catalogue_version = q->view.catalogue.version;
     TRY(req->targets ? targets_sort(&a) : ERR_OK);

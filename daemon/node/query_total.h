@@ -8,13 +8,15 @@
 struct asking {
     struct query *q;
     const struct req_total *req;
-    struct period period;
+    struct period period;   /* the first one */
+    int32_t last;           /* the last one's index */
     struct total_row *rows; /* of the reply being filled */
     size_t count;
     bool first;
     struct rep_total head;
     struct store_total *sums; /* TOTAL_CATEGORIES_MAX each, used anew for every row */
     struct store_total *parts;
+    struct store_total *before;    /* the same, of the period that a row is held against */
     const struct target **targets; /* in order of measure, unit and level; NULL: not asked for */
 };
 
@@ -41,6 +43,27 @@ struct spot {
 /* What the subject comes to at the spot, over all categories. *there false: no value. */
 enum err total_value(struct asking *a, const struct spot *spot, const struct subject *subject,
                      bool *there, struct fraction *out) MUST_CHECK;
+
+/* The sums by category of a measure at the spot, room for TOTAL_CATEGORIES_MAX: of the whole
+ * subtree, or of the unit's own cells (its total less its children's). */
+enum err total_sums(struct asking *a, const struct spot *spot, size_t measure,
+                    struct store_total *out, size_t *count) MUST_CHECK;
+
+/* A decimal text that lasts as long as the reply; "" for what is no number, or too long for one. */
+const char *total_text(struct asking *a, bool there, const struct fraction *value, int decimals);
+
+/* The period's name, as long as the reply. */
+const char *total_period_name(struct asking *a, struct period period);
+
+/* Fills in what the row's subject was in the period that it is held against, if it is, and the
+ * change. */
+enum err against_fill(struct asking *a, const struct spot *spot, const struct subject *subject,
+                      struct total_row *row) MUST_CHECK;
+
+/* The same for one category of a measure, of which there are now `value` smallest steps. */
+enum err against_fill_category(struct asking *a, const struct spot *spot,
+                               const struct subject *subject, int64_t category, wide value,
+                               struct total_row *row) MUST_CHECK;
 
 /* Sorts the catalogue's targets for target_fill. */
 enum err targets_sort(struct asking *a) MUST_CHECK;

@@ -64,7 +64,19 @@ static const struct field shape_total_fields[] = {
     AS_ENUM(P, W, by, BY_CATEGORY),
     AS_STR(P, W, level, CODE_MAX_BYTES),
     AS_I32(P, W, tree_as_of),
-    AS_BOOL(P, W, targets)};
+    AS_BOOL(P, W, targets),
+    AS_BOOL(P, W, has_last),
+    AS_I32(P, W, last_period),
+    AS_ENUM(P, W, against, AGAINST_PERIOD),
+    {.name = "against_frequency",
+     .kind = FIELD_ENUM,
+     .plain = SHAPE_SIZED(P, against_period.frequency, 4),
+     .wire = SHAPE_SIZED(W, against_frequency, 4),
+     .max = FREQUENCY_COUNT - 1},
+    {.name = "against_period",
+     .kind = FIELD_I32,
+     .plain = SHAPE_SIZED(P, against_period.index, 4),
+     .wire = SHAPE_SIZED(W, against_period, 4)}};
 static SHAPE(shape_total, req_total, tally__total_request__descriptor);
 #undef P
 #undef W
@@ -72,7 +84,15 @@ static SHAPE(shape_total, req_total, tally__total_request__descriptor);
 #define P struct req_log
 #define W Tally__LogRequest
 static const struct field shape_log_fields[] = {
-    AS_STR(P, W, unit, CODE_MAX_BYTES), AS_STR(P, W, key, KEY_MAX_BYTES), AS_BOOL(P, W, healed)};
+    AS_STR(P, W, unit, CODE_MAX_BYTES),
+    AS_STR(P, W, key, KEY_MAX_BYTES),
+    AS_BOOL(P, W, healed),
+    AS_STRS(P, W, measures, measure_count, MEASURES_ASKED_MAX, CODE_MAX_BYTES),
+    AS_BOOL(P, W, has_days),
+    AS_I32(P, W, first_day),
+    AS_I32(P, W, last_day),
+    AS_STR(P, W, author, AUTHOR_MAX_BYTES),
+    AS_ENUM(P, W, kind, ENTRY_LOST)};
 static SHAPE(shape_log, req_log, tally__log_request__descriptor);
 #undef P
 #undef W
@@ -222,7 +242,11 @@ static const struct field shape_total_row_fields[] = {
     AS_STR(P, W, target_period, PERIOD_TEXT_BYTES),
     AS_STR(P, W, reached, NAME_MAX_BYTES),
     AS_STR(P, W, percent, NAME_MAX_BYTES),
-    AS_STR(P, W, due, NAME_MAX_BYTES)};
+    AS_STR(P, W, due, NAME_MAX_BYTES),
+    AS_STR(P, W, against, PERIOD_TEXT_BYTES),
+    AS_STR(P, W, before, NAME_MAX_BYTES),
+    AS_STR(P, W, change, NAME_MAX_BYTES),
+    AS_STR(P, W, change_percent, NAME_MAX_BYTES)};
 static SHAPE(shape_total_row, total_row, tally__total_row__descriptor);
 _Static_assert(offsetof(W, value_low) == offsetof(W, value_high) + 8,
                "the halves lie next to each other");

@@ -399,6 +399,38 @@ class Log(Case):
         self.assertEqual({row["unit"] for row in node(DISTRICT).log("43603")}, {"43603"})
         self.assertGreater(len(node(DISTRICT).log()), len(node(DISTRICT).log("43603")))
 
+    def test_chosen(self):
+        """-m, -p, --author and --kind choose; together they choose what all of them do."""
+        entries = {}
+        for measure, date in (("fund_raised", "2023-02-28"), ("fund_raised", "2023-03-01"),
+                              ("grants", "2023-03-01")):
+            entries[measure, date] = node().tally("record", COMMUNE, measure, 3, "--date",
+                                                  date).line()
+        voided = entries["fund_raised", "2023-03-01"]
+        void = node().tally("void", voided).line()
+        author = entry_of(node().log(), void)["author"]
+
+        def chosen(*words):
+            rows = node().json("log", *words)
+            known = {**{v: k for k, v in entries.items()}, void: "void"}
+            return [known[row["entry"]] for row in rows if row["entry"] in known]
+
+        everything = [*entries, "void"]
+        self.assertEqual(chosen(), everything)
+        self.assertEqual(chosen("-m", "grants"), [("grants", "2023-03-01")])
+        self.assertEqual(chosen("-m", "grants,fund_raised"), everything)
+        self.assertEqual(chosen("-p", "2023-02"), [("fund_raised", "2023-02-28")])
+        self.assertEqual(chosen("-p", "2023-02..2023-03"), everything)
+        self.assertEqual(chosen("-p", "2023-03-02..2023-03-31"), [])
+        self.assertEqual(chosen("--kind", "void"), ["void"])
+        self.assertEqual(chosen("--kind", "record", "-p", "2023-03"),
+                         [("fund_raised", "2023-03-01"), ("grants", "2023-03-01")])
+        self.assertEqual(chosen("--author", author), everything)
+        self.assertEqual(chosen("--author", author + "x"), [])
+        self.assertLine(node().tally("log", "-m", "grantz"), REFUSED, "grantz", "mean grants")
+        self.assertLine(node().tally("log", "--kind", "voids"), USAGE, "record, amend, void or lost")
+        self.assertLine(node().tally("log", "-p", "2023H1..2022"), USAGE, "2023H1..2022")
+
     def test_text(self):
         """The table for people has the identity, and no colour when nobody looks."""
         identity = node().tally("record", COMMUNE, "fund_raised", 1, "--date", "2023-01-21").line()

@@ -285,6 +285,100 @@ class Targets(unittest.TestCase):
         self.assertRegex(out, r"(?m)^visits +Visits +3 +- - +- +- +- *$")
 
 
+class Ranges(unittest.TestCase):
+    def values(self, *words):
+        return [(row["unit"], row["period"], row["value"]) for row in rows(*words)]
+
+    def test_a_row_for_each_period(self):
+        """Both ends belong to it; a stock stands in each."""
+        self.assertEqual(self.values(PROVINCE, "-m", "fund_raised", "-p", "2022Q4..2023Q3"), [
+            (PROVINCE, "2022Q4", 0), (PROVINCE, "2023Q1", 1200), (PROVINCE, "2023Q2", 10457),
+            (PROVINCE, "2023Q3", 7)])
+        self.assertEqual(self.values(PROVINCE, "-m", "accounts", "-p", "2023-04..2023-05"), [
+            (PROVINCE, "2023-04", 115), (PROVINCE, "2023-05", 117)])
+        self.assertEqual(answer(PROVINCE, "-p", "2022H1..2023H1")["period"], "2022H1..2023H1")
+
+    def test_by(self):
+        found = self.values(DISTRICT, "-m", "fund_raised", "-p", "2023H1..2023H2", "--by", "child")
+        self.assertEqual(found, [(unit, period, value) for unit, values in (
+            (COMMUNE, (1157, 7)), ("43602", (0, 0)), ("43603", (0, 0)), (DISTRICT, (0, 0)))
+            for period, value in zip(("2023H1", "2023H2"), values)])
+        found = self.values(PROVINCE, "-m", "fund_raised", "-p", "2023Q1..2023Q2", "--by", "period")
+        self.assertEqual(found, [(PROVINCE, f"2023-{month:02}", value) for month, value in
+                                 enumerate((1000, 200, 0, 10500, 0, -43), 1)])
+
+    def test_table(self):
+        out = tree.root.tally("total", "-m", "visits", "-p", "2023H1..2023H2").ok().out
+        self.assertRegex(out, r"\A[^\n]*, 2023H1\.\.2023H2\n")
+        self.assertRegex(out, r"(?m)^MEASURE +NAME +PERIOD +VALUE ENTRIES REPORTED *$")
+        self.assertRegex(out, r"(?m)^visits +Visits +2023H1 +3 +2 +1/4 *$")
+        self.assertRegex(out, r"(?m)^visits +Visits +2023H2 +- +0 +0/4 *$")
+
+    def test_refused(self):
+        for words, status, text in ((["2022..2023H1"], USAGE, "from a year to a half"),
+                                    (["2023..2022"], USAGE, "ends before it begins"),
+                                    (["0001-01-01..9999-12-31"], REFUSED, "4000 periods")):
+            result = tree.root.tally("total", "-p", *words)
+            self.assertEqual(result.status, status, str(result))
+            self.assertIn(text, result.err)
+
+
+class Against(unittest.TestCase):
+    KEYS = ("against", "before", "change", "change_percent")
+
+    def change(self, *words):
+        row, = rows(*words)
+        return tuple(row[key] for key in self.KEYS)
+
+    def test_of_a_measure(self):
+        words = (PROVINCE, "-m", "fund_raised", "-p")
+        self.assertEqual(self.change(*words, "2023Q2", "--against", "previous"),
+                         ("2023Q1", 1200, 9257, "771.4"))
+        self.assertEqual(self.change(*words, "2023Q3", "--against", "2023Q1"),
+                         ("2023Q1", 1200, -1193, "-99.4"))
+        self.assertEqual(self.change(*words, "2023", "--against", "year"), ("2022", 0, 11664, None))
+        self.assertEqual(self.change(*words, "2024-06", "--against", "year"),
+                         ("2023-06", -43, 43, "100.0"), "up from less than nothing is up")
+        self.assertEqual(self.change(*words, "0001", "--against", "previous"), (None,) * 4)
+
+    def test_of_a_part(self):
+        """By category each part is held against itself; an indicator is computed for both."""
+        found = {row["category"]: tuple(row[key] for key in self.KEYS) for row in rows(
+            COMMUNE, "-m", "accounts", "-p", "2023Q2", "--by", "category", "--against", "previous")}
+        self.assertEqual(found, {"group=cadre": ("2023Q1", 10, 2, "20.0"),
+                                 "": ("2023Q1", 5, 0, "0.0")})
+        self.assertEqual(self.change(COMMUNE, "-m", "cadre_share", "-p", "2023Q2", "--against",
+                                     "previous"), ("2023Q1", "66.7", "3.9", "5.9"))
+
+    def test_in_ranges(self):
+        """Every row against its own past."""
+        found = [(row["period"], row["against"], row["change"]) for row in rows(
+            PROVINCE, "-m", "fund_raised", "-p", "2023Q1..2023Q3", "--against", "previous")]
+        self.assertEqual(found, [("2023Q1", "2022Q4", 1200), ("2023Q2", "2023Q1", 9257),
+                                 ("2023Q3", "2023Q2", -10450)])
+
+    def test_forms(self):
+        words = ("total", "-p", "2023Q2", "--against", "previous", "-m", "fund_raised")
+        out = tree.root.tally(*words, "--csv").ok().out
+        self.assertEqual(out.splitlines(), [
+            "unit,measure,period,category,value,entries,reported,expected,nodes,exact,"
+            "against,before,change,change_percent",
+            "42,fund_raised,2023Q2,,10457,5,2,4,3,3,2023Q1,1200,9257,771.4"])
+        out = tree.root.tally(*words).ok().out
+        self.assertRegex(out, r"(?m)^MEASURE +NAME +VALUE AGAINST +BEFORE CHANGE CHANGE % *$")
+        self.assertRegex(out, r"(?m)^fund_raised +Money raised +10457 2023Q1 +1200 +9257 +771\.4 *$")
+
+    def test_refused(self):
+        for words, status, text in (
+                (["2023Q1", "--against", "2022"], REFUSED, "a quarter is not held against a year"),
+                (["2022..2023", "--against", "2021"], REFUSED, "several periods"),
+                (["2023", "--by", "period", "--against", "2021"], REFUSED, "several periods"),
+                (["2023", "--against", "before"], USAGE, "previous, year or a period")):
+            result = tree.root.tally("total", "-p", *words)
+            self.assertEqual(result.status, status, str(result))
+            self.assertIn(text, result.err)
+
+
 class Document(unittest.TestCase):
     def test_keys_and_types(self):
         """The keys of the contract, whoever else is added."""

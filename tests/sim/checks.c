@@ -416,7 +416,7 @@ void checks_hard_questions(struct world *world, struct host *host)
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS && host->state == HOST_UP; i++) {
         struct msg_request request = {.type = OTHERS[i]};
         if (request.type == REQUEST_LOG) {
-            request.u.log = (struct req_log){.unit = "", .key = ""};
+            request.u.log = (struct req_log){.unit = "", .key = "", .author = ""};
         }
         enum err ignored = host_query(world, host, &request, see_other, host);
         (void)ignored; /* it may be refused; what it leaves behind shows later */

@@ -609,7 +609,8 @@ static void compare_ledger(struct world *world, struct host *host, const struct 
 
 static enum err read_log(struct world *world, struct host *host, struct log_lines *log)
 {
-    struct msg_request request = {.type = REQUEST_LOG, .u.log = {.unit = "", .key = ""}};
+    struct msg_request request = {.type = REQUEST_LOG,
+                                  .u.log = {.unit = "", .key = "", .author = ""}};
     enum err err = host_query(world, host, &request, see_log, log);
     if (err == ERR_OK && log->error[0] == '\0' && host->may_lose) {
         put_in_order(host, log);

@@ -264,11 +264,12 @@ static inline struct msg_request sample_request(enum request_type type)
         r.u.wait = (struct req_wait){WAIT_ROOT, 4, 5};
         break;
     case REQUEST_TOTAL:
-        r.u.total = (struct req_total){"42",        measures,  2,        true, {FREQUENCY_DAY, -6},
-                                       BY_CATEGORY, "commune", DAY_NONE, true};
+        r.u.total = (struct req_total){
+            "42",     measures, 2,    true, {FREQUENCY_DAY, -6}, BY_CATEGORY,        "commune",
+            DAY_NONE, true,     true, 7,    AGAINST_PERIOD,      {FREQUENCY_DAY, -8}};
         break;
     case REQUEST_LOG:
-        r.u.log = (struct req_log){"436", "key", true};
+        r.u.log = (struct req_log){"436", "key", true, measures, 2, true, -5, 6, "mai", ENTRY_VOID};
         break;
     case REQUEST_APPLY:
         r.u.apply = (struct req_apply){SAMPLE_BYTES("\1\0\2"), true};
@@ -344,6 +345,10 @@ static inline struct rep_total sample_total(void)
                                        .reached = "1.75",
                                        .percent = "87.5",
                                        .due = "0.99",
+                                       .against = "2022H1",
+                                       .before = "1.25",
+                                       .change = "0.25",
+                                       .change_percent = "20.0",
                                        .overflow = true,
                                        .decimals = 9,
                                        .entries = 93,

@@ -163,11 +163,42 @@ static void test_valid_indexes(void **state)
     }
 }
 
+static void test_spans(void **state)
+{
+    (void)state;
+    struct period_span span;
+    struct errmsg msg;
+    assert_int_equal(period_span_parse("2023H1", &span, &msg), ERR_OK);
+    assert_true(span.frequency == FREQUENCY_HALF && span.first == 4046 && span.last == 4046);
+    assert_int_equal(period_span_parse("2022H1..2023H1", &span, &msg), ERR_OK);
+    assert_true(span.frequency == FREQUENCY_HALF && span.first == 4044 && span.last == 4046);
+    assert_int_equal(period_span_parse("2023-02-28..2023-03-01", &span, &msg), ERR_OK);
+    assert_true(span.frequency == FREQUENCY_DAY && span.last - span.first == 1);
+    static const struct {
+        const char *text, *part;
+    } BAD[] = {{"2022..2023H1", "from a year to a half"},
+               {"2023H2..2023H1", "ends before it begins"},
+               {"2022..", "\"\" is no period"},
+               {"..2022", "\"\" is no period"},
+               {"2022...2023", "\".2023\" is no period"},
+               {"2022..2023..2024", "\"2023..2024\" is not of the form"},
+               {"2022-2023", "is no period"},
+               {"a word that is longer than any period can be..2022", "is no period"}};
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        msg.text[0] = '\0';
+        assert_int_equal(period_span_parse(BAD[i].text, &span, &msg), ERR_USAGE);
+        if (strstr(msg.text, BAD[i].part) == NULL) {
+            fail_msg("%s: %s", BAD[i].text, msg.text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),       cmocka_unit_test(test_bad_forms),
         cmocka_unit_test(test_frequencies), cmocka_unit_test(test_days),
-        cmocka_unit_test(test_ranges),      cmocka_unit_test(test_valid_indexes)};
+        cmocka_unit_test(test_ranges),      cmocka_unit_test(test_valid_indexes),
+        cmocka_unit_test(test_spans)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
