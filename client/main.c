@@ -34,6 +34,29 @@ static const struct command COMMANDS[] = {
         .run = cmd_total,
     },
     {
+        .name = "missing",
+        .usage = "[UNIT]",
+        .summary = "who has not reported",
+        .about =
+            "Shows of every data set of the catalogue how many units are expected to report it, "
+            "how\n"
+            "many have, and which have not, with the measures that they lack; of measures "
+            "instead, when\n"
+            "some are named, or when there are no data sets. Without -p it is the last period "
+            "that has\n"
+            "ended. A reported zero is not missing; what was voided is. LAST EXACT says of an "
+            "office\n"
+            "that is not linked up to when it is known what it has.\n"
+            "\n"
+            "Examples:\n"
+            "  tally missing\n"
+            "  tally missing 436 -m fund_raised -p 2023-06\n"
+            "  tally missing --csv > missing.csv\n",
+        .options = BIT(MEASURE) | BIT(PERIOD) | BIT(CSV),
+        .words_max = 1,
+        .run = cmd_missing,
+    },
+    {
         .name = "record",
         .usage = "UNIT MEASURE VALUE",
         .summary = "record one value; prints the entry's identity",

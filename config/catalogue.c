@@ -8,7 +8,13 @@
 #include "config/load.h"
 #include "proto/decimal.h"
 
-enum { DIMENSIONS_MAX = 1024, INDICATORS_MAX = 4096, TARGETS_MAX = 65536, NUMBER_TEXT_BYTES = 8 };
+enum {
+    DIMENSIONS_MAX = 1024,
+    INDICATORS_MAX = 4096,
+    TARGETS_MAX = 65536,
+    DATA_SETS_MAX = 1024,
+    NUMBER_TEXT_BYTES = 8
+};
 
 struct file_dimension {
     char *code;
@@ -47,6 +53,14 @@ struct file_target {
     char *value;
 };
 
+struct file_set {
+    char *code;
+    char *name;
+    char **measures;
+    uint32_t measures_count;
+    char *deadline;
+};
+
 struct file_catalogue {
     char **levels;
     uint32_t levels_count;
@@ -58,6 +72,8 @@ struct file_catalogue {
     uint32_t indicators_count;
     struct file_target *targets;
     uint32_t targets_count;
+    struct file_set *sets;
+    uint32_t sets_count;
 };
 
 /* ---- the schema ---- */
@@ -120,6 +136,13 @@ static const cyaml_schema_field_t TARGET_FIELDS[] = {
     CYAML_FIELD_STRING_PTR("value", NEEDED, struct file_target, value, 1, VALUE_TEXT_MAX_BYTES),
     CYAML_FIELD_END};
 
+static const cyaml_schema_field_t SET_FIELDS[] = {
+    CYAML_FIELD_STRING_PTR("code", NEEDED, struct file_set, code, 1, CODE_MAX_BYTES),
+    CYAML_FIELD_STRING_PTR("name", OPTIONAL, struct file_set, name, 1, NAME_MAX_BYTES),
+    CYAML_FIELD_SEQUENCE("measures", NEEDED, struct file_set, measures, &CODE, 1, MEASURES_MAX),
+    CYAML_FIELD_STRING_PTR("deadline", NEEDED, struct file_set, deadline, 1, NUMBER_TEXT_BYTES),
+    CYAML_FIELD_END};
+
 static const cyaml_schema_value_t DIMENSION = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_dimension, DIMENSION_FIELDS)};
 static const cyaml_schema_value_t MEASURE = {
@@ -128,6 +151,8 @@ static const cyaml_schema_value_t INDICATOR = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_indicator, INDICATOR_FIELDS)};
 static const cyaml_schema_value_t TARGET = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_target, TARGET_FIELDS)};
+static const cyaml_schema_value_t SET = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_set, SET_FIELDS)};
 
 static const cyaml_schema_field_t CATALOGUE_FIELDS[] = {
     CYAML_FIELD_SEQUENCE("levels", NEEDED, struct file_catalogue, levels, &CODE, 1, LEVELS_MAX),
@@ -139,6 +164,8 @@ static const cyaml_schema_field_t CATALOGUE_FIELDS[] = {
                          INDICATORS_MAX),
     CYAML_FIELD_SEQUENCE("targets", OPTIONAL, struct file_catalogue, targets, &TARGET, 0,
                          TARGETS_MAX),
+    CYAML_FIELD_SEQUENCE("data_sets", OPTIONAL, struct file_catalogue, sets, &SET, 0,
+                         DATA_SETS_MAX),
     CYAML_FIELD_END};
 
 static const cyaml_schema_value_t CATALOGUE = {
@@ -286,6 +313,42 @@ static enum err take_targets(struct copier *copier, const struct file_catalogue 
     return ERR_OK;
 }
 
+/* Days: a whole number without a sign. */
+static enum err read_deadline(struct copier *copier, const char *text, size_t index, int *out)
+{
+    int days = 0;
+    size_t len = strspn(text, "0123456789");
+    for (size_t i = 0; i < len; i++) {
+        days = days * 10 + (text[i] - '0');
+    }
+    *out = days;
+    return text[len] == '\0' && days <= DEADLINE_MAX_DAYS
+               ? ERR_OK
+               : load_fail(copier->file, load_node(copier->file, "data_sets", index, "deadline"),
+                           copier->msg,
+                           "deadline is a number of days, 0 to %d, after the end of the period, "
+                           "not \"%s\"",
+                           DEADLINE_MAX_DAYS, text);
+}
+
+static enum err take_sets(struct copier *copier, const struct file_catalogue *from,
+                          struct catalogue *to)
+{
+    to->sets = room(copier, from->sets_count, sizeof *to->sets);
+    for (size_t i = 0; i < from->sets_count && !copier->full; i++) {
+        const struct file_set *at = &from->sets[i];
+        to->sets[i] = (struct data_set){
+            .code = copy_text(copier, at->code, ""),
+            .name = copy_text(copier, at->name, at->code),
+            .measures = copy_list(copier, at->measures, at->measures_count),
+            .measure_count = at->measures_count,
+        };
+        TRY(read_deadline(copier, at->deadline, i, &to->sets[i].deadline));
+    }
+    to->set_count = from->sets_count;
+    return ERR_OK;
+}
+
 static enum err take_all(struct copier *copier, const struct file_catalogue *from,
                          struct catalogue *to)
 {
@@ -295,6 +358,7 @@ static enum err take_all(struct copier *copier, const struct file_catalogue *fro
     TRY(take_measures(copier, from, to));
     TRY(take_indicators(copier, from, to));
     TRY(take_targets(copier, from, to));
+    TRY(take_sets(copier, from, to));
     if (copier->full) {
         return err_fail(copier->msg, ERR_NO_MEMORY, "%s: out of memory", copier->file->name);
     }
@@ -303,8 +367,8 @@ static enum err take_all(struct copier *copier, const struct file_catalogue *fro
 
 /* ---- where in the file is what the check refuses ---- */
 
-static const char *const SECTIONS[SECTION_COUNT] = {"levels", "categories", "measures",
-                                                    "indicators", "targets"};
+static const char *const SECTIONS[SECTION_COUNT] = {"levels",     "categories", "measures",
+                                                    "indicators", "targets",    "data_sets"};
 
 /* The next word that the sentence has in quotes; false when there is none, or one that is too long
  * for a file. */

@@ -1,6 +1,6 @@
-/* The catalogue as data: levels, measures, categories, indicators, targets. It is owned by the
- * root, has a version, and is sent down as its canonical bytes, so that every node checks and
- * hashes the same thing. What a catalogue may change and what a formula means is the node's
+/* The catalogue as data: levels, measures, categories, indicators, targets, data sets. It is owned
+ * by the root, has a version, and is sent down as its canonical bytes, so that every node checks
+ * and hashes the same thing. What a catalogue may change and what a formula means is the node's
  * business; this module knows the form. */
 #ifndef TALLY_PROTO_CATALOGUE_H
 #define TALLY_PROTO_CATALOGUE_H
@@ -18,6 +18,7 @@ enum catalogue_section {
     SECTION_MEASURES,
     SECTION_INDICATORS,
     SECTION_TARGETS,
+    SECTION_SETS,
     SECTION_COUNT
 };
 
@@ -66,6 +67,17 @@ struct target {
     const char *value; /* as written, in units */
 };
 
+enum { DEADLINE_MAX_DAYS = 366 };
+
+/* Measures that are reported together, by some day. */
+struct data_set {
+    const char *code;
+    const char *name;
+    const char **measures;
+    size_t measure_count;
+    int deadline; /* days after the end of a period by which it is to be reported */
+};
+
 /* All pointers belong to one arena or to the loader that made it. Levels go from the top down. */
 struct catalogue {
     uint64_t version; /* 0: none yet */
@@ -79,6 +91,8 @@ struct catalogue {
     size_t indicator_count;
     struct target *targets;
     size_t target_count;
+    struct data_set *sets;
+    size_t set_count;
 };
 
 /* Canonical bytes, and back into an arena. Decoding checks every bound, every text and every enum,
@@ -88,6 +102,10 @@ void catalogue_encode(const struct catalogue *catalogue, struct buf *out);
 enum err catalogue_decode(struct bytes bytes, struct arena *arena, struct catalogue *out,
                           struct errmsg *msg) MUST_CHECK;
 
+/* What decoding checks. ERR_INVALID; then *place, unless NULL, is where. */
+enum err catalogue_check_form(const struct catalogue *catalogue, struct catalogue_place *place,
+                              struct errmsg *msg) MUST_CHECK;
+
 /* What must hold for one catalogue by itself that is to be published: beside what decoding checks,
  * formulas can be read, targets fit what they are for, and no two are for the same. ERR_INVALID;
  * then *place, unless NULL, is where. */
@@ -96,6 +114,7 @@ enum err catalogue_check(const struct catalogue *catalogue, struct catalogue_pla
 
 const struct measure *catalogue_measure(const struct catalogue *catalogue, const char *code);
 const struct indicator *catalogue_indicator(const struct catalogue *catalogue, const char *code);
+const struct data_set *catalogue_set(const struct catalogue *catalogue, const char *code);
 const struct dimension *catalogue_dimension(const struct catalogue *catalogue, const char *code);
 
 /* "; did you mean a, b or c?" of the measures and indicators, or an empty string. */

@@ -24,6 +24,16 @@ const struct indicator *catalogue_indicator(const struct catalogue *c, const cha
     return NULL;
 }
 
+const struct data_set *catalogue_set(const struct catalogue *c, const char *code)
+{
+    for (size_t i = 0; i < c->set_count; i++) {
+        if (strcmp(c->sets[i].code, code) == 0) {
+            return &c->sets[i];
+        }
+    }
+    return NULL;
+}
+
 const struct dimension *catalogue_dimension(const struct catalogue *c, const char *code)
 {
     for (size_t i = 0; i < c->dimension_count; i++) {

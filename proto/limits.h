@@ -29,6 +29,7 @@ enum {
     CONTINUES_MAX = 16,             /* heads that a segment continues */
     BATCH_ROWS_MAX = 20000,         /* rows of one kind in one batch */
     IMPORT_ROWS_MAX = 5000,         /* rows of one import request */
+    LACKS_MAX = 64,                 /* measures that are named as missing of one unit */
     REFUSED_ROWS_MAX = 100,         /* refused rows told back in one reply or acknowledgement */
     BACKUP_PART_BYTES = 256 * 1024, /* of a backup, in one reply frame */
     BUNDLE_PART_BYTES = 256 * 1024, /* of a bundle, in one frame */

@@ -8,8 +8,9 @@ static const char *const MESSAGE_NAMES[MESSAGE_TYPE_COUNT] = {
 };
 
 static const char *const REQUEST_NAMES[REQUEST_TYPE_COUNT] = {
-    "?",      "record", "correct", "wait",      "total",  "log",    "status",       "tree",
-    "verify", "apply",  "units",   "unit-list", "invite", "backup", "bundle-write", "bundle-read",
+    "?",      "record", "correct",      "wait",        "total",   "log",
+    "status", "tree",   "verify",       "apply",       "units",   "unit-list",
+    "invite", "backup", "bundle-write", "bundle-read", "missing",
 };
 
 const char *message_name(enum message_type type)

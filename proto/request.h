@@ -24,6 +24,7 @@ enum request_type {
     REQUEST_BACKUP, /* a copy of the whole node, in parts, in order */
     REQUEST_BUNDLE_WRITE,
     REQUEST_BUNDLE_READ, /* one for each part of the file, in order; the last reply tells */
+    REQUEST_MISSING,
     REQUEST_TYPE_COUNT
 };
 
@@ -81,6 +82,17 @@ struct req_total {
     int32_t last_period;
     enum total_against against;
     struct period against_period; /* with AGAINST_PERIOD: of the length of `period` */
+};
+
+struct req_missing {
+    const char *unit;   /* "": the node's own */
+    const char **codes; /* of data sets or measures; none: all data sets, or all measures where
+                         * there are none */
+    size_t code_count;
+    bool has_period;
+    struct period period; /* else of each the last that has ended */
+    bool has_last;        /* each period from `period` to this one, of the same length */
+    int32_t last_period;
 };
 
 struct req_log {
@@ -144,6 +156,7 @@ struct msg_request {
         struct req_wait wait;
         struct req_total total;
         struct req_log log;
+        struct req_missing missing;
         struct req_apply apply;
         struct req_units units;
         struct req_invite invite;
@@ -227,6 +240,34 @@ struct rep_total {
     const struct stale_source *stale; /* in the first frame */
     size_t stale_count;
     const struct total_row *rows;
+    size_t row_count;
+};
+
+/* A data set or a measure; behind it, with a unit each, those who have not reported all of it. */
+struct missing_row {
+    const char *code;
+    const char *name;
+    const char *period;
+    bool set;         /* a data set */
+    int32_t due;      /* the last day of its deadline; DAY_NONE: it has none */
+    int64_t expected; /* units that are open at the end of the period */
+    int64_t reported; /* of them, those that have reported all of it */
+    const char *unit; /* "": none, the row is of all */
+    const char *unit_name;
+    const char **lacks; /* measures, the first LACKS_MAX */
+    size_t lacks_count;
+    int64_t lacks_total;
+    bool exact;              /* what the unit's office has is here */
+    struct wall exact_as_of; /* 0: never */
+};
+
+struct rep_missing {
+    const char *unit;
+    const char *unit_name;
+    struct wall as_of;
+    int64_t nodes;
+    int64_t exact;
+    const struct missing_row *rows;
     size_t row_count;
 };
 
@@ -386,6 +427,7 @@ struct msg_reply {
         struct rep_invite invite;
         struct rep_backup backup;
         struct rep_bundle bundle;
+        struct rep_missing missing;
     } u;
 };
 

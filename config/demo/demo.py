@@ -249,6 +249,7 @@ def run(demo, options):
     print(demo.tally(root, "total", root, "-p", period))
     print(demo.tally(root, "total", root, "-p", period, "-m", "training_classes,trainees", "--by", "category"))
     print(demo.tally(root, "total", root, "-p", period, "-m", ",".join(figures.SHARES), "--targets"))
+    print(demo.tally(root, "missing", root, "-p", period))
     print(demo.tally(root, "tree"))
     say(f"All {len(figures.PUBLISHED)} figures are the published ones.")
 

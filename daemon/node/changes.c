@@ -130,6 +130,23 @@ static void list_targets(struct list *list, const struct catalogue *old,
     }
 }
 
+static void list_sets(struct list *list, const struct catalogue *old, const struct catalogue *next)
+{
+    for (size_t i = 0; i < next->set_count; i++) {
+        const struct data_set *now = &next->sets[i];
+        const struct data_set *before = catalogue_set(old, now->code);
+        bool same = before != NULL && strcmp(before->name, now->name) == 0 &&
+                    before->deadline == now->deadline &&
+                    catalogue_lists_equal(before->measures, before->measure_count, now->measures,
+                                          now->measure_count);
+        add_part(list, before == NULL ? '+' : same ? 0 : '~', "data set", now->code);
+    }
+    for (size_t i = 0; i < old->set_count; i++) {
+        bool gone = catalogue_set(next, old->sets[i].code) == NULL;
+        add_part(list, gone ? '-' : 0, "data set", old->sets[i].code);
+    }
+}
+
 /* ---- all of it ---- */
 
 /* Whether their contents are the same bytes, whatever the version. */
@@ -162,6 +179,7 @@ enum err changes_list(const struct catalogue *old, const struct catalogue *next,
     list_measures(&list, old, next);
     list_indicators(&list, old, next);
     list_targets(&list, old, next);
+    list_sets(&list, old, next);
     if (list.total == 0 && !same_bytes(&list, old, next)) {
         add(&list, "~ order");
     }

@@ -39,7 +39,8 @@ void query_free(struct query *q)
 bool query_wants(enum request_type type)
 {
     return type == REQUEST_TOTAL || type == REQUEST_LOG || type == REQUEST_STATUS ||
-           type == REQUEST_TREE || type == REQUEST_VERIFY || type == REQUEST_UNIT_LIST;
+           type == REQUEST_TREE || type == REQUEST_VERIFY || type == REQUEST_UNIT_LIST ||
+           type == REQUEST_MISSING;
 }
 
 bool query_send(struct query *q, struct message *reply, bool more)
@@ -442,6 +443,9 @@ static enum err dispatch(struct query *q, struct errmsg *msg)
 {
     if (q->request->type == REQUEST_TOTAL) {
         return query_total(q, msg);
+    }
+    if (q->request->type == REQUEST_MISSING) {
+        return query_missing(q, msg);
     }
     if (q->request->type == REQUEST_LOG) {
         return query_log(q, msg);

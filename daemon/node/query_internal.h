@@ -42,6 +42,7 @@ enum err query_statuses(struct query *q) MUST_CHECK;
 /* Whether every link from that unit's node up to here is exact; as_of is the oldest on the way. */
 bool query_exact(const struct query *q, int unit, struct wall *as_of);
 enum err query_total(struct query *q, struct errmsg *msg) MUST_CHECK;
+enum err query_missing(struct query *q, struct errmsg *msg) MUST_CHECK;
 enum err query_log(struct query *q, struct errmsg *msg) MUST_CHECK;
 
 #endif

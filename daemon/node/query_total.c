@@ -514,7 +514,7 @@ static enum err check_periods(const struct asking *a, struct errmsg *msg)
         (req->against == AGAINST_PERIOD && !period_index_valid(against.frequency, against.index))) {
         return err_fail(msg, ERR_REFUSED, "the period is none of the years 1 to 9999");
     }
-    if (a->last - a->period.index >= PERIODS_MAX) {
+    if ((int64_t)a->last - a->period.index >= PERIODS_MAX) {
         return err_fail(msg, ERR_REFUSED, "that are more than %d periods; ask for fewer at a time",
                         PERIODS_MAX);
     }

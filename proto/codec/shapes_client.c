@@ -81,6 +81,27 @@ static SHAPE(shape_total, req_total, tally__total_request__descriptor);
 #undef P
 #undef W
 
+#define P struct req_missing
+#define W Tally__MissingRequest
+static const struct field shape_missing_fields[] = {
+    AS_STR(P, W, unit, CODE_MAX_BYTES),
+    AS_STRS(P, W, codes, code_count, MEASURES_ASKED_MAX, CODE_MAX_BYTES),
+    AS_BOOL(P, W, has_period),
+    {.name = "frequency",
+     .kind = FIELD_ENUM,
+     .plain = SHAPE_SIZED(P, period.frequency, 4),
+     .wire = SHAPE_SIZED(W, frequency, 4),
+     .max = FREQUENCY_COUNT - 1},
+    {.name = "period",
+     .kind = FIELD_I32,
+     .plain = SHAPE_SIZED(P, period.index, 4),
+     .wire = SHAPE_SIZED(W, period, 4)},
+    AS_BOOL(P, W, has_last),
+    AS_I32(P, W, last_period)};
+static SHAPE(shape_missing, req_missing, tally__missing_request__descriptor);
+#undef P
+#undef W
+
 #define P struct req_log
 #define W Tally__LogRequest
 static const struct field shape_log_fields[] = {
@@ -168,6 +189,7 @@ const struct shape_part shape_request_parts[REQUEST_TYPE_COUNT] = {
     [REQUEST_WAIT] = PART(shape_wait, wait),
     [REQUEST_TOTAL] = PART(shape_total, total),
     [REQUEST_LOG] = PART(shape_log, log),
+    [REQUEST_MISSING] = PART(shape_missing, missing),
     [REQUEST_APPLY] = PART(shape_apply, apply),
     [REQUEST_UNITS] = PART(shape_units, units),
     [REQUEST_INVITE] = PART(shape_invite, invite),
@@ -269,6 +291,39 @@ static const struct field shape_totals_fields[] = {
     AS_ARRAY(FIELD_MANY, P, W, stale, stale_count, stale, BATCH_ROWS_MAX, &shape_stale),
     AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, REPLY_ROWS_MAX, &shape_total_row)};
 static SHAPE(shape_totals, rep_total, tally__total_reply__descriptor);
+#undef P
+#undef W
+
+#define P struct missing_row
+#define W Tally__MissingRow
+static const struct field shape_missing_row_fields[] = {
+    AS_STR(P, W, code, CODE_MAX_BYTES),
+    AS_STR(P, W, name, NAME_MAX_BYTES),
+    AS_STR(P, W, period, PERIOD_TEXT_BYTES),
+    AS_BOOL(P, W, set),
+    AS_I32(P, W, due),
+    AS_I64(P, W, expected),
+    AS_I64(P, W, reported),
+    AS_STR(P, W, unit, CODE_MAX_BYTES),
+    AS_STR(P, W, unit_name, NAME_MAX_BYTES),
+    AS_STRS(P, W, lacks, lacks_count, LACKS_MAX, CODE_MAX_BYTES),
+    AS_I64(P, W, lacks_total),
+    AS_BOOL(P, W, exact),
+    AS_WALL(P, W, exact_as_of)};
+static SHAPE(shape_missing_row, missing_row, tally__missing_row__descriptor);
+#undef P
+#undef W
+
+#define P struct rep_missing
+#define W Tally__MissingReply
+static const struct field shape_missed_fields[] = {
+    AS_STR(P, W, unit, CODE_MAX_BYTES),
+    AS_STR(P, W, unit_name, NAME_MAX_BYTES),
+    AS_WALL(P, W, as_of),
+    AS_I64(P, W, nodes),
+    AS_I64(P, W, exact),
+    AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, REPLY_ROWS_MAX, &shape_missing_row)};
+static SHAPE(shape_missed, rep_missing, tally__missing_reply__descriptor);
 #undef P
 #undef W
 
@@ -456,6 +511,7 @@ const struct shape_part shape_reply_parts[REQUEST_TYPE_COUNT] = {
     [REQUEST_WAIT] = PART(shape_recorded, recorded),
     [REQUEST_TOTAL] = PART(shape_totals, total),
     [REQUEST_LOG] = PART(shape_logged, log),
+    [REQUEST_MISSING] = PART(shape_missed, missing),
     [REQUEST_STATUS] = PART(shape_status_reply, status),
     [REQUEST_TREE] = PART(shape_tree, tree),
     [REQUEST_VERIFY] = PART(shape_verify, verify),

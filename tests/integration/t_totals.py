@@ -50,6 +50,9 @@ targets:
   - {unit: '436', measure: grants, period: '2023', value: 2.5}
   - {unit: '42', measure: raised_each, period: '2023', value: 20}
   - {level: commune, measure: accounts, period: '2023', value: 100}
+data_sets:
+  - {code: money, name: Money, measures: [fund_raised, grants], deadline: 15}
+  - {code: yearly, measures: [trainees, fund_raised], deadline: 0}
 """
 TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 OVERFLOW_ROWS = 9300  # so many times 10^15 do not fit into 64 bits
@@ -379,6 +382,86 @@ class Against(unittest.TestCase):
             self.assertIn(text, result.err)
 
 
+class Missing(unittest.TestCase):
+    def sets(self, *words, unit=PROVINCE):
+        return {row["code"]: row for row in tree.nodes[unit].json("missing", *words)["sets"]}
+
+    def of(self, *words, unit=PROVINCE):
+        """The one set: (expected, reported, {unit: what it lacks})."""
+        row, = self.sets(*words, unit=unit).values()
+        return (row["expected"], row["reported"],
+                {one["unit"]: one["lacks"] for one in row["missing"]})
+
+    def test_of_a_set(self):
+        """Who has not reported all of it, and what they lack; a zero is reported."""
+        wanted = (4, 1, {"43602": ["grants"], "43603": ["fund_raised", "grants"],
+                         "44101": ["grants"]})
+        self.assertEqual(self.of("-m", "money", "-p", "2023H1"), wanted)
+        self.assertEqual(self.of("-m", "money", "-p", "2023"), wanted)
+        self.assertEqual(self.of(DISTRICT, "-m", "money", "-p", "2023H1"),
+                         (3, 1, {"43602": ["grants"], "43603": ["fund_raised", "grants"]}))
+        self.assertEqual(self.of("-m", "money", "-p", "2023H1", unit=COMMUNE), (1, 1, {}))
+
+    def test_of_two_levels(self):
+        """Each unit reports what is expected of its level."""
+        self.assertEqual(self.of("-m", "yearly", "-p", "2023"), (6, 5, {"43603": ["fund_raised"]}))
+        self.assertEqual(self.of("-m", "yearly", "-p", "2023Q1"), (6, 3, {
+            "436": ["trainees"], "43603": ["fund_raised"], "44101": ["fund_raised"]}))
+
+    def test_of_a_measure(self):
+        self.assertEqual(self.of("-m", "fund_raised", "-p", "2023-02"), (4, 1, {
+            unit: ["fund_raised"] for unit in ("43602", "43603", "44101")}))
+        row = self.sets("-m", "fund_raised", "-p", "2023-02")["fund_raised"]
+        self.assertEqual((row["set"], row["due"], row["name"]), (False, None, "Money raised"))
+
+    def test_all_sets(self):
+        """Without -m all data sets, of each the last period that has ended, with the deadline."""
+        found = self.sets()
+        self.assertEqual(list(found), ["money", "yearly"])
+        last = TODAY.replace(day=1) - datetime.timedelta(1)
+        self.assertIn(found["money"]["period"], (f"{last:%Y-%m}", f"{TODAY:%Y-%m}"))
+        self.assertEqual(found["yearly"]["name"], "yearly")
+        found = self.sets("-p", "2023Q2")
+        self.assertEqual([row["due"] for row in found.values()], ["2023-07-15", "2023-06-30"])
+
+    def test_range(self):
+        rows = tree.root.json("missing", "-m", "fund_raised", "-p", "2023Q1..2023Q3")["sets"]
+        self.assertEqual([(row["period"], row["expected"], row["reported"]) for row in rows],
+                         [("2023Q1", 4, 2), ("2023Q2", 4, 2), ("2023Q3", 4, 1)])
+
+    def test_voided(self):
+        """What was voided is missing again."""
+        entry = tree.nodes[DISTRICT].tally("record", "43603", "fund_raised", 5, "--date",
+                                           "2019-05-01").line()
+        of = lambda: self.of("43603", "-m", "fund_raised", "-p", "2019-05", unit=DISTRICT)
+        self.assertEqual(of(), (1, 1, {}))
+        tree.nodes[DISTRICT].tally("void", entry).ok()
+        self.assertEqual(of(), (1, 0, {"43603": ["fund_raised"]}))
+
+    def test_forms(self):
+        out = tree.root.tally("missing", "-m", "money", "-p", "2023H1").ok().out
+        self.assertRegex(out, r"(?m)^CODE +NAME +PERIOD +DUE +EXPECTED REPORTED MISSING *$")
+        self.assertRegex(out, r"(?m)^money +Money +2023H1 +2023-07-15 +4 +1 +3 *$")
+        self.assertRegex(out, r"(?m)^43603 .* money +2023H1 +fund_raised, grants *$")
+        self.assertIn("3 of 3 nodes exact", out)
+        rows = list(csv.reader(io.StringIO(
+            tree.root.tally("missing", "-m", "money", "-p", "2023H1", "--csv").ok().out)))
+        self.assertEqual(rows[0], ["code", "period", "due", "unit", "name", "lacks", "exact",
+                                   "exact_as_of"])
+        self.assertEqual([(row[3], row[5]) for row in rows[1:]], [
+            ("43602", "grants"), ("43603", "fund_raised grants"), ("44101", "grants")])
+
+    def test_refused(self):
+        for words, text in ((["-m", "moneys"], "called moneys; did you mean money?"),
+                            (["-p", "1800-01-01..2023-12-31", "-m", "visits"], "400 periods"),
+                            (["-m", "raised_each"], "indicator raised_each is computed"),
+                            (["-m", "trainees", "-p", "2023-06"], "kept by the quarter"),
+                            (["4360"], "4360")):
+            result = tree.root.tally("missing", *words)
+            self.assertEqual(result.status, REFUSED, str(result))
+            self.assertIn(text, result.err)
+
+
 class Document(unittest.TestCase):
     def test_keys_and_types(self):
         """The keys of the contract, whoever else is added."""
@@ -420,6 +503,9 @@ class Document(unittest.TestCase):
             sources = answer()["sources"]
             self.assertEqual((sources["nodes"], {row["node"] for row in sources["stale"]}),
                              (3, {DISTRICT, COMMUNE}), "what is behind a broken link is not exact")
+            sets = tree.root.json("missing", "-m", "money", "-p", "2023H1")["sets"]
+            self.assertEqual({row["unit"]: row["exact"] for row in sets[0]["missing"]},
+                             {"43602": False, "43603": False, "44101": True})
             for row in sources["stale"]:
                 self.assertRegex(row["exact_as_of"], r"\A\d{4}-\d\d-\d\dT")
             self.assertEqual(figures(PROVINCE, "-m", "fund_raised", "-p", "2023"),

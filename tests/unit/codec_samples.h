@@ -268,6 +268,10 @@ static inline struct msg_request sample_request(enum request_type type)
             "42",     measures, 2,    true, {FREQUENCY_DAY, -6}, BY_CATEGORY,        "commune",
             DAY_NONE, true,     true, 7,    AGAINST_PERIOD,      {FREQUENCY_DAY, -8}};
         break;
+    case REQUEST_MISSING:
+        r.u.missing =
+            (struct req_missing){"436", measures, 2, true, {FREQUENCY_MONTH, 24276}, true, 24279};
+        break;
     case REQUEST_LOG:
         r.u.log = (struct req_log){"436", "key", true, measures, 2, true, -5, 6, "mai", ENTRY_VOID};
         break;
@@ -400,6 +404,20 @@ static inline struct msg_reply sample_reply(enum request_type type)
         {"436", "Thạch Hà", "district", "42", true, true, LINK_FENCED, {121}, 122, DAY_NONE}};
     static const struct verify_count CHECKED[] = {{"totals", 123}};
     static const char *lines[] = {"one", "hai"};
+    static const struct missing_row missed[] = {{.code = "report",
+                                                 .name = "Báo cáo",
+                                                 .period = "2023H1",
+                                                 .set = true,
+                                                 .due = 19600,
+                                                 .expected = 159,
+                                                 .reported = 160,
+                                                 .unit = "436",
+                                                 .unit_name = "Thạch Hà",
+                                                 .lacks = lines,
+                                                 .lacks_count = 2,
+                                                 .lacks_total = 161,
+                                                 .exact = true,
+                                                 .exact_as_of = {162}}};
     struct msg_reply r = {.id = 124, .type = type, .text = "", .more = true};
     switch (type) {
     case REQUEST_RECORD:
@@ -446,6 +464,9 @@ static inline struct msg_reply sample_reply(enum request_type type)
                                          .healed = 139,
                                          .outcome = BUNDLE_GAP,
                                          .exact = true};
+        break;
+    case REQUEST_MISSING:
+        r.u.missing = (struct rep_missing){"42", "Hà Tĩnh", {156}, 157, 158, missed, 1};
         break;
     case REQUEST_TYPE_COUNT: /* a refusal */
         r = (struct msg_reply){131, REQUEST_RECORD, ERR_REFUSED, "not here", true, {{0}}};

@@ -24,6 +24,8 @@ struct sample {
     struct measure measures[3];
     struct indicator indicators[1];
     struct target targets[2];
+    const char *together[2];
+    struct data_set sets[1];
 };
 
 static struct sample sample;
@@ -62,7 +64,9 @@ static void fill(struct sample *s)
                                        .dimension_count = 1}},
                          .indicators = {{"ratio", "Ratio", "VND", "fund / accounts", 3, "100"}},
                          .targets = {{"42", "", "accounts", {FREQUENCY_YEAR, 2023}, "60000"},
-                                     {"", "xã", "ratio", {FREQUENCY_YEAR, 1970}, "-1.5"}}};
+                                     {"", "xã", "ratio", {FREQUENCY_YEAR, 1970}, "-1.5"}},
+                         .together = {"accounts", "fund"}};
+    s->sets[0] = (struct data_set){"report", "Báo cáo", s->together, 2, 15};
     s->dimensions[0] = (struct dimension){"group", s->groups, 2};
     s->dimensions[1] = (struct dimension){"sex", s->sexes, 2};
     s->measures[1].dimensions = s->both;
@@ -77,7 +81,9 @@ static void fill(struct sample *s)
                               .indicators = s->indicators,
                               .indicator_count = 1,
                               .targets = s->targets,
-                              .target_count = 2};
+                              .target_count = 2,
+                              .sets = s->sets,
+                              .set_count = 1};
 }
 
 static int set_up(void **state)
@@ -127,6 +133,10 @@ static void test_there_and_back(void **state)
     assert_string_equal(got.targets[1].level, "xã");
     assert_int_equal(got.targets[1].period.index, 1970);
     assert_string_equal(got.targets[1].value, "-1.5");
+    assert_int_equal(got.set_count, 1);
+    assert_string_equal(got.sets[0].name, "Báo cáo");
+    assert_string_equal(got.sets[0].measures[1], "fund");
+    assert_int_equal(got.sets[0].deadline, 15);
     buf_clear(&buf);
     catalogue_encode(&got, &buf);
     assert_int_equal(buf.len, copy.len);
@@ -248,7 +258,9 @@ static void test_texts(void **state)
                 {&sample.measures[2].code, CODE_MAX_BYTES},
                 {&sample.indicators[0].formula, FORMULA_MAX_BYTES},
                 {&sample.indicators[0].name, NAME_MAX_BYTES},
-                {&sample.targets[0].unit, CODE_MAX_BYTES}};
+                {&sample.targets[0].unit, CODE_MAX_BYTES},
+                {&sample.sets[0].name, NAME_MAX_BYTES},
+                {&sample.sets[0].code, CODE_MAX_BYTES}};
     struct catalogue got;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         static const char *const BAD[] = {"a\nb", "\xff", "\xed\xa0\x80", "\x1b"};
@@ -328,6 +340,35 @@ static void test_check(void **state)
     REFUSED("its period", sample.targets[0].period.frequency = FREQUENCY_COUNT);
     REFUSED("its period", sample.targets[0].period.index = 0);
     REFUSED("its period", sample.targets[0].period.index = 10000);
+    REFUSED("no code", sample.sets[0].code = "a set");
+    REFUSED("data set fund: the code stands twice", sample.sets[0].code = "fund");
+    REFUSED("data set ratio: the code stands twice", sample.sets[0].code = "ratio");
+    REFUSED("data set report: 1 to", sample.sets[0].measure_count = 0);
+    REFUSED("\"found\" is not in the catalogue; did you mean fund?", sample.together[0] = "found");
+    REFUSED("\"ratio\" is not in the catalogue", sample.together[0] = "ratio");
+    REFUSED("\"fund\" stands twice", sample.together[0] = "fund");
+    REFUSED("the deadline is 0 to 366 days", sample.sets[0].deadline = 367);
+    REFUSED("the deadline is 0 to 366 days", sample.sets[0].deadline = -1);
+}
+
+/* What has no data sets is written as before there were any. */
+static void test_forms(void **state)
+{
+    (void)state;
+    struct catalogue got;
+    catalogue_encode(&sample.c, &buf);
+    assert_int_equal(buf.data[0], 3);
+    buf_clear(&buf);
+    sample.c.set_count = 0;
+    catalogue_encode(&sample.c, &buf);
+    assert_int_equal(buf.data[0], 2);
+    assert_int_equal(decode(buf.data, buf.len, &got, NULL), ERR_OK);
+    assert_int_equal(got.set_count, 0);
+    buf.data[0] = 3;
+    assert_int_equal(decode(buf.data, buf.len, &got, NULL), ERR_INVALID);
+    buf_put_u8(&buf, 1);
+    buf_put_u32(&buf, 0); /* a section that need not be there */
+    assert_int_equal(decode(buf.data, buf.len, &got, NULL), ERR_INVALID);
 }
 
 /* The later of two for the same, wherever they stand. */
@@ -412,6 +453,7 @@ static void test_bare(void **state)
     assert_string_equal(got.targets[0].level, "");
     sample.indicators[0].factor = "1";
     sample.c.target_count = 1;
+    sample.c.set_count = 0;
     buf_clear(&buf);
     catalogue_encode(&sample.c, &buf);
     struct bytes now = {arena_copy(&arena, buf.data, buf.len), buf.len};
@@ -433,6 +475,7 @@ static void test_published_before(void **state)
     sample.targets[0].period = (struct period){FREQUENCY_DAY, 19000};
     sample.targets[1] = sample.targets[0];
     sample.indicators[0].formula = "fund +";
+    sample.c.set_count = 0;
     catalogue_encode(&sample.c, &buf);
     assert_int_equal(buf.data[0], 1);
     assert_int_equal(decode(buf.data, buf.len, &got, &msg), ERR_OK);
@@ -553,6 +596,7 @@ int main(void)
                                        WITH_SAMPLE(test_texts),
                                        WITH_SAMPLE(test_check),
                                        WITH_SAMPLE(test_places),
+                                       WITH_SAMPLE(test_forms),
                                        WITH_SAMPLE(test_bare),
                                        WITH_SAMPLE(test_published_before),
                                        WITH_SAMPLE(test_look_ups),

@@ -60,7 +60,7 @@ static void test_names(void **state)
         const char *first_name, *last_name;
     } ROWS[] = {
         {of_message, MESSAGE_HELLO, MESSAGE_TYPE_COUNT, "hello", "bundle"},
-        {of_request, REQUEST_RECORD, REQUEST_TYPE_COUNT, "record", "bundle-read"},
+        {of_request, REQUEST_RECORD, REQUEST_TYPE_COUNT, "record", "missing"},
         {of_state, LINK_NEVER, LINK_FENCED + 1, "never", "fenced"},
         {of_hold, HOLD_NONE, HOLD_REASON_COUNT, "not held", "no act gave its origin that unit"},
         {of_refuse, REFUSE_NOT_ROUTED, REFUSE_REASON_COUNT,
