@@ -83,13 +83,19 @@ def count(paths):
     print("total", *total)
 
 
+# The leak check at the end of a program that is killed at that moment: it found nothing.
+KILLED = re.compile(r"\A(==\d+==Unable to get registers from thread \d+\.\n?)+\Z")
+
+
 def reports(folder):
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    for name in names:
+    count = 0
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-            print(f"---- {name}\n{file.read()}")
-    print(f"{len(names)} sanitizer reports")
-    return 1 if names else 0
+            text = file.read()
+        print(f"---- {name}\n{text}")
+        count += KILLED.match(text) is None
+    print(f"{count} sanitizer reports")
+    return 1 if count else 0
 
 
 if __name__ == "__main__":
