@@ -1,6 +1,7 @@
 /* Happy path: read and check the file; a file of one request is sent once (the daemon takes all of
  * it or nothing). A longer one is sent twice: first only to be checked, then to be recorded, so
- * that a wrong row at its end is known before the first one is recorded.
+ * that a wrong row at its end is known before the first one is recorded. With --dry-run it is only
+ * checked.
  *
  * Failures: anything wrong in the file or in the check pass: nothing is recorded (with --partial:
  * the good rows are). Interrupted, connection lost, disk full in the middle of a long file: what is
@@ -9,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/commands.h"
 #include "client/import_rows.h"
@@ -21,7 +23,9 @@
 struct import {
     struct client *client;
     bool partial;
+    bool dry_run;
     bool json;
+    const char *errors; /* a file for all refusals; "": none is wanted */
     struct wait_wish wish;
     struct import_rows rows;
     struct import_batch batch;
@@ -33,26 +37,62 @@ struct import {
     int64_t known;
     int64_t revision;
     bool recording; /* the pass that records has begun */
+    bool untold;    /* of the last request not all refused rows were told */
     bool malformed; /* what lies behind the fault cannot be read, so nothing is sent */
 };
 
 /* ---- one request ---- */
+
+static void take_refusals(struct import *import, const struct rep_recorded *recorded)
+{
+    for (size_t i = 0; i < recorded->refused_count; i++) {
+        refusals_add(&import->refusals, recorded->refused[i].line, 0, recorded->refused[i].reason);
+    }
+    refusals_count(&import->refusals, recorded->refused_total - (int64_t)recorded->refused_count);
+}
 
 static enum err on_recorded(void *context, const struct msg_reply *reply, struct errmsg *msg)
 {
     struct import *import = context;
     const struct rep_recorded *recorded = &reply->u.recorded;
     (void)msg;
-    for (size_t i = 0; i < recorded->refused_count; i++) {
-        refusals_add(&import->refusals, recorded->refused[i].line, 0, recorded->refused[i].reason);
+    import->untold =
+        import->errors[0] != '\0' && recorded->refused_total > (int64_t)recorded->refused_count;
+    if (!import->untold) {
+        take_refusals(import, recorded);
     }
-    refusals_count(&import->refusals, recorded->refused_total - (int64_t)recorded->refused_count);
-    if (import->recording) {
+    if (import->recording || import->dry_run) {
         import->recorded += recorded->recorded;
         import->known += recorded->known;
+    }
+    if (import->recording) {
         import->revision = recorded->revision;
     }
     return ERR_OK;
+}
+
+static enum err on_judged(void *context, const struct msg_reply *reply, struct errmsg *msg)
+{
+    (void)msg;
+    take_refusals(context, &reply->u.recorded);
+    return ERR_OK;
+}
+
+/* A reply tells only so many refused rows: their request is judged again in pieces. */
+static enum err batch_judge(struct import *import, struct errmsg *msg)
+{
+    enum err err = ERR_OK;
+    for (size_t at = 0; at < import->batch.count && err == ERR_OK; at += REFUSED_ROWS_MAX) {
+        size_t rest = import->batch.count - at;
+        struct msg_request request = {
+            .type = REQUEST_RECORD,
+            .u.record = {.rows = import->batch.rows + at,
+                         .row_count = rest < REFUSED_ROWS_MAX ? rest : REFUSED_ROWS_MAX,
+                         .check_only = true}};
+        struct asking asking = {.on_reply = on_judged, .context = import};
+        err = client_ask(import->client, &request, &asking, msg);
+    }
+    return err;
 }
 
 static enum err batch_send(struct import *import, struct errmsg *msg)
@@ -63,7 +103,39 @@ static enum err batch_send(struct import *import, struct errmsg *msg)
                                                .check_only = !import->recording,
                                                .partial = import->partial}};
     struct asking asking = {.on_reply = on_recorded, .context = import};
-    return client_ask(import->client, &request, &asking, msg);
+    TRY(client_ask(import->client, &request, &asking, msg));
+    return import->untold ? batch_judge(import, msg) : ERR_OK;
+}
+
+static enum err on_known(void *context, const struct msg_reply *reply, struct errmsg *msg)
+{
+    (void)context;
+    (void)reply;
+    (void)msg;
+    return ERR_OK;
+}
+
+/* Whether there are measures of the names in the first line of the wide layout: asked once, so that
+ * a misspelt one is not refused in every row. */
+static enum err columns_check(struct import *import, struct errmsg *msg)
+{
+    static char cut[CSV_OTHERS_MAX][CODE_MAX_BYTES + 1];
+    const char *codes[CSV_OTHERS_MAX];
+    const struct csv *csv = &import->rows.csv;
+    for (size_t i = 0; i < csv->other_count; i++) {
+        (void)snprintf(cut[i], sizeof cut[i], "%.*s", (int)strcspn(csv->others[i], "["),
+                       csv->others[i]);
+        codes[i] = cut[i];
+    }
+    struct msg_request request = {.type = REQUEST_TOTAL,
+                                  .u.total = {.unit = "",
+                                              .measures = codes,
+                                              .measure_count = csv->other_count,
+                                              .level = "",
+                                              .tree_as_of = DAY_NONE}};
+    struct asking asking = {.on_reply = on_known, .context = import};
+    enum err err = client_ask(import->client, &request, &asking, msg);
+    return err == ERR_REFUSED ? err_prefix(msg, err, "%s:1", import->rows.name) : err;
 }
 
 /* ---- a pass over the file ---- */
@@ -74,7 +146,7 @@ static enum err pass(struct import *import, const char *what, struct errmsg *msg
     bool stop = false;
     enum err err = ERR_OK;
     import->sent = 0;
-    import_rows_rewind(&import->rows);
+    TRY(import_rows_rewind(&import->rows, msg));
     progress_begin(&import->progress, what, import->survey.rows, import->survey.requests > 1);
     do {
         err = import_batch_fill(&import->batch, &import->rows, NULL, msg);
@@ -83,10 +155,11 @@ static enum err pass(struct import *import, const char *what, struct errmsg *msg
         }
         if (err == ERR_OK) {
             import->sent += import->batch.passed;
+            import->known += import->dry_run ? import->batch.repeated : 0;
             progress_show(&import->progress, import->sent);
         }
         stop = import->recording && !import->partial && import->refusals.total > 0;
-    } while (err == ERR_OK && !stop && !interrupt_asked() && import->batch.passed > 0);
+    } while (err == ERR_OK && !stop && !interrupt_asked() && !import->batch.ended);
     progress_end(&import->progress);
     return err;
 }
@@ -110,19 +183,22 @@ static void print_result(struct import *import)
 {
     struct errmsg msg = {""};
     if (!import->json) {
-        (void)printf("%" PRId64 " row%s: %" PRId64 " recorded, %" PRId64 " known, %" PRId64
+        (void)printf("%" PRId64 " %s%s: %" PRId64 " %srecorded, %" PRId64 " known, %" PRId64
                      " refused\n",
-                     import->survey.rows, import->survey.rows == 1 ? "" : "s", import->recorded,
-                     import->known, import->refusals.total);
-        print_keyless(import);
+                     import->survey.rows, import->rows.wide ? "value" : "row",
+                     import->survey.rows == 1 ? "" : "s", import->recorded,
+                     import->dry_run ? "to be " : "", import->known, import->refusals.total);
+        if (!import->dry_run) {
+            print_keyless(import);
+        }
         return;
     }
     enum err err = output_json(
-        json_pack("{s:I, s:I, s:I, s:o, s:I, s:I}", "rows", (json_int_t)import->survey.rows,
+        json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:b}", "rows", (json_int_t)import->survey.rows,
                   "recorded", (json_int_t)import->recorded, "known", (json_int_t)import->known,
                   "refused", refusals_json(&import->refusals), "refused_total",
                   (json_int_t)import->refusals.total, "without_key",
-                  (json_int_t)import->survey.without_key),
+                  (json_int_t)import->survey.without_key, "dry_run", import->dry_run ? 1 : 0),
         &msg);
     if (err != ERR_OK) {
         (void)client_fail_err(err, &msg);
@@ -137,6 +213,9 @@ static enum exit_status finish_refused(struct import *import)
                                          "--partial for the other rows";
     if (import->malformed) {
         (void)snprintf(consequence, sizeof consequence, "nothing is recorded; mend the file");
+    } else if (import->dry_run) {
+        (void)snprintf(consequence, sizeof consequence, "nothing would be recorded%s",
+                       import->partial ? " of these; the others would" : "; mend what is wrong");
     } else if (import->partial) {
         (void)snprintf(consequence, sizeof consequence,
                        "refused rows: %" PRId64 "; the others are recorded",
@@ -147,8 +226,12 @@ static enum exit_status finish_refused(struct import *import)
                        "the rows from line %u on",
                        import->batch.rows[0].line, import->batch.rows[0].line);
     }
+    struct errmsg msg = {""};
+    enum err err = import->errors[0] == '\0'
+                       ? ERR_OK
+                       : refusals_write(&import->refusals, import->errors, &msg);
     refusals_print(&import->refusals, import->rows.name, consequence);
-    return STATUS_REFUSED;
+    return err == ERR_OK ? STATUS_REFUSED : client_fail_err(err, &msg);
 }
 
 static enum exit_status finish_interrupted(struct import *import)
@@ -194,24 +277,47 @@ static enum err prepare(struct import *import, struct errmsg *msg)
 {
     const struct options *options = &import->client->options;
     import->partial = options_has(options, OPTION_PARTIAL);
+    import->dry_run = options_has(options, OPTION_DRY_RUN);
+    import->errors = options_text(options, OPTION_ERRORS);
     import->json = output_form(options) == OUTPUT_JSON;
     TRY(wait_options(options, &import->wish, msg));
     TRY(import_rows_open(&import->rows, client_word(import->client, 0), msg));
     TRY(import_rows_survey(&import->rows, &import->batch, &import->refusals, &import->survey, msg));
-    TRY(import->partial ? ERR_OK
-                        : import_rows_keys(&import->rows, &import->batch, &import->refusals, msg));
-    if (import->survey.requests > 1) {
-        import_rows_derive_keys(&import->rows);
+    if (!import->partial || import->dry_run) {
+        TRY(import_rows_keys(&import->rows, &import->batch, &import->survey, import->dry_run,
+                             &import->refusals, msg));
     }
-    return ERR_OK;
+    return import->survey.requests > 1 ? import_rows_derive_keys(&import->rows, msg) : ERR_OK;
+}
+
+static enum exit_status finish_dry_run(struct import *import)
+{
+    struct errmsg msg = {""};
+    enum err err = pass(import, "checking", &msg);
+    interrupt_release();
+    if (err != ERR_OK) {
+        return finish_failed(import, err, &msg);
+    }
+    if (import->sent < import->survey.rows) {
+        return finish_interrupted(import);
+    }
+    if (import->refusals.total > 0) {
+        import->recorded = import->partial ? import->recorded : 0;
+        return finish_refused(import);
+    }
+    print_result(import);
+    return STATUS_DONE;
 }
 
 /* Checks a long file and records; then the wait. */
 static enum exit_status run(struct import *import)
 {
     struct errmsg msg = {""};
-    enum err err = ERR_OK;
-    if (import->survey.requests > 1 && !import->partial) {
+    enum err err = import->rows.wide ? columns_check(import, &msg) : ERR_OK;
+    if (err == ERR_OK && import->dry_run) {
+        return finish_dry_run(import);
+    }
+    if (err == ERR_OK && import->survey.requests > 1 && !import->partial) {
         err = pass(import, "checking", &msg);
     }
     if (err == ERR_OK && import->refusals.total > 0 && !import->partial) {

@@ -5,8 +5,12 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "proto/limits.h"
 
-enum { SAID_BYTES = 256 };
+enum {
+    SAID_BYTES = 256,
+    AHEAD_BYTES = 3 * CSV_ROW_MAX_BYTES /* a row with every quote doubled, and more */
+};
 
 #define LONE_RETURN "a carriage return without a line feed; save it with line ends LF or CRLF"
 
@@ -60,6 +64,33 @@ static enum err text_put(struct csv *csv, char c, struct errmsg *msg)
                        msg);
     }
     csv->text[csv->text_len++] = c;
+    return ERR_OK;
+}
+
+/* At the begin of a row: reads on when the window may not have all of it. */
+static enum err window_fill(struct csv *csv, struct errmsg *msg)
+{
+    struct csv_source *source = csv->source;
+    size_t rest = csv->data.len - csv->at;
+    if (source == NULL || csv->ended || rest >= AHEAD_BYTES) {
+        return ERR_OK;
+    }
+    memmove(source->window, source->window + csv->at, rest);
+    csv->at = 0;
+    csv->line_at = 0;
+    while (!csv->ended && rest < sizeof source->window) {
+        size_t got = 0;
+        enum err err = source->read(source->ctx, source->window + rest,
+                                    sizeof source->window - rest, &got, msg);
+        if (err != ERR_OK) {
+            csv->fault_line = csv->line;
+            csv->fault_column = 0;
+            return err;
+        }
+        csv->ended = got == 0;
+        rest += got;
+    }
+    csv->data = (struct bytes){source->window, rest};
     return ERR_OK;
 }
 
@@ -148,24 +179,27 @@ static bool separator_take(struct csv *csv)
     return false;
 }
 
-static void empty_lines_pass(struct csv *csv)
+static enum err empty_lines_pass(struct csv *csv, struct errmsg *msg)
 {
+    TRY(window_fill(csv, msg));
     while (!at_end(csv)) {
         size_t len = peek(csv, 0) == '\n'                           ? 1
                      : peek(csv, 0) == '\r' && peek(csv, 1) == '\n' ? 2
                                                                     : 0;
         if (len == 0) {
-            return;
+            break;
         }
         csv->at += len;
         new_line(csv);
+        TRY(window_fill(csv, msg));
     }
+    return ERR_OK;
 }
 
 /* `raw->count` is 0 at the end. */
 static enum err raw_read(struct csv *csv, struct raw *raw, struct errmsg *msg)
 {
-    empty_lines_pass(csv);
+    TRY(empty_lines_pass(csv, msg));
     *raw = (struct raw){.line = csv->line};
     csv->text_len = 0;
     if (at_end(csv)) {
@@ -235,37 +269,116 @@ static enum err fail_column(const char *column, const char *const *names, size_t
                     "unknown column \"%.40s\"; the first line names columns of %s", column, known);
 }
 
-static enum err heading_take(struct csv *csv, const struct raw *raw, const char *const *names,
-                             size_t name_count, struct errmsg *msg)
+/* Whether it is a code, or one with something in brackets behind it. */
+static bool is_other(const char *column)
+{
+    char code[SAID_BYTES];
+    size_t len = strcspn(column, "[");
+    size_t whole = strlen(column);
+    if (len >= sizeof code) {
+        return false;
+    }
+    memcpy(code, column, len);
+    code[len] = '\0';
+    return text_is_code(code, CODE_MAX_BYTES) && (len == whole || column[whole - 1] == ']');
+}
+
+static enum err fail_twice(const char *column, struct errmsg *msg)
+{
+    return err_fail(msg, ERR_INVALID, "the column \"%.64s\" stands there twice", column);
+}
+
+/* Its text without spaces around it, kept in the heading. */
+static enum err other_take(struct csv *csv, const char *field, const struct csv_heading *heading,
+                           size_t place, struct errmsg *msg)
+{
+    size_t kept = csv->other_count == 0
+                      ? 0
+                      : (size_t)(csv->others[csv->other_count - 1] - csv->heading) +
+                            strlen(csv->others[csv->other_count - 1]) + 1;
+    size_t from = strspn(field, " ");
+    size_t len = strlen(field + from);
+    char *name = csv->heading + kept; /* the heading is no longer than a row */
+    while (len > 0 && field[from + len - 1] == ' ') {
+        len--;
+    }
+    memcpy(name, field + from, len);
+    name[len] = '\0';
+    if (!is_other(name)) {
+        return fail_column(name, heading->names, heading->name_count, msg);
+    }
+    for (size_t i = 0; i < csv->other_count; i++) {
+        if (strcmp(csv->others[i], name) == 0) {
+            return fail_twice(name, msg);
+        }
+    }
+    if (csv->other_count == CSV_OTHERS_MAX) {
+        return err_fail(msg, ERR_INVALID, "there are more than %d columns besides the known ones",
+                        CSV_OTHERS_MAX);
+    }
+    csv->column[place] = (uint16_t)(CSV_NAMES_MAX + csv->other_count);
+    csv->others[csv->other_count++] = name;
+    return ERR_OK;
+}
+
+static enum err heading_take(struct csv *csv, const struct raw *raw,
+                             const struct csv_heading *heading, struct errmsg *msg)
 {
     uint32_t seen = 0;
     for (size_t i = 0; i < raw->count; i++) {
         char column[64];
         size_t found = 0;
         name_fold(raw->fields[i], column, sizeof column);
-        while (found < name_count && strcmp(names[found], column) != 0) {
+        while (found < heading->name_count && strcmp(heading->names[found], column) != 0) {
             found++;
         }
-        if (found == name_count) {
-            return fail_column(column, names, name_count, msg);
+        if (found == heading->name_count && heading->others) {
+            TRY(other_take(csv, raw->fields[i], heading, i, msg));
+            continue;
+        }
+        if (found == heading->name_count) {
+            return fail_column(column, heading->names, heading->name_count, msg);
         }
         if ((seen & 1u << found) != 0) {
-            return err_fail(msg, ERR_INVALID, "the column \"%s\" stands there twice", column);
+            return fail_twice(column, msg);
         }
         seen |= 1u << found;
-        csv->column[i] = (uint8_t)found;
+        csv->column[i] = (uint16_t)found;
     }
     csv->column_count = raw->count;
     return ERR_OK;
 }
 
-static enum err required_check(const struct csv *csv, const char *const *names, size_t required,
+static bool has_column(const struct csv *csv, size_t name)
+{
+    size_t i = 0;
+    while (i < csv->column_count && csv->column[i] != name) {
+        i++;
+    }
+    return i < csv->column_count;
+}
+
+bool csv_heading_names(const struct csv *csv, const char *column)
+{
+    char name[64];
+    bool found = false;
+    if (csv->text_len == 0 || csv->text[csv->text_len - 1] != '\0') {
+        return false; /* it ends in the middle of a field */
+    }
+    for (size_t at = 0; at < csv->text_len && !found; at += strlen(csv->text + at) + 1) {
+        name_fold(csv->text + at, name, sizeof name);
+        found = strcmp(name, column) == 0;
+    }
+    return found;
+}
+
+static enum err required_check(const struct csv *csv, const struct csv_heading *heading,
                                struct errmsg *msg)
 {
-    for (size_t i = 0; i < required; i++) {
-        if (memchr(csv->column, (int)i, csv->column_count) == NULL) {
+    for (size_t i = 0; i < heading->required; i++) {
+        if (!has_column(csv, i)) {
             return err_fail(msg, ERR_INVALID, "the column \"%s\" is missing in the first line",
-                            names[i]);
+                            heading->names[i]);
         }
     }
     return ERR_OK;
@@ -286,24 +399,48 @@ static enum err mark_pass(struct csv *csv, struct errmsg *msg)
     return ERR_OK;
 }
 
-enum err csv_init(struct csv *csv, const char *name, struct bytes data, const char *const *names,
-                  size_t name_count, size_t required, struct errmsg *msg)
+static enum err heading_read(struct csv *csv, const struct csv_heading *heading, struct errmsg *msg)
 {
-    REQUIRE(name_count <= CSV_COLUMNS_MAX && required <= name_count);
+    REQUIRE(heading->name_count <= CSV_NAMES_MAX && heading->required <= heading->name_count);
     struct raw raw;
-    *csv = (struct csv){.name = name, .data = data, .line = 1};
+    TRY(window_fill(csv, msg));
     TRY(mark_pass(csv, msg));
     TRY(raw_read(csv, &raw, msg));
     csv->fault_line = raw.line;
     csv->fault_column = 0;
     if (raw.count == 0) {
         char known[SAID_BYTES];
-        list_names(names, name_count, known, sizeof known);
+        list_names(heading->names, heading->name_count, known, sizeof known);
         return err_fail(msg, ERR_INVALID, "the file is empty; the first line names columns of %s",
                         known);
     }
-    TRY(heading_take(csv, &raw, names, name_count, msg));
-    return required_check(csv, names, required, msg);
+    if (raw.surplus) {
+        return err_fail(msg, ERR_INVALID, "the first line has more than %d columns",
+                        CSV_COLUMNS_MAX);
+    }
+    TRY(heading_take(csv, &raw, heading, msg));
+    return required_check(csv, heading, msg);
+}
+
+enum err csv_init(struct csv *csv, const char *name, struct bytes data,
+                  const struct csv_heading *heading, struct errmsg *msg)
+{
+    memset(csv, 0, sizeof *csv);
+    csv->name = name;
+    csv->data = data;
+    csv->line = 1;
+    return heading_read(csv, heading, msg);
+}
+
+enum err csv_init_from(struct csv *csv, const char *name, struct csv_source *source,
+                       const struct csv_heading *heading, struct errmsg *msg)
+{
+    memset(csv, 0, sizeof *csv);
+    csv->name = name;
+    csv->source = source;
+    csv->data = (struct bytes){source->window, 0};
+    csv->line = 1;
+    return heading_read(csv, heading, msg);
 }
 
 enum err csv_locate(const struct csv *csv, enum err err, struct errmsg *msg)

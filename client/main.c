@@ -84,6 +84,10 @@ static const struct command COMMANDS[] = {
             "note.\n"
             "All rows are recorded or none, unless --partial is given.\n"
             "\n"
+            "Without the columns measure and value there is a column for each measure instead, "
+            "like\n"
+            "fund_raised or accounts[group=cadre]; an empty field there is no value.\n"
+            "\n"
             "A row whose key was recorded before counts nothing twice. A file of more than 5,000 "
             "rows\n"
             "is sent in parts; its rows without a key get one made from the file's content and "
@@ -94,9 +98,12 @@ static const struct command COMMANDS[] = {
             "A shorter file without keys counts again when it is imported again.\n"
             "\n"
             "Examples:\n"
+            "  tally import june.csv --dry-run --errors wrong.csv\n"
             "  tally import june.csv --wait parent\n"
+            "  printf 'unit,date,fund_raised,accounts\\n18073,2023-06-18,1500000,254\\n' | tally "
+            "import -\n"
             "  printf 'unit,measure,value\\n18073,accounts,254\\n' | tally import -\n",
-        .options = BIT(PARTIAL) | BIT(WAIT) | BIT(TIMEOUT),
+        .options = BIT(PARTIAL) | BIT(DRY_RUN) | BIT(ERRORS) | BIT(WAIT) | BIT(TIMEOUT),
         .words_min = 1,
         .words_max = 1,
         .run = cmd_import,

@@ -44,6 +44,8 @@ static const struct option_row ROWS[OPTION_COUNT] = {
     [OPTION_WAIT] = {"wait", 0, "parent|root", false, "wait until it has arrived there"},
     [OPTION_TIMEOUT] = {"timeout", 0, "SECONDS", false, "how long to wait at most (30)"},
     [OPTION_PARTIAL] = {"partial", 0, NULL, false, "record the good rows of a file with bad ones"},
+    [OPTION_ERRORS] = {"errors", 0, "FILE", false,
+                       "a new file for all wrong rows with their reasons, as CSV"},
     [OPTION_MEASURE] = {"measure", 'm', "MEASURE", true, "only this one; may be repeated; a,b,c"},
     [OPTION_PERIOD] = {"period", 'p', "PERIOD", false,
                        "2023, 2023H1, 2023Q2, 2023-06, 2023-06-18; or A..B"},

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 #include "client/client.h"
+#include "client/outfile.h"
 
-enum { ARENA_MAX_BYTES = 4 << 20 };
+enum { ARENA_MAX_BYTES = 8 << 20 };
 
 void refusals_init(struct refusals *refusals)
 {
@@ -75,6 +76,42 @@ void refusals_print(struct refusals *refusals, const char *file, const char *con
                           refusals->total - (int64_t)shown);
     }
     (void)client_fail(STATUS_REFUSED, "%s: %s", file, consequence);
+}
+
+static void put_quoted(struct buf *out, const char *text)
+{
+    buf_put(out, "\"", 1);
+    for (const char *at = text; *at != '\0'; at++) {
+        buf_put(out, *at == '"' ? "\"\"" : at, *at == '"' ? 2 : 1);
+    }
+    buf_put(out, "\"\n", 2);
+}
+
+enum err refusals_write(struct refusals *refusals, const char *path, struct errmsg *msg)
+{
+    struct outfile file;
+    struct buf text;
+    enum err err;
+    sort(refusals);
+    buf_init(&text, 2 * ARENA_MAX_BYTES);
+    buf_put(&text, "line,column,reason\n", 19);
+    for (size_t i = 0; i < refusals->kept_count; i++) {
+        const struct refusal *at = &refusals->kept[i];
+        char place[48];
+        int len = at->column == 0 ? snprintf(place, sizeof place, "%u,,", at->line)
+                                  : snprintf(place, sizeof place, "%u,%u,", at->line, at->column);
+        buf_put(&text, place, (size_t)len);
+        put_quoted(&text, at->reason);
+    }
+    err = text.failed ? err_fail(msg, ERR_NO_MEMORY, "out of memory for %s", path)
+                      : outfile_open(&file, path, "a list of wrong rows", msg);
+    if (err == ERR_OK) {
+        err = outfile_write(&file, buf_bytes(&text), msg);
+        err = err == ERR_OK ? outfile_name(&file, msg) : err;
+        outfile_close(&file);
+    }
+    buf_deinit(&text);
+    return err;
 }
 
 json_t *refusals_json(struct refusals *refusals)

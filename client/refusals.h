@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-enum { REFUSALS_KEPT_MAX = 1000, REFUSALS_SHOWN_MAX = 20 };
+enum { REFUSALS_KEPT_MAX = 10000, REFUSALS_SHOWN_MAX = 20 };
 
 struct refusal {
     uint32_t line;
@@ -35,6 +35,10 @@ void refusals_count(struct refusals *refusals, int64_t more);
 /* One line "tally: FILE:LINE: reason; consequence" when one row is wrong; else "tally: FILE:LINE:
  * reason" for the first ones, a count of the rest, and the consequence. On standard error. */
 void refusals_print(struct refusals *refusals, const char *file, const char *consequence);
+
+/* The same into a new file as CSV (line, column, reason), as many as are kept. Fails as
+ * outfile_open does. */
+enum err refusals_write(struct refusals *refusals, const char *path, struct errmsg *msg) MUST_CHECK;
 
 /* [{"line": ..., "reason": ...}] */
 json_t *refusals_json(struct refusals *refusals);

@@ -13,6 +13,8 @@ enum { COLUMN_CODE, COLUMN_NAME, COLUMN_LEVEL, COLUMN_PARENT, COLUMNS };
 enum { COLUMNS_REQUIRED = 3, ARENA_MAX_BYTES = 128 << 20 };
 
 static const char *const NAMES[COLUMNS] = {"code", "name", "level", "parent"};
+static const struct csv_heading HEADING = {
+    .names = NAMES, .name_count = COLUMNS, .required = COLUMNS_REQUIRED};
 
 static enum err fail_memory(const struct unit_rows *rows, struct errmsg *msg)
 {
@@ -87,7 +89,7 @@ static enum err read_text(struct unit_rows *rows, const struct buf *text, struct
 {
     static struct csv csv; /* too large for the stack */
     struct bytes data = {text->data, text->len};
-    enum err err = csv_init(&csv, rows->name, data, NAMES, COLUMNS, COLUMNS_REQUIRED, msg);
+    enum err err = csv_init(&csv, rows->name, data, &HEADING, msg);
     if (err != ERR_OK) {
         return csv_locate(&csv, err, msg);
     }

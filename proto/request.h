@@ -42,7 +42,7 @@ struct record_row {
 struct req_record {
     const struct record_row *rows;
     size_t row_count;
-    bool check_only; /* say what would be refused; record nothing */
+    bool check_only; /* say what would be recorded, known, refused; record nothing */
     bool partial; /* record the good rows of a batch that has bad ones; else a batch with a bad row
                      records none */
 };

@@ -42,6 +42,32 @@ struct hash sha256(const void *data, size_t len)
     return digest(data, len, NULL, 0);
 }
 
+/* The context itself, under another name. */
+static EVP_MD_CTX *context_of(struct sha256_pieces *pieces)
+{
+    return (EVP_MD_CTX *)pieces;
+}
+
+struct sha256_pieces *sha256_begin(void)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    INSIST(ctx != NULL && EVP_DigestInit_ex2(ctx, EVP_sha256(), NULL) == 1);
+    return (struct sha256_pieces *)ctx;
+}
+
+void sha256_put(struct sha256_pieces *pieces, const void *data, size_t len)
+{
+    INSIST(len == 0 || EVP_DigestUpdate(context_of(pieces), data, len) == 1);
+}
+
+struct hash sha256_end(struct sha256_pieces *pieces)
+{
+    struct hash out;
+    INSIST(EVP_DigestFinal_ex(context_of(pieces), out.b, NULL) == 1);
+    EVP_MD_CTX_free(context_of(pieces));
+    return out;
+}
+
 struct hash sha256_chain(const struct hash *previous, const void *data, size_t len)
 {
     return digest(previous->b, HASH_BYTES, data, len);

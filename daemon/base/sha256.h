@@ -9,6 +9,12 @@
 /* SHA-256 of one piece. */
 struct hash sha256(const void *data, size_t len);
 
+/* SHA-256 of a text that comes in pieces: begun, put, and ended, which gives it back. */
+struct sha256_pieces;
+struct sha256_pieces *sha256_begin(void);
+void sha256_put(struct sha256_pieces *pieces, const void *data, size_t len);
+struct hash sha256_end(struct sha256_pieces *pieces);
+
 /* SHA-256(previous ‖ data): one step of a hash chain. */
 struct hash sha256_chain(const struct hash *previous, const void *data, size_t len);
 

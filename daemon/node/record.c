@@ -292,7 +292,7 @@ static void note_refusal(struct node *node, struct outcome *out, const struct re
     }
 }
 
-/* All rows judged and none written: what would be refused. */
+/* All rows judged and none written: what would be refused, and what is known. */
 static void judge_all(struct node *node, const struct req_record *record, struct outcome *out)
 {
     for (size_t i = 0; i < record->row_count && node->failed == ERR_OK; i++) {
@@ -304,6 +304,9 @@ static void judge_all(struct node *node, const struct req_record *record, struct
             note_refusal(node, out, &record->rows[i], &msg);
         } else if (err != ERR_OK && err != ERR_NOT_FOUND) {
             node_fail(node, err, "record");
+        } else {
+            out->rep->recorded += err == ERR_NOT_FOUND ? 1 : 0;
+            out->rep->known += err == ERR_OK ? 1 : 0;
         }
     }
 }

@@ -81,7 +81,7 @@ class Csv(Case):
                          ["quote"]),
         "behind a quote": (f'unit,measure,value\n"{COMMUNE}"x,fund_raised,1\n', ":2:8:", ["quote"]),
         "inner quote": (WITH_NOTE + f'{COMMUNE},fund_raised,1,a"b\n', ":2:22:", ["quote"]),
-        "10 MB": (WITH_NOTE + f"{COMMUNE},fund_raised,1," + "x" * 10_000_000, ":2:16385:", ["longer"]),
+        "10 MB": (WITH_NOTE + f"{COMMUNE},fund_raised,1," + "x" * 10_000_000, ":2:65537:", ["longer"]),
         "unknown column": ("unit,mesure,value\n", ":1:", ["mesure", "did you mean measure"]),
         "column twice": ("unit,measure,value,unit\n", ":1:", ["unit", "twice"]),
         "column missing": ("unit,value\n", ":1:", ["measure", "missing"]),

@@ -12,14 +12,14 @@
 #include "client/csv.h"
 
 static const char *const NAMES[] = {"unit", "value", "note"};
-enum { NAME_COUNT = 3, REQUIRED = 2 };
+static const struct csv_heading HEADING = {.names = NAMES, .name_count = 3, .required = 2};
 
 static struct csv csv;
 
 static enum err begin_bytes(const char *text, size_t len, struct errmsg *msg)
 {
     struct bytes data = {(const uint8_t *)text, len};
-    return csv_init(&csv, "f.csv", data, NAMES, NAME_COUNT, REQUIRED, msg);
+    return csv_init(&csv, "f.csv", data, &HEADING, msg);
 }
 
 static void begin(const char *text)
@@ -169,11 +169,15 @@ static void test_malformed(void **state)
 static void test_number_of_fields(void **state)
 {
     (void)state;
-    begin("unit,value\n1\n1,2,3\n1,2\na,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r\n");
+    static char text[1024] = "unit,value\n1\n1,2,3\n1,2\na";
+    for (size_t i = strlen(text), end = i + 2 * CSV_COLUMNS_MAX; i < end; i += 2) {
+        memcpy(text + i, ",b", 3);
+    }
+    begin(text);
     row_fails(ERR_REFUSED, "f.csv:2: the row has 1 field, the first line 2");
     row_fails(ERR_REFUSED, "f.csv:3: the row has 3 fields, the first line 2");
     row_is(4, "1", "2", "");
-    row_fails(ERR_REFUSED, "f.csv:5: the row has 16 or more fields, the first line 2");
+    row_fails(ERR_REFUSED, "f.csv:5: the row has 272 or more fields, the first line 2");
     at_end();
 }
 
@@ -191,7 +195,7 @@ static void test_nul(void **state)
 static void test_too_long(void **state)
 {
     (void)state;
-    size_t len = 64 * 1024;
+    size_t len = CSV_ROW_MAX_BYTES + 100;
     char *text = malloc(len);
     assert_non_null(text);
     memset(text, 'x', len);
@@ -202,6 +206,93 @@ static void test_too_long(void **state)
     bool more;
     assert_int_equal(csv_next(&csv, &row, &more, &msg), ERR_INVALID);
     assert_non_null(strstr(msg.text, "longer than any"));
+    free(text);
+}
+
+/* ---- through a window ---- */
+
+struct piecewise {
+    const char *text;
+    size_t len;
+    size_t at;
+    size_t piece;    /* at most so much at a time */
+    size_t fails_at; /* 0: never */
+};
+
+static enum err read_piece(void *ctx, void *out, size_t size, size_t *got, struct errmsg *msg)
+{
+    struct piecewise *from = ctx;
+    size_t rest = from->len - from->at;
+    if (from->fails_at > 0 && from->at >= from->fails_at) {
+        return err_fail(msg, ERR_USAGE, "cannot be read");
+    }
+    size = size < from->piece ? size : from->piece;
+    *got = rest < size ? rest : size;
+    memcpy(out, from->text + from->at, *got);
+    from->at += *got;
+    return ERR_OK;
+}
+
+/* Rows of many lengths, quoted and not, and empty lines, over several windows: what a reader of the
+ * whole text sees. */
+static void test_window(void **state)
+{
+    (void)state;
+    static struct csv whole;
+    static struct csv_source source;
+    size_t cap = 3 * CSV_WINDOW_BYTES;
+    char *text = malloc(cap);
+    size_t len = 11;
+    uint32_t random = 7;
+    assert_non_null(text);
+    memcpy(text, "unit,value\n", 11);
+    while (len < cap - CSV_ROW_MAX_BYTES) {
+        random = random * 1664525 + 1013904223;
+        size_t fill = random >> 8 & (random >> 30 == 0 ? 0x3fff : 0x1f);
+        bool quoted = (random >> 28 & 1) != 0;
+        text[len++] = '1';
+        text[len++] = ',';
+        text[len] = '"';
+        len += quoted ? 1 : 0;
+        for (size_t i = 0; i < fill; i++) {
+            text[len++] = quoted && i % 7 == 0 ? '\n' : 'x';
+        }
+        text[len] = '"';
+        len += quoted ? 1 : 0;
+        memcpy(text + len, "\r\n\n", 3);
+        len += 2 + (random >> 27 & 1);
+    }
+    for (size_t piece = 1000; piece < cap; piece = piece * 9 + 1) {
+        struct piecewise from = {text, len, 0, piece, 0};
+        struct errmsg msg = {""};
+        struct csv_row a;
+        struct csv_row b;
+        bool more = true;
+        source.read = read_piece;
+        source.ctx = &from;
+        assert_int_equal(
+            csv_init(&whole, "f", (struct bytes){(uint8_t *)text, len}, &HEADING, &msg), ERR_OK);
+        assert_int_equal(csv_init_from(&csv, "f", &source, &HEADING, &msg), ERR_OK);
+        while (more) {
+            bool also;
+            assert_int_equal(csv_next(&whole, &a, &more, &msg), ERR_OK);
+            assert_int_equal(csv_next(&csv, &b, &also, &msg), ERR_OK);
+            assert_true(also == more && a.line == b.line);
+            assert_string_equal(a.fields[1], b.fields[1]);
+        }
+    }
+    struct piecewise from = {text, len, 0, 4096, CSV_WINDOW_BYTES + 1};
+    struct errmsg msg = {""};
+    struct csv_row row;
+    bool more = true;
+    enum err err = ERR_OK;
+    source.ctx = &from;
+    assert_int_equal(csv_init_from(&csv, "f", &source, &HEADING, &msg), ERR_OK);
+    while (err == ERR_OK && more) {
+        err = csv_next(&csv, &row, &more, &msg);
+    }
+    assert_int_equal(err, ERR_USAGE);
+    assert_string_equal(msg.text, "cannot be read");
     free(text);
 }
 
@@ -258,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_number_of_fields),
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_window),
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_any_bytes),
     };

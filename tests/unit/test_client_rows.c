@@ -87,7 +87,7 @@ static void test_import_rows(void **state)
     assert_int_equal(survey.requests, 1);
     assert_int_equal(survey.without_key, 1);
     assert_int_equal(refusals.total, 0);
-    import_rows_rewind(&rows);
+    assert_int_equal(import_rows_rewind(&rows, &msg), ERR_OK);
     assert_int_equal(import_batch_fill(&batch, &rows, NULL, &msg), ERR_OK);
     assert_int_equal(batch.count, 2);
     assert_int_equal(batch.rows[0].line, 2);
@@ -114,7 +114,7 @@ static void test_wrong_rows(void **state)
     refused_is(2, 4, "value \"1 000\" is not a number");
     refused_is(3, 5, "measure \"a b\" is no code");
     refused_is(4, 7, "the row has 2 fields");
-    import_rows_rewind(&rows);
+    assert_int_equal(import_rows_rewind(&rows, &msg), ERR_OK);
     assert_int_equal(import_batch_fill(&batch, &rows, NULL, &msg), ERR_OK);
     assert_int_equal(batch.count, 1);
     assert_int_equal(batch.rows[0].line, 6);
@@ -160,8 +160,8 @@ static void test_long_file(void **state)
     assert_int_equal(survey.rows, ROWS);
     assert_int_equal(survey.requests, 3);
     assert_int_equal(survey.without_key, ROWS - 1);
-    import_rows_derive_keys(&rows);
-    import_rows_rewind(&rows);
+    assert_int_equal(import_rows_derive_keys(&rows, &msg), ERR_OK);
+    assert_int_equal(import_rows_rewind(&rows, &msg), ERR_OK);
     uint32_t line = 2;
     char key[80] = "";
     do {
@@ -172,7 +172,7 @@ static void test_long_file(void **state)
             (void)snprintf(key, sizeof key, "%s%u", rows.key_stem, line);
             assert_string_equal(batch.rows[i].key, line == 5 ? "mine" : key);
         }
-    } while (batch.passed > 0);
+    } while (!batch.ended);
     assert_int_equal(line, ROWS + 2);
     assert_int_equal(strlen(rows.key_stem), 7 + 32 + 1);
     import_rows_close(&rows);
@@ -198,7 +198,7 @@ static void test_large_rows(void **state)
     assert_true(survey.requests >= 3);
     assert_int_equal(refusals.total, 1);
     refused_is(0, 1202, "the note is longer than 1024 bytes");
-    import_rows_rewind(&rows);
+    assert_int_equal(import_rows_rewind(&rows, &msg), ERR_OK);
     assert_int_equal(import_batch_fill(&batch, &rows, NULL, &msg), ERR_OK);
     assert_true(batch.count * NOTE_MAX_BYTES < FRAME_MAX_BYTES * 3 / 4);
     import_rows_close(&rows);
@@ -210,7 +210,7 @@ static void test_keys(void **state)
     struct errmsg msg = {""};
     write_text("unit,measure,value,key\nu,m,1,a\nu,m,2,b\nu,m,1,a\nu,m,3,b\nu,m,3,\nu,m,4,\n");
     assert_int_equal(look(&msg), ERR_OK);
-    assert_int_equal(import_rows_keys(&rows, &batch, &refusals, &msg), ERR_OK);
+    assert_int_equal(import_rows_keys(&rows, &batch, &survey, false, &refusals, &msg), ERR_OK);
     assert_int_equal(refusals.total, 1);
     refused_is(0, 5, "key \"b\" stands for another row in line 3");
     import_rows_close(&rows);
@@ -220,7 +220,7 @@ static void test_refusals_kept(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < REFUSALS_KEPT_MAX + 10; i++) {
-        refusals_add(&refusals, 2000 - i, 0, "because");
+        refusals_add(&refusals, 20000 - i, 0, "because");
     }
     refusals_count(&refusals, 5);
     assert_int_equal(refusals.total, REFUSALS_KEPT_MAX + 15);
@@ -228,8 +228,120 @@ static void test_refusals_kept(void **state)
     json_t *list = refusals_json(&refusals);
     assert_int_equal(json_array_size(list), REFUSALS_KEPT_MAX);
     json_int_t first = json_integer_value(json_object_get(json_array_get(list, 0), "line"));
-    assert_int_equal(first, 2000 - REFUSALS_KEPT_MAX + 1);
+    assert_int_equal(first, 20000 - REFUSALS_KEPT_MAX + 1);
     json_decref(list);
+}
+
+static void test_wide(void **state)
+{
+    (void)state;
+    struct errmsg msg = {""};
+    write_text("unit,date,\" fund\",\"members[group=cadre,sex=f]\",note,members[group=other],key\n"
+               "u1,2023-06-18,5,7,why,,k1\n"
+               "u2,,,,,,\n"
+               "u3,,x,0,,-1,\n");
+    assert_int_equal(look(&msg), ERR_OK);
+    assert_true(rows.wide);
+    assert_int_equal(survey.rows, 5);
+    assert_int_equal(survey.without_key, 2);
+    assert_int_equal(refusals.total, 1);
+    refused_is(0, 4, "column \"fund\": value \"x\" is not a number");
+    assert_int_equal(import_rows_rewind(&rows, &msg), ERR_OK);
+    assert_int_equal(import_batch_fill(&batch, &rows, NULL, &msg), ERR_OK);
+    assert_true(batch.count == 4 && batch.passed == 5 && batch.ended);
+    static const struct record_row WANTED[] = {
+        {2, "u1", "fund", 0, "", "5", "k1:fund", "why"},
+        {2, "u1", "members", 0, "group=cadre,sex=f", "7", "k1:members[group=cadre,sex=f]", "why"},
+        {4, "u3", "members", 0, "group=cadre,sex=f", "0", "", ""},
+        {4, "u3", "members", 0, "group=other", "-1", "", ""}};
+    for (size_t i = 0; i < batch.count; i++) {
+        assert_int_equal(batch.rows[i].line, WANTED[i].line);
+        assert_string_equal(batch.rows[i].unit, WANTED[i].unit);
+        assert_string_equal(batch.rows[i].measure, WANTED[i].measure);
+        assert_string_equal(batch.rows[i].category, WANTED[i].category);
+        assert_string_equal(batch.rows[i].value, WANTED[i].value);
+        assert_string_equal(batch.rows[i].key, WANTED[i].key);
+        assert_string_equal(batch.rows[i].note, WANTED[i].note);
+    }
+    assert_int_equal(batch.rows[1].day, day_from_civil(2023, 6, 18));
+    import_rows_close(&rows);
+}
+
+static void test_wide_refused(void **state)
+{
+    (void)state;
+    struct errmsg msg = {""};
+    static const struct {
+        const char *text, *part;
+    } ROWS[] = {{"unit,fund,fund\n", ":1: the column \"fund\" stands there twice"},
+                {"unit,fu nd\n", "unknown column \"fu nd\""},
+                {"unit,fund[x\n", "unknown column \"fund[x\""},
+                {"unit,\n", "unknown column \"\""},
+                {"fund,date\n", "the column \"unit\" is missing"},
+                {"unit,valeu,measure\n", "unknown column \"valeu\"; did you mean value?"},
+                {"unit,mesure,value\n", "unknown column \"mesure\"; did you mean measure?"},
+                {"unit;fund\n", "columns are separated by \";\""},
+                {"unit,date\n", "the column \"measure\" is missing"}};
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        write_text(ROWS[i].text);
+        assert_int_equal(import_rows_open(&rows, path, &msg), ERR_INVALID);
+        if (strstr(msg.text, ROWS[i].part) == NULL) {
+            fail_msg("wanted \"%s\" in \"%s\"", ROWS[i].part, msg.text);
+        }
+        import_rows_close(&rows);
+    }
+    write_text("unit,category,a[g=x],b\nu,g=y,1,\nu,g=y,,1\n");
+    assert_int_equal(look(&msg), ERR_OK);
+    assert_int_equal(refusals.total, 1);
+    refused_is(0, 2, "column \"a[g=x]\" has a category, and so has the row");
+    import_rows_close(&rows);
+}
+
+/* The same key in another part of the keys, far behind, and rows that say it again. */
+static void test_many_keys(void **state)
+{
+    (void)state;
+    enum { ROWS = 2 * IMPORT_KEYS_PER_PASS + 100 };
+    struct errmsg msg = {""};
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fputs("unit,measure,value,key\n", file);
+    for (int i = 0; i < ROWS; i++) {
+        (void)fprintf(file, "u,m,%d,k%d\n", i == ROWS - 1 ? 7 : i % 1000, i % (ROWS - 3));
+    }
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(look(&msg), ERR_OK);
+    assert_int_equal(import_rows_keys(&rows, &batch, &survey, true, &refusals, &msg), ERR_OK);
+    assert_int_equal(refusals.total, 3);
+    refused_is(0, ROWS - 1, "key \"k0\" stands for another row in line 2");
+    import_rows_close(&rows);
+}
+
+static void test_repeats(void **state)
+{
+    (void)state;
+    struct errmsg msg = {""};
+    write_text("unit,measure,value,key\nu,m,1,a\nu,m,2,b\nu,m,1,a\nu,m,1,\nu,m,1,\nu,m,1,a\n");
+    assert_int_equal(look(&msg), ERR_OK);
+    assert_int_equal(import_rows_keys(&rows, &batch, &survey, true, &refusals, &msg), ERR_OK);
+    assert_int_equal(refusals.total, 0);
+    assert_int_equal(import_rows_rewind(&rows, &msg), ERR_OK);
+    assert_int_equal(import_batch_fill(&batch, &rows, NULL, &msg), ERR_OK);
+    assert_true(batch.count == 4 && batch.passed == 6 && batch.repeated == 2);
+    assert_int_equal(batch.rows[3].line, 6);
+    import_rows_close(&rows);
+}
+
+static void test_changed_file(void **state)
+{
+    (void)state;
+    struct errmsg msg = {""};
+    write_text("unit,measure,value\nu,m,1\n");
+    assert_int_equal(look(&msg), ERR_OK);
+    write_text("unit,measure,value\nu,m,1\nu,m,2\n");
+    assert_int_equal(import_rows_rewind(&rows, &msg), ERR_USAGE);
+    assert_non_null(strstr(msg.text, "has changed while it was read"));
+    import_rows_close(&rows);
 }
 
 /* ---- units ---- */
@@ -323,7 +435,9 @@ int main(void)
         EACH(test_import_rows),     EACH(test_wrong_rows),   EACH(test_malformed_file),
         EACH(test_long_file),       EACH(test_large_rows),   EACH(test_keys),
         EACH(test_refusals_kept),   EACH(test_units_sorted), EACH(test_units_wrong),
-        EACH(test_units_in_a_ring), EACH(test_units_deep),
+        EACH(test_units_in_a_ring), EACH(test_units_deep),   EACH(test_wide),
+        EACH(test_wide_refused),    EACH(test_many_keys),    EACH(test_repeats),
+        EACH(test_changed_file),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
