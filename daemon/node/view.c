@@ -12,6 +12,7 @@ void view_init(struct view *view, struct store *store)
     *view = (struct view){.store = store, .self = TREE_NONE, .tree_version = -1};
     map_init(&view->tree.by_id, sizeof(int64_t), sizeof(int));
     map_init(&view->tree.by_code, sizeof(uint64_t), sizeof(int));
+    map_init(&view->tree.awaited, sizeof(uint64_t), 1);
     map_init(&view->measure_by_id, sizeof(int64_t), sizeof(int));
     arena_init(&view->tree.arena, (size_t)256 << 20);
     arena_init(&view->catalogue_arena, (size_t)16 << 20);
@@ -21,6 +22,8 @@ static void tree_clear(struct tree *tree)
 {
     map_clear(&tree->by_id);
     map_clear(&tree->by_code);
+    map_clear(&tree->awaited);
+    tree->awaits_more = false;
     arena_reset(&tree->arena);
     tree->count = 0;
 }
@@ -30,6 +33,7 @@ void view_deinit(struct view *view)
     tree_clear(&view->tree);
     map_deinit(&view->tree.by_id);
     map_deinit(&view->tree.by_code);
+    map_deinit(&view->tree.awaited);
     free(view->tree.units);
     map_deinit(&view->measure_by_id);
     arena_reset(&view->catalogue_arena);
@@ -95,10 +99,20 @@ int view_unit_by_code(const struct view *view, const char *code)
 /* The parent as the last edge says; units whose parent is not known here are tops. */
 static void link_parent(struct view *view, struct unit *unit)
 {
-    unit->parent = TREE_NONE;
-    if (unit->edge_count > 0 && unit->edges[unit->edge_count - 1].parent[0] != '\0') {
-        unit->parent = view_unit_by_code(view, unit->edges[unit->edge_count - 1].parent);
+    const char *code = unit->edge_count == 0 ? "" : unit->edges[unit->edge_count - 1].parent;
+    unit->parent = code[0] == '\0' ? TREE_NONE : view_unit_by_code(view, code);
+    if (code[0] != '\0' && unit->parent == TREE_NONE) {
+        uint64_t hash = map_hash(code, strlen(code));
+        struct tree *tree = &view->tree;
+        tree->awaits_more = tree->awaits_more || map_put(&tree->awaited, &hash, NULL) == NULL;
     }
+}
+
+/* Whether there may be units that name this one as their parent, before it came. */
+static bool was_awaited(struct tree *tree, const char *code)
+{
+    uint64_t hash = map_hash(code, strlen(code));
+    return tree->awaits_more || map_get(&tree->awaited, &hash) != NULL;
 }
 
 static bool reserve(struct tree *tree)
@@ -160,8 +174,9 @@ enum err view_put_unit(struct view *view, const struct store_unit *row, const ch
     bool made;
     TRY(put(view, row, code, &made));
     link_parent(view, &view->tree.units[view_unit(view, row->code)]);
+    bool late = made && was_awaited(&view->tree, code);
     /* A unit that came after its children: they were tops until now. */
-    for (size_t i = 0; made && i < view->tree.count; i++) {
+    for (size_t i = 0; late && i < view->tree.count; i++) {
         struct unit *unit = &view->tree.units[i];
         if (unit->parent == TREE_NONE && unit->id != row->code) {
             link_parent(view, unit);

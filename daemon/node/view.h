@@ -29,6 +29,8 @@ struct unit {
 struct tree {
     struct map by_id;   /* symbol -> place */
     struct map by_code; /* 64-bit hash of the code -> the first of its twins */
+    struct map awaited; /* of codes that units name as their parent and that were not there */
+    bool awaits_more;   /* for want of memory not all of them are in that map */
     struct unit *units;
     size_t count;
     size_t cap;

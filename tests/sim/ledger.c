@@ -360,15 +360,13 @@ static bool same_content(const struct log_line *line, const struct fact *fact)
 
 /* The fact among `facts` that the line is, and was no other line; -1 for none. */
 static long find_fact(const struct fact *facts, const bool *taken, size_t count,
-                      const struct log_line *line)
+                      const struct log_line *line, bool by_name)
 {
-    for (int by_name = 1; by_name >= 0; by_name--) {
-        for (size_t i = 0; i < count; i++) {
-            bool named = facts[i].entry[0] != '\0';
-            bool is = by_name ? named && strcmp(facts[i].entry, line->entry) == 0 : !named;
-            if (!taken[i] && is && same_content(line, &facts[i])) {
-                return (long)i;
-            }
+    for (size_t i = 0; i < count; i++) {
+        bool named = facts[i].entry[0] != '\0';
+        bool is = by_name ? named && strcmp(facts[i].entry, line->entry) == 0 : !named;
+        if (!taken[i] && is && same_content(line, &facts[i])) {
+            return (long)i;
         }
     }
     return -1;
@@ -477,9 +475,10 @@ static struct others others_of(const struct host *host)
     return others;
 }
 
-static bool from_others(struct others *others, const struct log_line *line, struct fact *out)
+static bool from_others(struct others *others, const struct log_line *line, bool by_name,
+                        struct fact *out)
 {
-    long place = find_fact(others->facts, others->taken, others->count, line);
+    long place = find_fact(others->facts, others->taken, others->count, line, by_name);
     if (place < 0) {
         return false;
     }
@@ -512,15 +511,56 @@ static size_t keep_away(struct host *host, const struct book *old, const bool *h
     return missing;
 }
 
+/* What a host's book was, of which its new one is made. */
+struct old_book {
+    struct book was;
+    bool *here;    /* its facts that are in the ledger */
+    bool *back;    /* of what was away */
+    size_t *moved; /* where its facts are now */
+    size_t returned;
+};
+
+static bool from_old(struct old_book *old, const struct log_line *line, size_t at, bool by_name,
+                     struct fact *out)
+{
+    long place = find_fact(old->was.facts, old->here, old->was.count, line, by_name);
+    long away =
+        place >= 0 ? -1 : find_fact(old->was.away, old->back, old->was.away_count, line, by_name);
+    if (place >= 0) {
+        old->here[place] = true;
+        old->moved[place] = at;
+        *out = old->was.facts[place];
+    } else if (away >= 0) {
+        old->back[away] = true;
+        old->returned++;
+        *out = old->was.away[away];
+    }
+    return place >= 0 || away >= 0;
+}
+
+/* What is known by its name goes first: of two with one content another machine may have told
+ * one. */
+static bool find_line(struct world *world, struct host *host, struct old_book *old,
+                      struct others *others, const struct log_line *line, size_t at,
+                      struct fact *out)
+{
+    for (int by_name = 1; by_name >= 0; by_name--) {
+        if (from_old(old, line, at, by_name == 1, out) ||
+            from_others(others, line, by_name == 1, out)) {
+            return true;
+        }
+    }
+    return from_unsure(world, host, line, out);
+}
+
 static void rebuild(struct world *world, struct host *host, const struct log_lines *log)
 {
-    struct book old = host->book == NULL ? (struct book){.count = 0} : *host->book;
+    struct old_book old = {.was = host->book == NULL ? (struct book){.count = 0} : *host->book};
     struct others others = others_of(host);
-    bool *here = calloc(old.count + 1, sizeof *here);
-    bool *back = calloc(old.away_count + 1, sizeof *back);
-    size_t *moved = calloc(old.count + 1, sizeof *moved);
-    size_t returned = 0;
-    if (here == NULL || back == NULL || moved == NULL) {
+    old.here = calloc(old.was.count + 1, sizeof *old.here);
+    old.back = calloc(old.was.away_count + 1, sizeof *old.back);
+    old.moved = calloc(old.was.count + 1, sizeof *old.moved);
+    if (old.here == NULL || old.back == NULL || old.moved == NULL) {
         abort();
     }
     if (host->book != NULL) {
@@ -530,17 +570,7 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
     for (size_t i = 0; i < log->count && !world->violated; i++) {
         const struct log_line *line = &log->lines[i];
         struct fact fact;
-        long place = find_fact(old.facts, here, old.count, line);
-        long away = place >= 0 ? -1 : find_fact(old.away, back, old.away_count, line);
-        if (place >= 0) {
-            here[place] = true;
-            moved[place] = i;
-            take_line(world, host, line, old.facts[place]);
-        } else if (away >= 0) {
-            back[away] = true;
-            returned++;
-            take_line(world, host, line, old.away[away]);
-        } else if (from_others(&others, line, &fact) || from_unsure(world, host, line, &fact)) {
+        if (find_line(world, host, &old, &others, line, i, &fact)) {
             take_line(world, host, line, fact);
         } else {
             world_violate(world, "durable", "%s has an entry %s (%s %lld) that nobody offered",
@@ -549,22 +579,22 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
     }
     host->shown = host_near_damage(host) ? host->own : host->shown;
     settle_unsure(world, host);
-    size_t missing = world->violated ? 0 : keep_away(host, &old, here, back, moved);
+    size_t missing = world->violated ? 0 : keep_away(host, &old.was, old.here, old.back, old.moved);
     if (missing > 0 && !host->loses && !world->violated) {
         world_violate(world, "durable", "%s has lost %zu of %zu confirmed entries", host->code,
-                      missing, old.count);
+                      missing, old.was.count);
     }
     world_trace(world, "%s has %zu of %zu entries, and %zu that it had lost", host->code,
-                old.count - missing, old.count, returned);
-    offers_places_moved(world, host, moved, old.count);
+                old.was.count - missing, old.was.count, old.returned);
+    offers_places_moved(world, host, old.moved, old.was.count);
     if (!world->violated) {
         compare_live(world, host, log);
     }
-    free(here);
-    free(back);
-    free(moved);
-    free(old.facts);
-    free(old.away);
+    free(old.here);
+    free(old.back);
+    free(old.moved);
+    free(old.was.facts);
+    free(old.was.away);
     free(others.facts);
     free(others.taken);
 }
