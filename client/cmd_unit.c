@@ -9,6 +9,7 @@
 #include "client/checks.h"
 #include "client/commands.h"
 #include "client/output.h"
+#include "client/search.h"
 #include "client/treeview.h"
 #include "client/unit_rows.h"
 
@@ -238,6 +239,8 @@ struct listing {
     bool begun;
     struct output_table *table;
     struct output_list list;
+    struct search search;
+    int64_t found;
 };
 
 static const struct output_column COLUMNS[] = {{.name = "UNIT"},
@@ -274,6 +277,10 @@ static enum err on_list(void *context, const struct msg_reply *reply, struct err
     listing_begin(listing);
     for (size_t i = 0; i < reply->u.tree.row_count; i++) {
         const struct tree_row *row = &reply->u.tree.rows[i];
+        if (!search_finds(&listing->search, row->unit, row->name)) {
+            continue;
+        }
+        listing->found++;
         const char *cells[] = {row->unit, row->name, row->level, row->parent,
                                row->self   ? "this node"
                                : row->node ? "own"
@@ -300,6 +307,7 @@ static enum err listing_end(struct listing *listing, enum err err, struct errmsg
     }
     if (listing->form == OUTPUT_TABLE && listing->begun) {
         enum err printed = output_table_end(listing->table, err == ERR_OK ? msg : NULL);
+        (void)fputs(listing->found == 0 && err == ERR_OK ? "no such units\n" : "", stdout);
         return err == ERR_OK ? printed : err;
     }
     return listing->form == OUTPUT_JSON && err == ERR_OK ? output_list_end(&listing->list, msg)
@@ -312,6 +320,10 @@ enum exit_status cmd_unit_list(struct client *client)
     struct listing listing = {.form = output_form(&client->options)};
     struct msg_request request = {.type = REQUEST_UNIT_LIST};
     struct asking asking = {.on_reply = on_list, .context = &listing};
-    enum err err = listing_end(&listing, client_ask(client, &request, &asking, &msg), &msg);
+    enum err err =
+        search_init(&listing.search, client->options.words, client->options.word_count, &msg);
+    if (err == ERR_OK) {
+        err = listing_end(&listing, client_ask(client, &request, &asking, &msg), &msg);
+    }
     return err == ERR_OK ? STATUS_DONE : client_fail_err(err, &msg);
 }

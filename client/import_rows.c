@@ -107,6 +107,7 @@ enum err import_rows_open(struct import_rows *rows, const char *path, struct err
     rows->name = input_name(path);
     rows->source.read = read_some;
     rows->source.ctx = rows;
+    rows->keys_per_pass = IMPORT_KEYS_PER_PASS;
     map_init(&rows->repeats, sizeof(int64_t), 1);
     rows->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     if (rows->fd < 0 || fstat(rows->fd, &rows->opened) != 0) {
@@ -499,7 +500,7 @@ enum err import_rows_keys(struct import_rows *rows, struct import_batch *batch,
     struct map found;
     struct keys_pass pass = {.rows = rows,
                              .refusals = refusals,
-                             .parts = (uint64_t)(keys / IMPORT_KEYS_PER_PASS) + 1,
+                             .parts = (uint64_t)(keys / rows->keys_per_pass) + 1,
                              .repeats = repeats ? &found : NULL};
     enum err err = ERR_OK;
     map_init(&found, sizeof(int64_t), 1);

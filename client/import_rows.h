@@ -31,6 +31,7 @@ struct import_rows {
     char key_stem[64];  /* of the keys that rows without one are given; empty: they get none */
     struct map repeats; /* values, by number, that say again what one before them says */
     int64_t number;     /* of the next value, from 0 */
+    int64_t keys_per_pass;
 };
 
 /* One request's rows. */
@@ -78,7 +79,7 @@ enum err import_rows_survey(struct import_rows *rows, struct import_batch *batch
  * same file can be given again. */
 enum err import_rows_derive_keys(struct import_rows *rows, struct errmsg *msg) MUST_CHECK;
 
-/* Whole passes, one for each IMPORT_KEYS_PER_PASS rows, that find keys which stand for two
+/* Whole passes, one for each `keys_per_pass` keys, that find keys which stand for two
  * different rows. With `repeats` the rows that say again, under the same key, what one before says
  * are left out of every batch from now on. */
 enum { IMPORT_KEYS_PER_PASS = 300000 };

@@ -302,13 +302,17 @@ static const struct command COMMANDS[] = {
     },
     {
         .name = "unit list",
-        .usage = "",
+        .usage = "[WORD...]",
         .summary = "the units at and below this node",
-        .about = "Lists the units. With --csv the columns are those that tally unit import reads.\n"
+        .about = "Lists the units, or those that have all the words in code or name; capitals and "
+                 "diacritics\n"
+                 "do not count. With --csv the columns are those that tally unit import reads.\n"
                  "\n"
-                 "Example:\n"
+                 "Examples:\n"
+                 "  tally unit list ha tinh\n"
                  "  tally unit list --csv > units.csv\n",
         .options = BIT(CSV),
+        .words_max = OPTIONS_WORDS_MAX - 2,
         .run = cmd_unit_list,
     },
     {

@@ -374,6 +374,20 @@ class Correct(Case):
         self.assertEqual(self.now(), 100)
 
 
+class UnitList(Case):
+    def test_words(self):
+        """Words choose by code or name, without capitals and diacritics."""
+        def found(*words):
+            return {row["unit"] for row in node(PROVINCE).json("unit", "list", *words)}
+        self.assertEqual(found("ha tinh"), {PROVINCE, DISTRICT})
+        self.assertEqual(found("HÀ", "thanh"), {DISTRICT})
+        self.assertEqual(found("tran phu"), {COMMUNE})
+        self.assertEqual(found(COMMUNE), {COMMUNE})
+        self.assertEqual(found("no such place"), set())
+        self.assertEqual(node(PROVINCE).tally("unit", "list", "nowhere").ok().out, "no such units\n")
+        self.assertGreater(len(found()), 4)
+
+
 class Log(Case):
     def test_keys(self):
         """A list of this node's own entries, in their order, with these keys and types."""

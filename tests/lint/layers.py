@@ -33,6 +33,7 @@ FOREIGN = [  # header, and the folders or files that may see it
     (r"zstd.*\.h", "proto/codec layer:codec"),
     (r"(cyaml/.*|yaml\.h)", "config layer:config"),
     (r"libsmartcols.*", "client layer:client"),
+    (r"(unicase|unictype|uninorm|unistr)\.h", "client layer:client"),
     (r"jansson.*\.h", "client layer:client"),
     (r"systemd/.*", "daemon/*.c layer:daemon"),
     (r"cmocka\.h", "tests"),

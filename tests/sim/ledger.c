@@ -487,8 +487,7 @@ static bool from_others(struct others *others, const struct log_line *line, bool
     return true;
 }
 
-/* What is not here is away: that of the old book, of which it says how much, and what was before.
- */
+/* What is not here is away: that of the old book, of which it says how much, and from before. */
 static size_t keep_away(struct host *host, const struct book *old, const bool *here,
                         const bool *back, size_t *moved)
 {
@@ -524,25 +523,24 @@ static bool from_old(struct old_book *old, const struct log_line *line, size_t a
                      struct fact *out)
 {
     long place = find_fact(old->was.facts, old->here, old->was.count, line, by_name);
-    long away =
-        place >= 0 ? -1 : find_fact(old->was.away, old->back, old->was.away_count, line, by_name);
     if (place >= 0) {
         old->here[place] = true;
         old->moved[place] = at;
         *out = old->was.facts[place];
-    } else if (away >= 0) {
-        old->back[away] = true;
-        old->returned++;
-        *out = old->was.away[away];
+        return true;
     }
-    return place >= 0 || away >= 0;
+    place = find_fact(old->was.away, old->back, old->was.away_count, line, by_name);
+    if (place >= 0) {
+        old->back[place] = true;
+        old->returned++;
+        *out = old->was.away[place];
+    }
+    return place >= 0;
 }
 
-/* What is known by its name goes first: of two with one content another machine may have told
- * one. */
-static bool find_line(struct world *world, struct host *host, struct old_book *old,
-                      struct others *others, const struct log_line *line, size_t at,
-                      struct fact *out)
+/* By name first: of two with one content another machine may have told one. */
+static bool find_line(struct host *host, struct old_book *old, struct others *others,
+                      const struct log_line *line, size_t at, struct fact *out)
 {
     for (int by_name = 1; by_name >= 0; by_name--) {
         if (from_old(old, line, at, by_name == 1, out) ||
@@ -550,7 +548,7 @@ static bool find_line(struct world *world, struct host *host, struct old_book *o
             return true;
         }
     }
-    return from_unsure(world, host, line, out);
+    return from_unsure(host->world, host, line, out);
 }
 
 static void rebuild(struct world *world, struct host *host, const struct log_lines *log)
@@ -570,7 +568,7 @@ static void rebuild(struct world *world, struct host *host, const struct log_lin
     for (size_t i = 0; i < log->count && !world->violated; i++) {
         const struct log_line *line = &log->lines[i];
         struct fact fact;
-        if (find_line(world, host, &old, &others, line, i, &fact)) {
+        if (find_line(host, &old, &others, line, i, &fact)) {
             take_line(world, host, line, fact);
         } else {
             world_violate(world, "durable", "%s has an entry %s (%s %lld) that nobody offered",
