@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/commands.h"
 #include "client/import_rows.h"
@@ -281,6 +282,10 @@ static enum err prepare(struct import *import, struct errmsg *msg)
     import->errors = options_text(options, OPTION_ERRORS);
     import->json = output_form(options) == OUTPUT_JSON;
     TRY(wait_options(options, &import->wish, msg));
+    if (import->errors[0] != '\0' && access(import->errors, F_OK) == 0) {
+        return err_fail(msg, ERR_EXISTS, "%s is there already; --errors makes a new file",
+                        import->errors);
+    }
     TRY(import_rows_open(&import->rows, client_word(import->client, 0), msg));
     TRY(import_rows_survey(&import->rows, &import->batch, &import->refusals, &import->survey, msg));
     if (!import->partial || import->dry_run) {

@@ -261,7 +261,7 @@ static enum err each_period(struct asking *a, const struct spot *spot,
         (void)period_range(end, subject->frequency, &other, &last);
         at.period.frequency = subject->frequency;
     }
-    for (int32_t p = first; p <= last && p - first < PERIODS_MAX; p++) {
+    for (int32_t p = first; p <= last && !a->q->stopped; p++) {
         at.period.index = p;
         at.since = at.period;
         TRY(subject->formula == NULL ? measure_rows(a, &at, subject)
@@ -503,6 +503,40 @@ static enum err check_tree(const struct asking *a, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* How many periods of that frequency lie in what is asked for. */
+static int64_t periods_of(const struct asking *a, enum frequency frequency)
+{
+    struct period end = {a->period.frequency, a->last};
+    int32_t first;
+    int32_t last;
+    int32_t other;
+    return period_range(a->period, frequency, &first, &other) &&
+                   period_range(end, frequency, &other, &last)
+               ? (int64_t)last - first + 1
+               : 0;
+}
+
+/* The most rows that --by period makes of anything that is asked for. */
+static int64_t most_periods(const struct asking *a)
+{
+    const struct catalogue *catalogue = &a->q->view.catalogue;
+    struct formula formula;
+    int64_t most = 0;
+    for (size_t i = 0; i < catalogue->measure_count; i++) {
+        const struct measure *m = &catalogue->measures[i];
+        int64_t count = named(a->req, m->code) ? periods_of(a, m->frequency) : 0;
+        most = count > most ? count : most;
+    }
+    for (size_t i = 0; i < catalogue->indicator_count; i++) {
+        const struct indicator *in = &catalogue->indicators[i];
+        bool read = named(a->req, in->code) &&
+                    formula_of_indicator(in, catalogue, &formula, NULL) == ERR_OK;
+        int64_t count = read ? periods_of(a, formula_frequency(&formula, catalogue)) : 0;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
 static enum err check_periods(const struct asking *a, struct errmsg *msg)
 {
     const struct req_total *req = a->req;
@@ -514,7 +548,8 @@ static enum err check_periods(const struct asking *a, struct errmsg *msg)
         (req->against == AGAINST_PERIOD && !period_index_valid(against.frequency, against.index))) {
         return err_fail(msg, ERR_REFUSED, "the period is none of the years 1 to 9999");
     }
-    if ((int64_t)a->last - a->period.index >= PERIODS_MAX) {
+    if ((int64_t)a->last - a->period.index >= PERIODS_MAX ||
+        (req->by == BY_PERIOD && most_periods(a) > PERIODS_MAX)) {
         return err_fail(msg, ERR_REFUSED, "that are more than %d periods; ask for fewer at a time",
                         PERIODS_MAX);
     }

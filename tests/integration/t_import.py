@@ -77,6 +77,12 @@ class Import(unittest.TestCase):
             self.assertEqual((set(lines), len(found) - 1), (wanted, len(wanted)), words)
             self.assertIn("1e3", lines[4])
         self.assertEqual(len(node().log()) - before, 700, "the good rows, once")
+        there = tree.file("there.csv", "mine")
+        self.assertLine(self.put(text, "--errors", there, "--partial"), REFUSED, there,
+                        "makes a new file")
+        with open(there, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "mine")
+        self.assertEqual(len(node().log()) - before, 700, "refused before anything is recorded")
 
     def test_wide(self):
         """A column for each measure; what is empty is not recorded."""

@@ -320,7 +320,9 @@ class Ranges(unittest.TestCase):
     def test_refused(self):
         for words, status, text in ((["2022..2023H1"], USAGE, "from a year to a half"),
                                     (["2023..2022"], USAGE, "ends before it begins"),
-                                    (["0001-01-01..9999-12-31"], REFUSED, "4000 periods")):
+                                    (["0001-01-01..9999-12-31"], REFUSED, "4000 periods"),
+                                    (["2010..2023", "--by", "period", "-m", "visits"], REFUSED,
+                                     "4000 periods")):
             result = tree.root.tally("total", "-p", *words)
             self.assertEqual(result.status, status, str(result))
             self.assertIn(text, result.err)
