@@ -48,11 +48,12 @@ static enum err put_row(struct search *s, const struct missing_row *row)
     return ERR_OK;
 }
 
-/* What the unit has not reported; `expected` false: nothing is expected of its level. */
+/* What the unit has not reported, the first of it in `lacks`; `expected` false: nothing is expected
+ * of its level. */
 static enum err unit_lacks(struct search *s, const struct subject *subject, const struct unit *unit,
-                           struct period period, bool *expected, struct missing_row *row)
+                           struct period period, bool *expected, const char *lacks[LACKS_MAX],
+                           struct missing_row *row)
 {
-    const char *lacks[LACKS_MAX];
     *expected = false;
     for (size_t i = 0; i < subject->measure_count; i++) {
         const struct measure *measure = s->measures[i];
@@ -70,8 +71,7 @@ static enum err unit_lacks(struct search *s, const struct subject *subject, cons
         }
         row->lacks_total += reported ? 0 : 1;
     }
-    row->lacks = arena_copy(&s->q->arena, lacks, row->lacks_count * sizeof *lacks);
-    return row->lacks == NULL && row->lacks_count > 0 ? ERR_NO_MEMORY : ERR_OK;
+    return ERR_OK;
 }
 
 /* Calls for every unit of which something is expected; with `list` those that lack something become
@@ -84,11 +84,12 @@ static enum err each_unit(struct search *s, const struct subject *subject, struc
     for (size_t i = 0; i < view->tree.count && !s->q->stopped; i++) {
         const struct unit *unit = &view->tree.units[i];
         struct missing_row row = *all;
+        const char *lacks[LACKS_MAX];
         bool expected;
         if (!view_within(view, (int)i, s->top) || !view_open(unit, last_day)) {
             continue;
         }
-        TRY(unit_lacks(s, subject, unit, period, &expected, &row));
+        TRY(unit_lacks(s, subject, unit, period, &expected, lacks, &row));
         if (!list) {
             all->expected += expected ? 1 : 0;
             all->reported += expected && row.lacks_total == 0 ? 1 : 0;
@@ -96,7 +97,8 @@ static enum err each_unit(struct search *s, const struct subject *subject, struc
             row.unit = unit->code;
             row.unit_name = unit->name;
             row.exact = query_exact(s->q, (int)i, &row.exact_as_of);
-            TRY(put_row(s, &row));
+            row.lacks = arena_copy(&s->q->arena, lacks, row.lacks_count * sizeof *lacks);
+            TRY(row.lacks == NULL ? ERR_NO_MEMORY : put_row(s, &row));
         }
     }
     return ERR_OK;
