@@ -111,13 +111,14 @@ void clones_welcomed(struct world *world, struct line *line)
     }
 }
 
-/* The name is that of the linked machine, too: it has not ended when this one is turned away. */
+/* The name is that of the linked machine, too: it has not ended when this one is turned away. The
+ * office may not yet have heard that the machine it welcomed last is gone. */
 static bool shared(const struct host *host, uint64_t session)
 {
     bool known = false;
     for (size_t i = 0; i < host->family->count; i++) {
         const struct host *other = host->family->machines[i];
-        bool linked = other != host && clones_is_live(other);
+        bool linked = other != host && (other == host->family->last || clones_is_live(other));
         known = known || (linked && map_get(&other->knows, &session) != NULL);
     }
     return known;
