@@ -447,6 +447,9 @@ static void child_ends(struct node *node, struct link *link, const struct msg_re
     if (refuse->code != REFUSAL_SHUTDOWN && refuse->code != REFUSAL_BUSY) {
         name_refused(node, link, refuse->code, refuse->text);
     }
+    if (refuse->code == REFUSAL_FORK) {
+        hello_forked(node, &link->session);
+    }
     node_close_link(node, link, "the child ended the link");
 }
 

@@ -328,6 +328,7 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     if (message == NULL) {
         return ERR_NO_MEMORY;
     }
+    link->session = hello->sessions[hello->session_count - 1].session;
     map_clear(&link->sessions);
     for (size_t i = 0; i < hello->session_count; i++) {
         TRY(map_put(&link->sessions, &hello->sessions[i].session, NULL) == NULL ? ERR_NO_MEMORY
@@ -352,6 +353,24 @@ static enum err welcome_child(struct node *node, struct link *link, const struct
     TRY(rows_set_state(node, link, LINK_CATCHING_UP));
     node_send(node, link, message);
     return hello_send_catalogue(node, link);
+}
+
+void hello_forked(struct node *node, const struct id *session)
+{
+    if (!hello_is_forked(node, session)) {
+        node->forked[node->forked_count++ % FORKED_KEPT] = *session;
+    }
+}
+
+bool hello_is_forked(const struct node *node, const struct id *session)
+{
+    size_t kept = node->forked_count < FORKED_KEPT ? node->forked_count : FORKED_KEPT;
+    for (size_t i = 0; i < kept; i++) {
+        if (id_equal(&node->forked[i], session)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The name of the newcomer's process, unless the linked machine has it in its file as well. */
@@ -382,9 +401,10 @@ static void ask_linked(struct node *node, struct link *older, const struct id *n
     node_ping(node, older, false, c->nonce);
 }
 
-/* Another link may be up in this one's place. One of the same process gives way at once. Else, when
- * it answers, there are two machines, whatever the newcomer's file knows: the link of a machine's
- * own process before does not answer any more. *waits: until that is known. */
+/* Another link may be up in this one's place. One of the same process gives way at once, unless two
+ * were seen to have its memory. Else, when it answers, there are two machines, whatever the
+ * newcomer's file knows: the link of a machine's own process before does not answer any more.
+ * *waits: until that is known. */
 static enum err contest(struct node *node, struct link *link, const struct msg_hello *hello,
                         const struct store_child *child, bool *waits, bool *fenced)
 {
@@ -394,8 +414,8 @@ static enum err contest(struct node *node, struct link *link, const struct msg_h
     struct contest *asked;
     *waits = false;
     *fenced = false;
-    if (older == NULL || older == link || id_is_zero(&child->session) ||
-        id_equal(name, &child->session)) {
+    bool same = id_equal(name, &child->session) && !hello_is_forked(node, name);
+    if (older == NULL || older == link || id_is_zero(&child->session) || same) {
         return ERR_OK;
     }
     ask_linked(node, older, name, known != NULL && known->revision != SESSION_HEARD_OF, &asked);
@@ -435,6 +455,7 @@ static enum err check_line(struct node *node, struct link *link, const struct ms
     TRY(hello_has_ended(node, link, hello, &ended));
     if (forked || ended) {
         fence(node, link, forked);
+        hello_forked(node, &hello->sessions[hello->session_count - 1].session);
         return ERR_OK;
     }
     TRY(contest(node, link, hello, child, &waits, &ended));

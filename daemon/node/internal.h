@@ -21,6 +21,7 @@ enum {
     ORIGINS_MAX = 250000,       /* origins known */
     HOMELESS_MAX = 1000,        /* origins from below that no act gave a unit */
     ALARMS_MAX = 1000,          /* alarms kept */
+    FORKED_KEPT = 32,           /* sessions remembered that two processes have */
     EFFECTS_ARENA_BYTES = 256 << 20,
     PING_EVERY_MS = 5000,    /* said when nothing else was */
     SILENCE_MS = 20000,      /* a link that heard nothing for so long is closed */
@@ -184,9 +185,11 @@ struct node {
     int64_t held_above;   /* rows of this link that the parent holds */
     int64_t refused_rows; /* refused rows remembered */
     bool links_unsaid;    /* a batch failed: the file may still call links exact that are gone */
-    int64_t homeless;     /* origins from below that no act gave a unit */
-    struct map symbols;   /* 64-bit hash of a text -> its number; proved by the text */
-    struct texts texts;   /* numbers to texts; both are forgotten when they grow large */
+    struct id forked[FORKED_KEPT]; /* sessions of children that two processes turned out to have */
+    size_t forked_count;           /* all there ever were; the newest are kept */
+    int64_t homeless;              /* origins from below that no act gave a unit */
+    struct map symbols;            /* 64-bit hash of a text -> its number; proved by the text */
+    struct texts texts;            /* numbers to texts; both are forgotten when they grow large */
 
     /* links */
     struct link **links;
@@ -507,6 +510,11 @@ const struct feed_mark *hello_knows(const struct msg_hello *hello, const struct 
  * others. */
 enum err hello_check_escrow(struct node *node, const struct link *link,
                             const struct msg_hello *hello, bool *lost, bool *forked) MUST_CHECK;
+/* Two processes have the memory, and so the session, of one: a machine went on twice from one
+ * state. The one that is linked does not give way to the other then, as it would to a new link of
+ * its own. */
+void hello_forked(struct node *node, const struct id *session);
+bool hello_is_forked(const struct node *node, const struct id *session);
 /* Whether its file knows a session that has ended. */
 enum err hello_has_ended(struct node *node, const struct link *link, const struct msg_hello *hello,
                          bool *ended) MUST_CHECK;

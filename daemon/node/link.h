@@ -159,6 +159,7 @@ struct link {
     const char *address; /* allocated; of a child that is known: the code of its unit */
     const char *peer;    /* allocated, or NULL: where the machine is */
     struct map sessions; /* that its hello stated, at most SESSIONS_MAX */
+    struct id session;   /* of them, that of its process */
     struct contest contests[CONTESTS]; /* by one that does not know its session; by one that does */
     struct wall exact_as_of;
     bool exact;
