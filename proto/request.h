@@ -224,6 +224,8 @@ struct total_row {
     const char *before;
     const char *change;
     const char *change_percent; /* one decimal */
+    const char *unit_name;
+    const char *counted_in; /* unit of measurement */
 };
 
 struct rep_total {
@@ -237,6 +239,7 @@ struct rep_total {
     int64_t held;
     int64_t refused;                  /* rows that were not taken in */
     int64_t lost;                     /* entries that are lost, and counted by their cells */
+    int64_t revision;                 /* what all answers of one state have in common */
     const struct stale_source *stale; /* in the first frame */
     size_t stale_count;
     const struct total_row *rows;

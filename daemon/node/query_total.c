@@ -130,7 +130,10 @@ static enum err put_subject_row(struct asking *a, const struct spot *spot,
 static struct total_row blank_row(struct asking *a, const struct spot *spot,
                                   const struct subject *subject)
 {
-    return (struct total_row){.unit = a->q->view.tree.units[spot->unit].code,
+    const struct unit *unit = &a->q->view.tree.units[spot->unit];
+    return (struct total_row){.unit = unit->code,
+                              .unit_name = unit->name,
+                              .counted_in = subject->counted_in,
                               .measure = subject->code,
                               .name = subject->name,
                               .period = total_period_name(a, spot->period),
@@ -278,6 +281,7 @@ static enum err spot_rows(struct asking *a, const struct spot *spot)
         const struct measure *m = &catalogue->measures[i];
         struct subject subject = {.code = m->code,
                                   .name = m->name,
+                                  .counted_in = m->unit,
                                   .decimals = m->decimals,
                                   .frequency = m->frequency,
                                   .grows = m->kind == MEASURE_FLOW,
@@ -294,6 +298,7 @@ static enum err spot_rows(struct asking *a, const struct spot *spot)
         }
         struct subject subject = {.code = in->code,
                                   .name = in->name,
+                                  .counted_in = in->unit,
                                   .decimals = in->decimals,
                                   .frequency = formula_frequency(&formula, catalogue),
                                   .formula = &formula};
@@ -597,6 +602,7 @@ enum err query_total(struct query *q, struct errmsg *msg)
     a.head.period = span_name(&a);
     a.head.as_of = q->now.wall;
     a.head.catalogue_version = q->view.catalogue.version;
+    TRY(store_fact_int(q->store, "head", 0, &a.head.revision));
     TRY(req->targets ? targets_sort(&a) : ERR_OK);
     TRY(sources(&a, top));
     TRY(each_unit(&a, top));

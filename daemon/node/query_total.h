@@ -26,6 +26,7 @@ enum { TOTAL_CATEGORIES_MAX = 1024 };
 struct subject {
     const char *code;
     const char *name;
+    const char *counted_in;
     int decimals;
     enum frequency frequency; /* no finer period has a meaning */
     bool grows;               /* from 0 over a period, as flows do */

@@ -268,7 +268,9 @@ static const struct field shape_total_row_fields[] = {
     AS_STR(P, W, against, PERIOD_TEXT_BYTES),
     AS_STR(P, W, before, NAME_MAX_BYTES),
     AS_STR(P, W, change, NAME_MAX_BYTES),
-    AS_STR(P, W, change_percent, NAME_MAX_BYTES)};
+    AS_STR(P, W, change_percent, NAME_MAX_BYTES),
+    AS_STR(P, W, unit_name, NAME_MAX_BYTES),
+    AS_STR(P, W, counted_in, NAME_MAX_BYTES)};
 static SHAPE(shape_total_row, total_row, tally__total_row__descriptor);
 _Static_assert(offsetof(W, value_low) == offsetof(W, value_high) + 8,
                "the halves lie next to each other");
@@ -288,6 +290,7 @@ static const struct field shape_totals_fields[] = {
     AS_I64(P, W, held),
     AS_I64(P, W, refused),
     AS_I64(P, W, lost),
+    AS_I64(P, W, revision),
     AS_ARRAY(FIELD_MANY, P, W, stale, stale_count, stale, BATCH_ROWS_MAX, &shape_stale),
     AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, REPLY_ROWS_MAX, &shape_total_row)};
 static SHAPE(shape_totals, rep_total, tally__total_reply__descriptor);

@@ -45,6 +45,7 @@ static const struct limit TEXTS[] = {
     {NULL, "before", NAME_MAX_BYTES},
     {NULL, "change", NAME_MAX_BYTES},
     {NULL, "change_percent", NAME_MAX_BYTES},
+    {NULL, "counted_in", NAME_MAX_BYTES},
     {NULL, "codes", CODE_MAX_BYTES},
     {NULL, "lacks", CODE_MAX_BYTES},
     {NULL, "category", CATEGORY_MAX_BYTES},
