@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "client/language.h"
 
 enum { LINE_BYTES = 1024 };
 
@@ -402,6 +403,7 @@ static void locale_set(void)
         (void)setlocale(LC_CTYPE, "C.UTF-8");
     }
     (void)setlocale(LC_NUMERIC, "C");
+    language_init();
 }
 
 enum exit_status client_main(int argc, char *const argv[], const struct command *commands,

@@ -57,6 +57,40 @@ static const struct command COMMANDS[] = {
         .run = cmd_missing,
     },
     {
+        .name = "report",
+        .usage = "TEMPLATE [UNIT]",
+        .summary = "a report from a template, with figures of one moment",
+        .about =
+            "Writes a template (text, Markdown or HTML; \"-\" is standard input) with its "
+            "{{...}} filled\n"
+            "in: figures of the unit for the period of -p, as the language writes numbers. What "
+            "is wrong\n"
+            "with it is told with its place, and nothing is printed then.\n"
+            "\n"
+            "  {{total CODE}} {{total CODE[group=cadre]}} {{name CODE}} {{counted_in CODE}}\n"
+            "  {{before CODE}} {{change CODE}} {{change_percent CODE}} {{against CODE}}\n"
+            "  {{target CODE}} {{reached CODE}} {{percent CODE}} {{expected_by_today CODE}}\n"
+            "  {{entries CODE}} {{reported CODE}} {{expected CODE}} {{missing CODE}}\n"
+            "  {{unit}} {{unit.name}} {{period}} {{today}} {{as_of}} {{nodes}} {{exact}} "
+            "{{stale}}\n"
+            "  {{held}} {{refused}} {{lost}}, and {{# remarks}}\n"
+            "\n"
+            "Behind CODE may stand unit=CODE period=PERIOD against=previous|year|PERIOD\n"
+            "in=thousand|million|billion digits=N. Blocks end with {{end}}:\n"
+            "\n"
+            "  {{each child}} {{each level=LEVEL}} {{each period=A..B}} {{each missing CODE}}, "
+            "with\n"
+            "  {{lacks}}; {{if ...}} {{else}}: whether there is such a figure, or more than none\n"
+            "\n"
+            "Examples:\n"
+            "  tally report half-year.vi.md -p 2023H1 --lang vi > report.md\n"
+            "  echo '{{total fund_raised in=billion}}' | tally report - 436 -p 2023\n",
+        .options = BIT(PERIOD) | BIT(LANG),
+        .words_min = 1,
+        .words_max = 2,
+        .run = cmd_report,
+    },
+    {
         .name = "record",
         .usage = "UNIT MEASURE VALUE",
         .summary = "record one value; prints the entry's identity",

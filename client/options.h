@@ -49,6 +49,7 @@ enum option {
     OPTION_AGAINST,
     OPTION_TO,
     OPTION_WHOLE,
+    OPTION_LANG,
     OPTION_COUNT
 };
 
