@@ -420,6 +420,22 @@ static enum err put_value(struct report *report, const struct part *part, const 
 static enum err write_parts(struct report *report, const struct scope *scope, size_t from,
                             size_t to, struct errmsg *msg);
 
+/* Whether the unit has, beside its children, anything of what the block is about. */
+static bool has_own(const struct report *report, const struct figures_answer *answer,
+                    const char *unit, size_t at)
+{
+    const struct part *parts = report->template.parts;
+    const struct total_row *const *rows;
+    for (size_t i = at + 1; i < parts[at].jump; i++) {
+        bool field = parts[i].kind == PART_FIELD && parts[i].about == ABOUT_SUBJECT;
+        size_t count = field ? figures_find(answer, unit, true, parts[i].code, &rows) : 0;
+        if (count > 0 && rows[0]->entries > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err each_unit(struct report *report, const struct scope *scope, size_t at,
                           struct errmsg *msg)
 {
@@ -439,11 +455,7 @@ static enum err each_unit(struct report *report, const struct scope *scope, size
     for (size_t i = 0; i < answer->unit_count; i++) {
         const struct total_row *row = answer->units[i];
         struct scope inner = *scope;
-        int64_t entries = 0;
-        for (size_t j = 0; row->own && j < answer->count; j++) {
-            entries += answer->rows[j]->own ? answer->rows[j]->entries : 0;
-        }
-        if (row->own && entries == 0) {
+        if (row->own && !has_own(report, answer, row->unit, at)) {
             continue; /* as most units above the lowest: no line of dashes */
         }
         inner.unit = row->unit;

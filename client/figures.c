@@ -313,6 +313,12 @@ static enum err on_missing(void *context, const struct msg_reply *reply, struct 
     return ERR_OK;
 }
 
+static int compare_missing(const void *left, const void *right)
+{
+    return strcmp(((const struct missing_row *)left)->unit,
+                  ((const struct missing_row *)right)->unit);
+}
+
 enum err figures_ask_missing(struct figures *figures, const char *unit, struct period period,
                              const char *code, const struct figures_missing **out,
                              struct errmsg *msg)
@@ -342,6 +348,9 @@ enum err figures_ask_missing(struct figures *figures, const char *unit, struct p
             .unit = unit, .codes = &code, .code_count = 1, .has_period = true, .period = period}};
     struct asking asking = {.on_reply = on_missing, .context = &c};
     TRY(client_ask(figures->client, &request, &asking, msg));
+    if (made->count > 0) {
+        qsort(c.rows, made->count, sizeof *c.rows, compare_missing);
+    }
     made->rows = c.rows;
     figures->missing_count++;
     *out = made;

@@ -37,8 +37,8 @@ struct figures_missing {
     const char *code;
     const char *unit;
     struct period period;
-    struct missing_row whole; /* of all units */
-    const struct missing_row *rows;
+    struct missing_row whole;       /* of all units */
+    const struct missing_row *rows; /* by unit */
     size_t count;
 };
 

@@ -389,7 +389,7 @@ static enum err braces(struct reading *r, const char *from, const char *close)
     char *words[WORDS_MAX] = {NULL};
     struct part *part = part_add(r, PART_FIELD, from);
     size_t len = (size_t)(close - from) - 2;
-    if (len > BRACES_MAX_BYTES || memchr(from, '\n', len) != NULL) {
+    if (len > BRACES_MAX_BYTES || memchr(from, '\n', (size_t)(close - from)) != NULL) {
         return template_fail(r->out, part, r->msg, "these braces are not closed in their line");
     }
     bool remark = from[2] == '#';
@@ -433,9 +433,9 @@ static void text_part(struct reading *r, const char *until)
 
 static enum err next_part(struct reading *r)
 {
-    if (r->out->count + 2 > TEMPLATE_PARTS_MAX) {
+    if (r->out->count == TEMPLATE_PARTS_MAX - 1) {
         return err_fail(r->msg, ERR_INVALID, "%.200s: more than %d parts", r->out->path,
-                        TEMPLATE_PARTS_MAX / 2);
+                        TEMPLATE_PARTS_MAX);
     }
     const char *open = memmem(r->at, (size_t)(r->end - r->at), "{{", 2);
     if (open != r->at) {

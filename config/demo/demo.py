@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import random
 import shutil
 import signal
@@ -219,6 +220,21 @@ class Demo:
         if wrong:
             raise Failure("not the published figures: " + "; ".join(wrong))
 
+    def report(self, language):
+        """The half-yearly report; every published figure must stand in it as the language writes numbers."""
+        template = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"report.{language}.md")
+        text = self.tally(figures.PROVINCE[0], "report", template, "-p", figures.PERIOD, "--lang", language)
+        marks = str.maketrans(",.", ".,") if language == "vi" else {}
+        wanted = {measure: f"{value:,}".translate(marks) for measure, value in figures.PUBLISHED.items()}
+        wanted |= {measure: value.translate(marks) for measure, value in figures.SHARES.items()}
+        wanted |= {f"{measure} in billions": f"{figures.PUBLISHED[measure] // 1_000_000 / 1000:.3f}".translate(marks)
+                   for measure in ("fund_raised", "fund_spent", "fund_balance")}
+        found = set(re.findall(r"[\d.,]*\d", text))
+        wrong = [f"{what} ({figure})" for what, figure in wanted.items() if figure not in found]
+        if wrong:
+            raise Failure(f"the report in {language} lacks " + ", ".join(wrong))
+        return text
+
     def verify(self):
         """Everything computed again, at the province and at the districts."""
         for unit in self.ports:
@@ -241,6 +257,7 @@ def run(demo, options):
     say(f"{entries} entries recorded, {corrections} of them amends and voids; the province is exact "
         f"({time.monotonic() - began:.0f} s)")
     demo.compare()
+    reports = [demo.report(language) for language in ("vi", "en")]
     demo.verify()
     root, period = figures.PROVINCE[0], figures.PERIOD
     if options.json:
@@ -251,6 +268,7 @@ def run(demo, options):
     print(demo.tally(root, "total", root, "-p", period, "-m", ",".join(figures.SHARES), "--targets"))
     print(demo.tally(root, "missing", root, "-p", period))
     print(demo.tally(root, "tree"))
+    print("\n".join(reports))
     say(f"All {len(figures.PUBLISHED)} figures are the published ones.")
 
 
