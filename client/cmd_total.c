@@ -168,23 +168,22 @@ static void table_begin(struct view *view, const struct rep_total *total)
     view->table = output_table_new(view->columns, view->column_count);
 }
 
-/* A dash where nobody reported. */
-static const char *value_text(const struct total_row *row, bool dash, char out[WIDE_TEXT_BYTES])
+/* "" where nobody reported, or where there is no such number. */
+static const char *value_text(const struct total_row *row, char out[WIDE_TEXT_BYTES])
 {
     if (row->indicator) {
-        return row->indicator_value[0] == '\0' && dash ? "-" : row->indicator_value;
+        return row->indicator_value;
     }
     if (row->overflow) {
         return "overflow";
-    }
-    if (row->entries == 0 && dash) {
-        return "-";
     }
     wide_format(row->value, row->decimals, out);
     return out;
 }
 
 enum { AGAINST_CELLS = 4, TARGET_CELLS = 5 };
+/* Of their cells: which is a period; the percentage is the fourth of either. */
+enum { AGAINST_PERIOD_CELL = 0, TARGET_PERIOD_CELL = 1, PERCENT_CELL = 3 };
 
 static void against_cells(const struct total_row *row, const char *cells[AGAINST_CELLS])
 {
@@ -203,11 +202,14 @@ static void target_cells(const struct total_row *row, const char *cells[TARGET_C
     cells[4] = row->due;
 }
 
-/* Dashes where nothing is wanted, or where there is no such number. */
-static size_t dashes(const char **cells, size_t count)
+/* Numbers as people write them; a dash where there is none. `texts`: room for the cells. */
+static size_t localised(const struct total_row *row, const char **cells, size_t count,
+                        size_t period, char (*texts)[OUTPUT_AMOUNT_BYTES])
 {
     for (size_t i = 0; i < count; i++) {
-        cells[i] = cells[i][0] == '\0' ? "-" : cells[i];
+        const char *counted_in = i == PERCENT_CELL ? "" : row->counted_in;
+        bool number = i != period || cells[i][0] == '\0';
+        cells[i] = number ? output_amount(cells[i], counted_in, texts[i]) : cells[i];
     }
     return count;
 }
@@ -216,6 +218,9 @@ static void table_row(struct view *view, const struct total_row *row)
 {
     char unit[CODE_MAX_BYTES + 16];
     char value[WIDE_TEXT_BYTES];
+    char texts[TARGET_CELLS][OUTPUT_AMOUNT_BYTES];
+    char changes[AGAINST_CELLS][OUTPUT_AMOUNT_BYTES];
+    char amount[OUTPUT_AMOUNT_BYTES];
     char entries[OUTPUT_CELL_BYTES];
     char reported[OUTPUT_CELL_BYTES] = "";
     const char *cells[COLUMNS];
@@ -236,14 +241,15 @@ static void table_row(struct view *view, const struct total_row *row)
     if (view->by == BY_CATEGORY) {
         cells[count++] = row->category_null ? "" : row->category[0] == '\0' ? "-" : row->category;
     }
-    cells[count++] = value_text(row, true, value);
+    bool dash = !row->indicator && !row->overflow && row->entries == 0;
+    cells[count++] = output_amount(dash ? "" : value_text(row, value), row->counted_in, amount);
     if (view->against) {
         against_cells(row, cells + count);
-        count += dashes(cells + count, AGAINST_CELLS);
+        count += localised(row, cells + count, AGAINST_CELLS, AGAINST_PERIOD_CELL, changes);
     }
     if (view->targets) {
         target_cells(row, cells + count);
-        count += dashes(cells + count, TARGET_CELLS);
+        count += localised(row, cells + count, TARGET_CELLS, TARGET_PERIOD_CELL, texts);
     } else if (!view->against) {
         cells[count++] = row->indicator ? "" : output_number(row->entries, entries);
         cells[count++] = reported;
@@ -418,7 +424,7 @@ static void csv_row(const struct view *view, const struct total_row *row)
     char numbers[5][OUTPUT_CELL_BYTES];
     const int64_t counts[] = {row->entries, row->reported, row->expected, view->nodes, view->exact};
     const char *cells[CSV_COLUMNS_MAX] = {row->unit, row->measure, row->period, row->category,
-                                          value_text(row, false, value)};
+                                          value_text(row, value)};
     for (size_t i = 0; i < 5; i++) {
         cells[5 + i] = row->indicator && i < 3 ? "" : output_number(counts[i], numbers[i]);
     }

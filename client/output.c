@@ -8,6 +8,7 @@
 #include <wchar.h>
 
 #include "base/check.h"
+#include "client/language.h"
 
 enum { WRAP_LETTERS_MIN = 12, WIDE_LETTERS = 512, TREE_LETTERS = 6 };
 
@@ -271,5 +272,21 @@ const char *output_day(int32_t day, const char *none, char out[OUTPUT_CELL_BYTES
 const char *output_number(int64_t number, char out[OUTPUT_CELL_BYTES])
 {
     (void)snprintf(out, OUTPUT_CELL_BYTES, "%" PRId64, number);
+    return out;
+}
+
+const char *output_amount(const char *text, const char *counted_in, char out[OUTPUT_AMOUNT_BYTES])
+{
+    const struct language *language = language_now();
+    struct number_form form = {.digits = -1};
+    if (text[0] == '\0') {
+        return "-";
+    }
+    if (language->plain || number_format(&language->numbers, &form, text, out) != ERR_OK) {
+        return text;
+    }
+    if (strcmp(counted_in, "VND") == 0) {
+        memcpy(out + strlen(out), " ₫", sizeof " ₫");
+    }
     return out;
 }

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "client/number.h"
 #include "client/options.h"
 #include "proto/message.h"
 
@@ -76,5 +77,11 @@ void output_csv_row(const char *const *cells, size_t count);
 const char *output_time(struct wall wall, const char *none, char out[OUTPUT_CELL_BYTES]);
 const char *output_day(int32_t day, const char *none, char out[OUTPUT_CELL_BYTES]);
 const char *output_number(int64_t number, char out[OUTPUT_CELL_BYTES]);
+
+enum { OUTPUT_AMOUNT_BYTES = NUMBER_TEXT_BYTES + 8 };
+
+/* A decimal text as the language writes numbers, with the sign of what is counted where it has one
+ * ("39.545.000.000 ₫" for VND); "-" for "", other texts and the locale C as they are. */
+const char *output_amount(const char *text, const char *counted_in, char out[OUTPUT_AMOUNT_BYTES]);
 
 #endif

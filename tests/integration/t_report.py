@@ -7,6 +7,7 @@ it sees.
 """
 
 import os
+import re
 import threading
 import unittest
 
@@ -111,6 +112,25 @@ class Report(unittest.TestCase):
             with self.subTest(period=period):
                 self.assertEqual(report("{{period}}", "-p", period), english)
                 self.assertEqual(report("{{period}}", "-p", period, "--lang", "vi"), vietnamese)
+
+    def test_tables(self):
+        """`tally total` shows numbers as the locale does, with the sign of the currency; not so in C, JSON and CSV."""
+        node = t_totals.tree.nodes[PROVINCE]
+        words = ("total", "-p", "2023", "-m", "fund_raised,grants", "--targets", "--against", "year")
+
+        def shown(locale, *more):
+            return node.tally(*words, *more, env=harness.environment(LC_ALL=locale)).ok().out
+
+        for locale, wanted in (("vi_VN", ("11.664 ₫", "20.000 ₫", "58,3", "-1,25")),
+                               ("en_GB.UTF-8", ("11,664 ₫", "20,000 ₫", "58.3", "-1.25")),
+                               ("C", ("11664", "20000", "58.3", "-1.25")), ("POSIX", ("11664",))):
+            table = re.split(r"\s{1,}", shown(locale).replace(" ₫", "₫"))
+            for number in wanted:
+                with self.subTest(locale=locale, number=number):
+                    self.assertIn(number.replace(" ", ""), table)
+        for form in ("--csv", "--json"):
+            lines = [re.sub(r'"as_of": "[^"]*"', "", shown(locale, form)) for locale in ("vi_VN", "C")]
+            self.assertEqual(*lines)
 
     def test_kinds_of_files(self):
         """Names in HTML and Markdown cannot be taken for marks; a template may come from a file."""
