@@ -18,6 +18,7 @@ enum exit_status cmd_void(struct client *client);
 enum exit_status cmd_total(struct client *client);
 enum exit_status cmd_missing(struct client *client);
 enum exit_status cmd_report(struct client *client);
+enum exit_status cmd_watch(struct client *client);
 enum exit_status cmd_log(struct client *client);
 enum exit_status cmd_status(struct client *client);
 enum exit_status cmd_tree(struct client *client);

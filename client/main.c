@@ -91,6 +91,25 @@ static const struct command COMMANDS[] = {
         .run = cmd_report,
     },
     {
+        .name = "watch",
+        .usage = "[UNIT]",
+        .summary = "totals and links, live",
+        .about =
+            "Shows the totals of a unit and how fresh the offices below are, and shows them again "
+            "as\n"
+            "soon as anything changes; what changed is marked for ten seconds. Where the output is "
+            "no\n"
+            "terminal, or with --json, each figure is a line when it changes.\n"
+            "\n"
+            "Examples:\n"
+            "  tally watch\n"
+            "  tally watch 436 -p 2023H1 -m fund_raised,accounts\n"
+            "  tally watch --json >> changes.ndjson\n",
+        .options = BIT(MEASURE) | BIT(PERIOD),
+        .words_max = 1,
+        .run = cmd_watch,
+    },
+    {
         .name = "record",
         .usage = "UNIT MEASURE VALUE",
         .summary = "record one value; prints the entry's identity",

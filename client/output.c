@@ -124,6 +124,14 @@ struct libscols_line *output_table_branch(struct output_table *table, struct lib
     return line;
 }
 
+void output_line_bold(struct output_table *table, struct libscols_line *line, bool bold)
+{
+    if (table != NULL && line != NULL && bold) {
+        (void)scols_table_enable_colors(table->scols, 1);
+        table->failed = table->failed || scols_line_set_color(line, "\033[1m") != 0;
+    }
+}
+
 static void block_print(struct output_table *table)
 {
     if (table->rows > 0 && !table->failed) {
@@ -156,15 +164,25 @@ enum err output_table_end(struct output_table *table, struct errmsg *msg)
 
 /* ---- JSON ---- */
 
-enum err output_json(json_t *document, struct errmsg *msg)
+static enum err dump(json_t *document, size_t how, struct errmsg *msg)
 {
-    bool failed = document == NULL || json_dumpf(document, stdout, JSON_INDENT(1)) != 0;
+    bool failed = document == NULL || json_dumpf(document, stdout, how) != 0;
     json_decref(document);
     (void)fputc('\n', stdout);
     /* A full disk makes jansson fail too; the end of the program reports that one. */
     return failed && ferror(stdout) == 0
                ? err_fail(msg, ERR_NO_MEMORY, "out of memory for the JSON")
                : ERR_OK;
+}
+
+enum err output_json(json_t *document, struct errmsg *msg)
+{
+    return dump(document, JSON_INDENT(1), msg);
+}
+
+enum err output_json_line(json_t *document, struct errmsg *msg)
+{
+    return dump(document, 0, msg);
 }
 
 void output_list_begin(struct output_list *list, json_t *head, const char *key)

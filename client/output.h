@@ -42,6 +42,9 @@ void output_table_row(struct output_table *table, const char *const *cells);
 struct libscols_line *output_table_branch(struct output_table *table, struct libscols_line *parent,
                                           const char *const *cells);
 
+/* Shows that line bold, on a terminal. Takes NULL for either. */
+void output_line_bold(struct output_table *table, struct libscols_line *line, bool bold);
+
 /* Prints what is not printed yet and gives the table back. An empty table prints nothing. */
 enum err output_table_end(struct output_table *table, struct errmsg *msg) MUST_CHECK;
 
@@ -50,6 +53,8 @@ enum err output_table_end(struct output_table *table, struct errmsg *msg) MUST_C
 /* Prints the document with a line break, and gives it back. NULL is what jansson made of a lack of
  * memory. */
 enum err output_json(json_t *document, struct errmsg *msg) MUST_CHECK;
+/* The same, as one line. */
+enum err output_json_line(json_t *document, struct errmsg *msg) MUST_CHECK;
 
 /* A long array, element by element; `head` are the keys of an object before it (NULL: the document
  * is the array alone), `key` the array's. References are taken over. */

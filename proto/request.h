@@ -11,7 +11,7 @@
 enum request_type {
     REQUEST_RECORD = 1, /* record and import */
     REQUEST_CORRECT,    /* amend and void */
-    REQUEST_WAIT,       /* until what is recorded so far is at the parent or the root */
+    REQUEST_WAIT,       /* until what is recorded so far is at the parent or the root; for news */
     REQUEST_TOTAL,
     REQUEST_LOG,
     REQUEST_STATUS,
@@ -55,7 +55,9 @@ struct req_correct {
     const char *note;
 };
 
-enum wait_level { WAIT_NONE = 0, WAIT_PARENT = 1, WAIT_ROOT = 2 };
+/* WAIT_NEWS: until anything has changed here since `revision`, or the time is over, which is no
+ * error then. */
+enum wait_level { WAIT_NONE = 0, WAIT_PARENT = 1, WAIT_ROOT = 2, WAIT_NEWS = 3 };
 
 struct req_wait {
     enum wait_level level;

@@ -1,11 +1,14 @@
-/* Clients that wait until what they recorded is at the parent, or at the root: looked at after
- * every batch, answered when it is there or when their time is over. */
+/* Clients that wait until what they recorded is at the parent, or at the root, or for news: looked
+ * at after every batch, answered when it is there or when their time is over. */
 #include <stdlib.h>
 
 #include "node/internal.h"
 
 static bool reached(const struct node *node, const struct waiter *waiter)
 {
+    if (waiter->level == WAIT_NEWS) {
+        return node->head != waiter->revision; /* less: the file is another one */
+    }
     if (node->identity.is_root) {
         return true;
     }
@@ -19,7 +22,10 @@ static void answer(struct node *node, const struct waiter *waiter, enum err err,
     struct msg_request msg = {.id = waiter->request, .type = REQUEST_WAIT};
     struct request request = {&client, &msg};
     if (err == ERR_OK) {
-        (void)request_reply(node, &request);
+        struct msg_reply *reply = request_reply(node, &request);
+        if (reply != NULL) {
+            reply->u.recorded.revision = node->head;
+        }
     } else {
         request_refuse(node, &request, err, "%s", text);
     }
@@ -45,7 +51,8 @@ void wait_request(struct node *node, const struct request *request)
         .client = request->client->id,
         .request = request->msg->id,
         .level = wait->level,
-        .revision = wait->revision > 0 && wait->revision <= node->head
+        .revision = wait->level == WAIT_NEWS ? wait->revision
+                    : wait->revision > 0 && wait->revision <= node->head
                         ? revision_to_wait_for(node, wait->revision)
                         : INT64_MAX,
         .entries = node->ledger_length,
@@ -58,14 +65,15 @@ void waiters_wake(struct node *node)
 {
     for (size_t i = 0; i < node->waiter_count; i++) {
         struct waiter *waiter = &node->waiters[i];
-        waiter->revision = waiter->revision == INT64_MAX ? node->head : waiter->revision;
+        bool all = waiter->revision == INT64_MAX && waiter->level != WAIT_NEWS;
+        waiter->revision = all ? node->head : waiter->revision;
         /* What was lost here goes up anew when it has been made again. */
         bool again = waiter->level == WAIT_ROOT && node->differs_above;
         waiter->revision = again ? node->head : waiter->revision;
         bool late = node->now.mono.ms >= waiter->deadline.ms;
         bool there = !again && reached(node, waiter);
         waiter->answered = there || late;
-        if (there) {
+        if (there || (late && waiter->level == WAIT_NEWS)) {
             answer(node, waiter, ERR_OK, "");
         } else if (late) {
             answer(node, waiter, ERR_TIMEOUT,

@@ -40,7 +40,7 @@ static SHAPE(shape_correct, req_correct, tally__correct_request__descriptor);
 
 #define P struct req_wait
 #define W Tally__WaitRequest
-static const struct field shape_wait_fields[] = {AS_ENUM(P, W, level, WAIT_ROOT),
+static const struct field shape_wait_fields[] = {AS_ENUM(P, W, level, WAIT_NEWS),
                                                  AS_I64(P, W, revision), AS_I64(P, W, timeout_ms)};
 static SHAPE(shape_wait, req_wait, tally__wait_request__descriptor);
 #undef P

@@ -88,7 +88,7 @@ static const struct limit ENUMS[] = {
     {"Refuse", "code", REFUSAL_SHUTDOWN},
     {"RefusedRow", "reason", REFUSE_REASON_COUNT - 1},
     {"Joined", "err", ERR_COUNT - 1},
-    {"WaitRequest", "level", WAIT_ROOT},
+    {"WaitRequest", "level", WAIT_NEWS},
     {"TotalRequest", "frequency", FREQUENCY_COUNT - 1},
     {"TotalRequest", "by", BY_CATEGORY},
     {"TotalRequest", "against", AGAINST_PERIOD},

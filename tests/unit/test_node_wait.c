@@ -200,6 +200,35 @@ static void test_root_lacks_what_was_lost_here(void **state)
     assert_int_equal(total_at(root), 5);
 }
 
+/* News: an entry that arrives from below answers at once, nothing does when the time is over, and a
+ * revision that this file never had is news. */
+static void test_news(void **state)
+{
+    (void)state;
+    uint64_t early = ask_wait(root, WAIT_NEWS, 0, 600000);
+    world_settle();
+    assert_int_equal(world_reply_to(early)->err, ERR_OK);
+    int64_t revision = world_reply_to(early)->revision;
+    assert_true(revision > 0);
+    uint64_t patient = ask_wait(root, WAIT_NEWS, revision, 600000);
+    uint64_t short_one = ask_wait(root, WAIT_NEWS, revision, 3000);
+    world_pass(1000);
+    assert_null(world_reply_to(patient));
+    assert_null(world_reply_to(short_one));
+    world_pass(6000);
+    assert_null(world_reply_to(patient));
+    assert_int_equal(world_reply_to(short_one)->err, ERR_OK);
+    assert_int_equal(world_reply_to(short_one)->revision, revision);
+    (void)record_one(leaf);
+    world_settle();
+    assert_int_equal(world_reply_to(patient)->err, ERR_OK);
+    assert_true(world_reply_to(patient)->revision > revision);
+    assert_int_equal(total_at(root), 5);
+    uint64_t other = ask_wait(root, WAIT_NEWS, INT64_MAX, 600000);
+    world_settle();
+    assert_int_equal(world_reply_to(other)->err, ERR_OK);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tree_end_always)
 
 int main(void)
@@ -211,6 +240,7 @@ int main(void)
                                        CASE(test_nothing_left_to_send),
                                        CASE(test_wait_in_the_batch_of_a_record),
                                        CASE(test_client_that_goes),
-                                       CASE(test_root_lacks_what_was_lost_here)};
+                                       CASE(test_root_lacks_what_was_lost_here),
+                                       CASE(test_news)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

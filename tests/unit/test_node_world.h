@@ -269,7 +269,7 @@ static inline void world_keep_reply(uint64_t client, const struct msg_reply *rep
     *kept = (struct world_reply){.client = client, .id = reply->id, .err = reply->err};
     (void)snprintf(kept->text, sizeof kept->text, "%s", reply->text);
     bool rows = reply->type == REQUEST_RECORD || reply->type == REQUEST_CORRECT ||
-                reply->type == REQUEST_UNITS;
+                reply->type == REQUEST_UNITS || reply->type == REQUEST_WAIT;
     if (reply->err == ERR_OK && rows) {
         const struct rep_recorded *rep = &reply->u.recorded;
         kept->row = rep->row_count > 0 ? rep->rows[0] : kept->row;
