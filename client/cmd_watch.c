@@ -475,7 +475,8 @@ enum exit_status cmd_watch(struct client *client)
     enum err err = begin(&watch, client, &msg);
     while (err == ERR_OK && ferror(stdout) == 0) {
         err = look(&watch, &first, &msg);
-        bool gone = err == ERR_UNREACHABLE || err == ERR_CLOSED;
+        bool gone = err == ERR_UNREACHABLE || err == ERR_CLOSED || err == ERR_BUSY ||
+                    err == ERR_TIMEOUT || err == ERR_IO;
         if (!gone || first) {
             told = told && err != ERR_OK;
             continue;
