@@ -27,6 +27,8 @@ enum {
     NEWS_MS = 5000,  /* drawn anew without news */
     MARK_MS = 10000, /* a change is marked for so long */
     AGAIN_MS = 2000, /* between two dials */
+    BUSY_LEAST_MS = 50,
+    BUSY_MORE_MS = 450,
     MARGIN_MS = 30000,
     BAR = 10,
     AROUND_LINES = 7, /* headings and what stands below */
@@ -466,6 +468,23 @@ static enum err begin(struct watch *watch, struct client *client, struct errmsg 
                : ERR_OK;
 }
 
+/* What is not for ever ends in another try, with one line for all of them. */
+static enum err dial_again(struct client *client, enum err err, const struct errmsg *msg,
+                           bool *told)
+{
+    if (err != ERR_UNREACHABLE && err != ERR_CLOSED && err != ERR_TIMEOUT && err != ERR_IO) {
+        return err;
+    }
+    if (!*told) {
+        (void)client_fail_err(err, msg);
+        *told = true;
+    }
+    connection_close(client->connection);
+    client->connection = NULL;
+    pause_ms(AGAIN_MS);
+    return ERR_OK;
+}
+
 enum exit_status cmd_watch(struct client *client)
 {
     static struct watch watch; /* too large for the stack */
@@ -475,20 +494,16 @@ enum exit_status cmd_watch(struct client *client)
     enum err err = begin(&watch, client, &msg);
     while (err == ERR_OK && ferror(stdout) == 0) {
         err = look(&watch, &first, &msg);
-        bool gone = err == ERR_UNREACHABLE || err == ERR_CLOSED || err == ERR_BUSY ||
-                    err == ERR_TIMEOUT || err == ERR_IO;
-        if (!gone || first) {
-            told = told && err != ERR_OK;
+        if (err == ERR_OK || (first && err != ERR_BUSY)) {
+            told = false;
             continue;
         }
-        if (!told) {
-            (void)client_fail_err(err, &msg);
-            told = true;
+        if (err == ERR_BUSY) { /* many who watch have asked at once */
+            pause_ms(BUSY_LEAST_MS + getpid() % BUSY_MORE_MS);
+            err = ERR_OK;
+            continue;
         }
-        connection_close(client->connection);
-        client->connection = NULL;
-        pause_ms(AGAIN_MS);
-        err = ERR_OK;
+        err = dial_again(client, err, &msg, &told);
     }
     picture_free(&watch.pictures[0]);
     picture_free(&watch.pictures[1]);

@@ -130,9 +130,31 @@ def _client(words):
     return took, json.loads(out), usage.ru_utime + usage.ru_stime, max(peaks, default=0)
 
 
-def bulk(path, given):
-    """One import at a new tree, until the province has everything."""
+def _watchers(tree, count):
+    """So many `tally watch` at the province, each with all of its measures."""
+    words = harness.tally_words(tree.root.data, ["watch", "-p", entries.PERIOD, "--json"])
+    return [subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             env=harness.environment()) for _ in range(count)]
+
+
+def _end_watchers(watchers):
+    """Their processor seconds."""
+    cpu_s = 0.0
+    for process in watchers:
+        if process.poll() is not None:
+            raise Wrong(f"a watcher ended by itself, with status {process.returncode}")
+        process.terminate()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        cpu_s += usage.ru_utime + usage.ru_stime
+    return cpu_s
+
+
+def bulk(path, given, watchers=0):
+    """One import at a new tree, until the province has everything, with people who watch it."""
     tree = make_tree()
+    watching = _watchers(tree, watchers)
+    time.sleep(watchers / 100)  # they have seen the empty tree
     before = each(tree, work)
     words = harness.tally_words(tree.nodes[COMMUNE].data, ["import", path, "--json"])
     began = time.monotonic()
@@ -148,6 +170,7 @@ def bulk(path, given):
             raise Wrong(f"the province has not everything after {IMPORT_LIMIT_S} s")
         time.sleep(POLL_S)
     whole = time.monotonic() - began
+    watchers_cpu_s = _end_watchers(watching)
     for node in tree.nodes.values():
         check_node(node, given.totals)
     tree.settle()
@@ -159,6 +182,7 @@ def bulk(path, given):
               "file": {TIERS[unit]: os.path.getsize(os.path.join(node.data, "tally.db"))
                        for unit, node in tree.nodes.items()}}
     result["cpu_s"]["client"] = client_cpu_s
+    result["cpu_s"]["watchers"] = watchers_cpu_s
     result["client_peak"] = client_peak
     tree.stop()
     return result
