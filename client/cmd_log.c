@@ -6,23 +6,24 @@
 #include "client/asked.h"
 #include "client/checks.h"
 #include "client/commands.h"
+#include "client/language.h"
 #include "client/output.h"
 
 static const struct output_column COLUMNS[] = {
-    {.name = "ENTRY"},
-    {.name = "UNIT"},
-    {.name = "MEASURE"},
-    {.name = "DATE"},
-    {.name = "CATEGORY"},
-    {.name = "VALUE", .right = true},
-    {.name = "KIND"},
-    {.name = "REFERS"},
-    {.name = "LIVE"},
-    {.name = "KEY", .wrap = true},
-    {.name = "NOTE", .wrap = true},
-    {.name = "RECORDED"},
-    {.name = "AUTHOR"},
-    {.name = "CAME BACK"},
+    {.name = N_("ENTRY")},
+    {.name = N_("UNIT")},
+    {.name = N_("MEASURE")},
+    {.name = N_("DATE")},
+    {.name = N_("CATEGORY")},
+    {.name = N_("VALUE"), .right = true},
+    {.name = N_("KIND")},
+    {.name = N_("REFERS")},
+    {.name = N_("LIVE")},
+    {.name = N_("KEY"), .wrap = true},
+    {.name = N_("NOTE"), .wrap = true},
+    {.name = N_("RECORDED")},
+    {.name = N_("AUTHOR")},
+    {.name = N_("CAME BACK")},
 };
 
 static const char *const CSV_HEAD[] = {"entry", "unit",        "measure", "date",      "category",

@@ -5,21 +5,22 @@
 #include "client/asked.h"
 #include "client/checks.h"
 #include "client/commands.h"
+#include "client/language.h"
 #include "client/output.h"
 
 static const struct output_column COLUMNS[] = {
-    {.name = "CODE"},
-    {.name = "NAME", .wrap = true},
-    {.name = "PERIOD"},
-    {.name = "DUE"},
-    {.name = "EXPECTED", .right = true},
-    {.name = "REPORTED", .right = true},
-    {.name = "MISSING", .right = true},
+    {.name = N_("CODE")},
+    {.name = N_("NAME"), .wrap = true},
+    {.name = N_("PERIOD")},
+    {.name = N_("DUE")},
+    {.name = N_("EXPECTED"), .right = true},
+    {.name = N_("REPORTED"), .right = true},
+    {.name = N_("MISSING"), .right = true},
 };
 
 static const struct output_column UNIT_COLUMNS[] = {
-    {.name = "UNIT"},   {.name = "NAME", .wrap = true},  {.name = "CODE"},
-    {.name = "PERIOD"}, {.name = "LACKS", .wrap = true}, {.name = "LAST EXACT"},
+    {.name = N_("UNIT")},   {.name = N_("NAME"), .wrap = true},  {.name = N_("CODE")},
+    {.name = N_("PERIOD")}, {.name = N_("LACKS"), .wrap = true}, {.name = N_("LAST EXACT")},
 };
 
 static const char *const CSV_HEAD[] = {"code", "period", "due",   "unit",
@@ -85,7 +86,7 @@ static void unit_row(struct view *view, const struct missing_row *row)
         row->code,
         row->period,
         row->set ? lacks_text(row, ", ", lacks, sizeof lacks) : row->code,
-        row->exact ? "" : output_time(row->exact_as_of, "never", when)};
+        row->exact ? "" : output_time(row->exact_as_of, _("never"), when)};
     output_table_row(view->units, cells);
 }
 
@@ -153,10 +154,8 @@ static void begin(struct view *view, const struct rep_missing *missing)
         (void)printf("%s (%s)\n", missing->unit_name, missing->unit);
         view->table = output_table_new(COLUMNS, CELLS);
         view->units = output_table_new(UNIT_COLUMNS, UNIT_CELLS);
-        (void)snprintf(view->footer, sizeof view->footer,
-                       "as of %s, %" PRId64 " of %" PRId64 " node%s exact",
-                       output_time(missing->as_of, "?", when), missing->exact, missing->nodes,
-                       missing->nodes == 1 ? "" : "s");
+        language_sources(view->footer, sizeof view->footer, output_time(missing->as_of, "?", when),
+                         missing->exact, missing->nodes);
         break;
     case OUTPUT_JSON:
         output_list_begin(&view->list,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "client/commands.h"
+#include "client/language.h"
 #include "client/output.h"
 
 enum { LINE_BYTES = 512 };
@@ -160,12 +161,12 @@ static void print_parent(const struct rep_status *status)
 
 static enum err print_children(const struct rep_status *status, struct errmsg *msg)
 {
-    static const struct output_column COLUMNS[] = {{.name = "CHILD"},
-                                                   {.name = "STATE"},
-                                                   {.name = "EXACT AS OF"},
-                                                   {.name = "HELD", .right = true},
-                                                   {.name = "LOST", .right = true},
-                                                   {.name = "REASON", .wrap = true}};
+    static const struct output_column COLUMNS[] = {{.name = N_("CHILD")},
+                                                   {.name = N_("STATE")},
+                                                   {.name = N_("EXACT AS OF")},
+                                                   {.name = N_("HELD"), .right = true},
+                                                   {.name = N_("LOST"), .right = true},
+                                                   {.name = N_("REASON"), .wrap = true}};
     struct output_table *table = output_table_new(COLUMNS, 6);
     for (size_t i = 0; i < status->child_count; i++) {
         const struct child_status *child = &status->children[i];
@@ -186,7 +187,7 @@ static enum err print_children(const struct rep_status *status, struct errmsg *m
 static enum err print_alarms(const struct rep_status *status, struct errmsg *msg)
 {
     static const struct output_column COLUMNS[] = {
-        {.name = "ALARM"}, {.name = "SINCE"}, {.name = "TEXT", .wrap = true}};
+        {.name = N_("ALARM")}, {.name = N_("SINCE")}, {.name = N_("TEXT"), .wrap = true}};
     struct output_table *table = output_table_new(COLUMNS, 3);
     for (size_t i = 0; i < status->alarm_count; i++) {
         const struct alarm_row *alarm = &status->alarms[i];

@@ -8,6 +8,7 @@
 #include "client/asked.h"
 #include "client/checks.h"
 #include "client/commands.h"
+#include "client/language.h"
 #include "client/output.h"
 
 enum { MISSING_SHOWN_MAX = 10, FOOTER_BYTES = 2048, HEAD_BYTES = 512, COLUMNS = 16 };
@@ -138,32 +139,32 @@ static void table_begin(struct view *view, const struct rep_total *total)
 {
     (void)printf("%s (%s), %s\n", total->unit_name, total->unit, total->period);
     if (shows_units(view)) {
-        column_add(view, "UNIT", false);
+        column_add(view, N_("UNIT"), false);
     }
-    column_add(view, "MEASURE", false);
-    column_add(view, "NAME", false);
+    column_add(view, N_("MEASURE"), false);
+    column_add(view, N_("NAME"), false);
     if (shows_periods(view)) {
-        column_add(view, "PERIOD", false);
+        column_add(view, N_("PERIOD"), false);
     }
     if (view->by == BY_CATEGORY) {
-        column_add(view, "CATEGORY", false);
+        column_add(view, N_("CATEGORY"), false);
     }
-    column_add(view, "VALUE", true);
+    column_add(view, N_("VALUE"), true);
     if (view->against) {
-        column_add(view, "AGAINST", false);
-        column_add(view, "BEFORE", true);
-        column_add(view, "CHANGE", true);
-        column_add(view, "CHANGE %", true);
+        column_add(view, N_("AGAINST"), false);
+        column_add(view, N_("BEFORE"), true);
+        column_add(view, N_("CHANGE"), true);
+        column_add(view, N_("CHANGE %"), true);
     }
     if (view->targets) {
-        column_add(view, "TARGET", true);
-        column_add(view, "FOR", false);
-        column_add(view, "REACHED", true);
-        column_add(view, "PERCENT", true);
-        column_add(view, "EXPECTED", true);
+        column_add(view, N_("TARGET"), true);
+        column_add(view, N_("FOR"), false);
+        column_add(view, N_("REACHED"), true);
+        column_add(view, N_("PERCENT"), true);
+        column_add(view, N_("EXPECTED"), true);
     } else if (!view->against) {
-        column_add(view, "ENTRIES", true);
-        column_add(view, "REPORTED", true);
+        column_add(view, N_("ENTRIES"), true);
+        column_add(view, N_("REPORTED"), true);
     }
     view->table = output_table_new(view->columns, view->column_count);
 }
@@ -263,44 +264,61 @@ static void footer_add(struct view *view, const char *text)
     (void)snprintf(view->footer + used, sizeof view->footer - used, "%s", text);
 }
 
+/* What does not count as it should; nothing is said of none. */
+static void footer_counts(struct view *view, const struct rep_total *total)
+{
+    char text[HEAD_BYTES];
+    if (total->held > 0) {
+        (void)snprintf(text, sizeof text,
+                       ngettext("; %lld row held, see tally status",
+                                "; %lld rows held, see tally status", (unsigned long)total->held),
+                       (long long)total->held);
+        footer_add(view, text);
+    }
+    if (total->lost > 0) {
+        (void)snprintf(
+            text, sizeof text,
+            ngettext("; %lld entry is lost for good, counted by what it had come to",
+                     "; %lld entries are lost for good, counted by what they had come to",
+                     (unsigned long)total->lost),
+            (long long)total->lost);
+        footer_add(view, text);
+    }
+    if (total->refused > 0) {
+        (void)snprintf(text, sizeof text,
+                       ngettext("; %lld row of offices below refused, see tally status",
+                                "; %lld rows of offices below refused, see tally status",
+                                (unsigned long)total->refused),
+                       (long long)total->refused);
+        footer_add(view, text);
+    }
+}
+
 /* "as of ..., 37 of 40 nodes exact; missing: 441 (exact as of ...), 443 (never exact)" */
 static void footer_make(struct view *view, const struct rep_total *total)
 {
     char text[HEAD_BYTES];
     char when[OUTPUT_CELL_BYTES];
-    (void)snprintf(text, sizeof text, "as of %s, %" PRId64 " of %" PRId64 " node%s exact",
-                   output_time(total->as_of, "?", when), total->exact, total->nodes,
-                   total->nodes == 1 ? "" : "s");
+    language_sources(text, sizeof text, output_time(total->as_of, "?", when), total->exact,
+                     total->nodes);
     footer_add(view, text);
     for (size_t i = 0; i < total->stale_count && i < MISSING_SHOWN_MAX; i++) {
         const struct stale_source *stale = &total->stale[i];
-        bool never = stale->exact_as_of.ms == 0;
-        (void)snprintf(text, sizeof text, "%s%s (%s%s)", i == 0 ? "; missing: " : ", ", stale->unit,
-                       never ? "never exact" : "exact as of ",
-                       output_time(stale->exact_as_of, "", when));
+        footer_add(view, i == 0 ? _("; missing: ") : ", ");
+        if (stale->exact_as_of.ms == 0) {
+            (void)snprintf(text, sizeof text, _("%s (never exact)"), stale->unit);
+        } else {
+            (void)snprintf(text, sizeof text, _("%s (exact as of %s)"), stale->unit,
+                           output_time(stale->exact_as_of, "", when));
+        }
         footer_add(view, text);
     }
     if (total->stale_count > MISSING_SHOWN_MAX) {
-        (void)snprintf(text, sizeof text, " and %zu more", total->stale_count - MISSING_SHOWN_MAX);
+        (void)snprintf(text, sizeof text, _(" and %zu more"),
+                       total->stale_count - MISSING_SHOWN_MAX);
         footer_add(view, text);
     }
-    if (total->held > 0) {
-        (void)snprintf(text, sizeof text, "; %" PRId64 " row%s held, see tally status", total->held,
-                       total->held == 1 ? "" : "s");
-        footer_add(view, text);
-    }
-    if (total->lost > 0) {
-        (void)snprintf(text, sizeof text,
-                       "; %" PRId64 " entr%s lost for good, counted by what they had come to",
-                       total->lost, total->lost == 1 ? "y is" : "ies are");
-        footer_add(view, text);
-    }
-    if (total->refused > 0) {
-        (void)snprintf(text, sizeof text,
-                       "; %" PRId64 " row%s of offices below refused, see tally status",
-                       total->refused, total->refused == 1 ? "" : "s");
-        footer_add(view, text);
-    }
+    footer_counts(view, total);
 }
 
 /* ---- as JSON ---- */

@@ -8,6 +8,7 @@
 
 #include "client/checks.h"
 #include "client/commands.h"
+#include "client/language.h"
 #include "client/output.h"
 #include "client/search.h"
 #include "client/treeview.h"
@@ -243,11 +244,11 @@ struct listing {
     int64_t found;
 };
 
-static const struct output_column COLUMNS[] = {{.name = "UNIT"},
-                                               {.name = "NAME", .wrap = true},
-                                               {.name = "LEVEL"},
-                                               {.name = "PARENT"},
-                                               {.name = "NODE"}};
+static const struct output_column COLUMNS[] = {{.name = N_("UNIT")},
+                                               {.name = N_("NAME"), .wrap = true},
+                                               {.name = N_("LEVEL")},
+                                               {.name = N_("PARENT")},
+                                               {.name = N_("NODE")}};
 
 static const char *const CSV_HEAD[] = {"code", "name", "level", "parent"};
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "client/commands.h"
+#include "client/language.h"
 #include "client/output.h"
 
 /* It reads the whole database, which may take long between two frames. */
@@ -32,8 +33,8 @@ static enum err print_json(const struct rep_verify *verify, struct errmsg *msg)
 
 static enum err print_table(const struct rep_verify *verify, struct errmsg *msg)
 {
-    static const struct output_column COLUMNS[] = {{.name = "CHECK"},
-                                                   {.name = "EXAMINED", .right = true}};
+    static const struct output_column COLUMNS[] = {{.name = N_("CHECK")},
+                                                   {.name = N_("EXAMINED"), .right = true}};
     struct output_table *table = output_table_new(COLUMNS, 2);
     for (size_t i = 0; i < verify->checked_count; i++) {
         char examined[OUTPUT_CELL_BYTES];

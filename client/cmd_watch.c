@@ -254,11 +254,11 @@ static size_t at_least(size_t lines, size_t taken)
 
 static enum err draw_figures(struct watch *watch, size_t room, struct errmsg *msg)
 {
-    const struct output_column columns[] = {{.name = _("MEASURE")},
-                                            {.name = _("NAME")},
-                                            {.name = _("VALUE"), .right = true},
-                                            {.name = _("CHANGED"), .right = true},
-                                            {.name = _("REPORTED"), .right = true}};
+    const struct output_column columns[] = {{.name = N_("MEASURE")},
+                                            {.name = N_("NAME")},
+                                            {.name = N_("VALUE"), .right = true},
+                                            {.name = N_("CHANGED"), .right = true},
+                                            {.name = N_("REPORTED"), .right = true}};
     const struct figures_answer *answer = watch->pictures[watch->last].answer;
     struct output_table *table = output_table_new(columns, sizeof columns / sizeof *columns);
     size_t shown = answer->count <= room ? answer->count : room - 1;
@@ -294,10 +294,10 @@ static enum err draw_figures(struct watch *watch, size_t room, struct errmsg *ms
 
 static enum err draw_sources(const struct picture *picture, size_t room, struct errmsg *msg)
 {
-    const struct output_column columns[] = {{.name = _("CHILD")},
-                                            {.name = _("FRESH")},
-                                            {.name = _("STATE")},
-                                            {.name = _("EXACT AS OF")}};
+    const struct output_column columns[] = {{.name = N_("CHILD")},
+                                            {.name = N_("FRESH")},
+                                            {.name = N_("STATE")},
+                                            {.name = N_("EXACT AS OF")}};
     struct output_table *table = output_table_new(columns, sizeof columns / sizeof *columns);
     size_t shown = picture->source_count <= room ? picture->source_count : room - 1;
     for (size_t i = 0; i < shown; i++) {
@@ -305,7 +305,7 @@ static enum err draw_sources(const struct picture *picture, size_t room, struct 
         char fresh[BAR * 3 + 1];
         char when[OUTPUT_CELL_BYTES];
         const char *cells[] = {source->unit, bar(source, clock_read().wall, fresh),
-                               link_state_name(source->state),
+                               language_state(source->state),
                                output_time(source->exact_as_of, _("never"), when)};
         (void)output_table_branch(table, NULL, cells);
     }
@@ -322,15 +322,16 @@ static enum err draw(struct watch *watch, struct errmsg *msg)
     const struct picture *picture = &watch->pictures[watch->last];
     const struct rep_total *head = &picture->figures.head;
     char when[OUTPUT_CELL_BYTES];
+    char text[LANGUAGE_TEXT_BYTES];
     size_t lines = lines_of_terminal();
     size_t children = picture->source_count + 1 < lines / 3 ? picture->source_count : lines / 3;
     (void)printf("\033[2J\033[H%s (%s), %s\n", head->unit_name, head->unit, head->period);
     TRY(draw_figures(watch, at_least(lines, children + AROUND_LINES), msg));
     (void)printf("\n");
     TRY(draw_sources(picture, children < 2 ? 2 : children, msg));
-    (void)printf(_("as of %s, %lld of %lld nodes exact; Ctrl-C ends"),
-                 output_time(head->as_of, "?", when), (long long)head->exact,
-                 (long long)head->nodes);
+    language_sources(text, sizeof text, output_time(head->as_of, "?", when), head->exact,
+                     head->nodes);
+    (void)printf(_("%s; Ctrl-C ends"), text);
     (void)printf("\n");
     (void)fflush(stdout);
     return ERR_OK;

@@ -181,3 +181,18 @@ const char *language_day(int32_t day, char out[LANGUAGE_TEXT_BYTES])
     now->day(year, month, of_month, out);
     return out;
 }
+
+const char *language_state(enum link_state state)
+{
+    static const char *const NAMES[] = {N_("never"), N_("offline"), N_("catching up"),
+                                        N_("exact"), N_("refused"), N_("fenced")};
+    return (unsigned)state <= LINK_FENCED ? _(NAMES[state]) : "?";
+}
+
+void language_sources(char *out, size_t size, const char *as_of, int64_t exact, int64_t nodes)
+{
+    (void)snprintf(out, size,
+                   ngettext("as of %s, %lld of %lld node exact",
+                            "as of %s, %lld of %lld nodes exact", (unsigned long)nodes),
+                   as_of, (long long)exact, (long long)nodes);
+}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "client/number.h"
+#include "proto/link.h"
 #include "proto/period.h"
 
 #define _(text) gettext(text)
@@ -30,6 +31,12 @@ void language_init(void);
 enum err language_choose(const char *code, struct errmsg *msg) MUST_CHECK;
 
 const struct language *language_now(void);
+
+/* The state of a child's link. */
+const char *language_state(enum link_state state);
+
+/* "as of 2026-11-28T04:47:44Z, 37 of 40 nodes exact" */
+void language_sources(char *out, size_t size, const char *as_of, int64_t exact, int64_t nodes);
 
 /* "the first half of 2023", "6 tháng đầu năm 2023"; what is no period as it is. */
 const char *language_period(const char *period, char out[LANGUAGE_TEXT_BYTES]);

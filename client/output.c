@@ -35,11 +35,20 @@ static bool columns_add(struct output_table *table)
     for (size_t i = 0; i < table->column_count; i++) {
         const struct output_column *column = &table->columns[i];
         int flags = (column->right ? SCOLS_FL_RIGHT : 0) | (column->tree ? SCOLS_FL_TREE : 0);
-        if (scols_table_new_column(table->scols, column->name, 0, flags) == NULL) {
+        if (scols_table_new_column(table->scols, _(column->name), 0, flags) == NULL) {
             return false;
         }
     }
     return true;
+}
+
+/* Columns of the terminal that the text takes. */
+static size_t text_width(const char *text)
+{
+    wchar_t letters[WIDE_LETTERS];
+    size_t count = mbstowcs(letters, text, WIDE_LETTERS);
+    int width = count == (size_t)-1 ? -1 : wcswidth(letters, count);
+    return width < 0 ? strlen(text) : (size_t)width;
 }
 
 struct output_table *output_table_new(const struct output_column *columns, size_t count)
@@ -52,7 +61,7 @@ struct output_table *output_table_new(const struct output_column *columns, size_
     *table = (struct output_table){
         .scols = scols_new_table(), .columns = columns, .column_count = count};
     for (size_t i = 0; i < count; i++) {
-        table->widths[i] = strlen(columns[i].name);
+        table->widths[i] = text_width(_(columns[i].name));
     }
     if (table->scols == NULL || !columns_add(table)) {
         scols_unref_table(table->scols);
@@ -60,15 +69,6 @@ struct output_table *output_table_new(const struct output_column *columns, size_
         return NULL;
     }
     return table;
-}
-
-/* Columns of the terminal that the text takes. */
-static size_t text_width(const char *text)
-{
-    wchar_t letters[WIDE_LETTERS];
-    size_t count = mbstowcs(letters, text, WIDE_LETTERS);
-    int width = count == (size_t)-1 ? -1 : wcswidth(letters, count);
-    return width < 0 ? strlen(text) : (size_t)width;
 }
 
 /* Long texts are wrapped where the other columns leave them room; where they do not, lines of a few

@@ -22,10 +22,10 @@ enum output_form output_form(const struct options *options);
 /* ---- tables ---- */
 
 struct output_column {
-    const char *name;
-    bool right; /* numbers */
-    bool tree;  /* carries the branches */
-    bool wrap;  /* long texts, on a terminal */
+    const char *name; /* marked with N_; shown in the language */
+    bool right;       /* numbers */
+    bool tree;        /* carries the branches */
+    bool wrap;        /* long texts, on a terminal */
 };
 
 struct output_table;

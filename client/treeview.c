@@ -1,4 +1,5 @@
 #include "client/treeview.h"
+#include "client/language.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,19 +113,19 @@ static void children_link(struct treeview *view, const struct map *index)
 /* ---- drawing ---- */
 
 static const struct output_column COLUMNS[] = {
-    {.name = "UNIT", .tree = true},
-    {.name = "NAME", .wrap = true},
-    {.name = "LEVEL"},
-    {.name = "NODE"},
-    {.name = "EXACT AS OF"},
+    {.name = N_("UNIT"), .tree = true},
+    {.name = N_("NAME"), .wrap = true},
+    {.name = N_("LEVEL")},
+    {.name = N_("NODE")},
+    {.name = N_("EXACT AS OF")},
 };
 
 static void draw_unit(struct output_table *table, struct unit *unit, struct libscols_line *parent)
 {
     const struct tree_row *row = &unit->row;
     char when[OUTPUT_CELL_BYTES];
-    const char *state = row->self ? "this node" : row->node ? link_state_name(row->state) : "";
-    const char *never = row->node && !row->self ? "never" : "";
+    const char *state = row->self ? _("this node") : row->node ? language_state(row->state) : "";
+    const char *never = row->node && !row->self ? _("never") : "";
     const char *cells[] = {row->unit, row->name, row->level, state,
                            row->self ? "" : output_time(row->exact_as_of, never, when)};
     unit->line = output_table_branch(table, parent, cells);

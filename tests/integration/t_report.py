@@ -132,6 +132,18 @@ class Report(unittest.TestCase):
             lines = [re.sub(r'"as_of": "[^"]*"', "", shown(locale, form)) for locale in ("vi_VN", "C")]
             self.assertEqual(*lines)
 
+    def test_headings(self):
+        """Tables have their headings and footers in the locale's language, though it is not installed."""
+        node = t_totals.tree.nodes[PROVINCE]
+        for locale, words in (("vi_VN.UTF-8", ("CHỈ SỐ", "GIÁ TRỊ", "3 trên 3 nút có đủ số liệu")),
+                              ("en_US.UTF-8", ("MEASURE", "VALUE", "3 of 3 nodes exact"))):
+            out = node.tally("total", "-p", "2023", env=harness.environment(LC_ALL=locale)).ok().out
+            for word in words:
+                with self.subTest(locale=locale, word=word):
+                    self.assertIn(word, out)
+        out = node.tally("tree", env=harness.environment(LC_ALL="vi_VN.UTF-8")).ok().out
+        self.assertIn("nút này", out)
+
     def test_kinds_of_files(self):
         """Names in HTML and Markdown cannot be taken for marks; a template may come from a file."""
         node = t_totals.tree.nodes[PROVINCE]

@@ -10,7 +10,7 @@ import sys
 
 from layers import check_headers, check_includes, check_pure
 from rules import (check_calls, check_format, check_readmes, check_scripts, check_sizes,
-                   check_tests, check_top, check_words)
+                   check_spoken, check_tests, check_top, check_words)
 from tree import Tree
 
 CHECKS = {
@@ -25,6 +25,7 @@ CHECKS = {
     "top": check_top,
     "scripts": check_scripts,
     "words": check_words,
+    "spoken": check_spoken,
 }
 
 

@@ -147,3 +147,25 @@ def check_tests(tree):
             faults.append(f"{name}:1: the first line must be /* layer: NAME */, NAME one of"
                           f" {' '.join(SEES)}")
     return len(names), "tests that name their layer", faults
+
+
+def check_spoken(tree):
+    """What is marked for translation in client/ is what client/po has, all of it translated."""
+    sources = [name for name in tree.c_files() if name.startswith("client/")]
+    languages = [name for name in tree.files if posixpath.dirname(name) == "client/po" and name.endswith(".po")]
+    if not sources or not languages:
+        return 0, "texts", []
+    words = ["xgettext", "--from-code=UTF-8", "--keyword=_", "--keyword=N_", "--keyword=ngettext:1,2",
+             "--no-location", "--sort-output", "--output=-"]
+    marked = subprocess.run(words + sources, cwd=tree.root, capture_output=True, text=True, check=True).stdout
+    marked = marked.replace("=CHARSET", "=UTF-8")
+    faults = []
+    for name in languages:
+        for two in ([name, "-"], ["-", name]):
+            if two[0] == "-":
+                words = ["msgcmp", "--use-untranslated", "--use-fuzzy", *two]
+            else:
+                words = ["msgcmp", *two]
+            run = subprocess.run(words, cwd=tree.root, input=marked, capture_output=True, text=True, check=False)
+            faults += [f"{name}: {line}" for line in run.stderr.splitlines() if run.returncode != 0]
+    return marked.count("\nmsgid ") - 1, f"texts in {len(languages)} other languages", faults

@@ -28,6 +28,11 @@ GOOD = {
     "daemon/node/node.c": '#include "store/store.h"\n\n'
                           "static int step(void)\n{\n    return store_open();\n}\n\n"
                           "int node_step(void);\n\nint node_step(void)\n{\n    return step();\n}\n",
+    "client/README.md": "# The client\n",
+    "client/say.c": "const char *say(void);\n\nconst char *say(void)\n{\n    return _(\"no\");\n}\n",
+    "client/po/README.md": "# Languages\n",
+    "client/po/vi.po": 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+                       'msgid "no"\nmsgstr "không"\n',
     "tests/README.md": "# Tests\n",
     "tests/run": "#!/usr/bin/env bash\nexit 0\n",
     "tests/t.py": "print('fine')\n",
@@ -73,6 +78,10 @@ PLANTED = [  # check, file, what it then holds, and a part of the line that must
     ("scripts", "tests/t.py", "#!/usr/bin/env python3\n", "is not executable"),
     ("words", "README.md", "See /home" + "/me/tally.\n", "the path of somebody's machine"),
     ("words", "README.md", "See ../shared" + "/design.md.\n", "does not come with the project"),
+    ("spoken", "client/ask.c", "const char *ask(void);\n\nconst char *ask(void)\n{\n    return _(\"what\");\n}\n",
+     "used but not defined"),
+    ("spoken", "client/say.c", "const char *say(void);\n\nconst char *say(void)\n{\n    return \"no\";\n}\n",
+     "not defined"),
 ]
 
 
