@@ -548,6 +548,7 @@ void checks_sent(struct world *world, struct host *host, struct line *line,
         } else if (message->type == MESSAGE_REFUSE) {
             clones_refused(world, host, line, &message->u.refuse);
         } else if (message->type == MESSAGE_BATCH) {
+            clones_goes_up(host);
             checks_ahead(world, host, line, &message->u.batch);
         }
         return;

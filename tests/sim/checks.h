@@ -23,7 +23,8 @@
  * - fenced: of machines with the data of one node one is linked at most, and not one that came
  * later while the other answers, or was turned away before; nobody is turned away as a copy where
  *   nothing was copied; what one had that counted is in the ledger of the one that counts in the
- *   end, and what was recorded on one that was turned away is not, unless it has a new identity
+ *   end, and what was recorded on one that was turned away is not, unless it has a new identity, or
+ *   is let in later, when the other is gone
  * - bounded: queues and backlogs keep to their limits
  * - opens: a file that no fault explains opens
  * - offers: an answer fits its question; what must be taken is taken

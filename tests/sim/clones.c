@@ -267,6 +267,18 @@ static bool do_reissue(struct world *world, struct host *host)
     return true;
 }
 
+/* What it records from now on stays on it. One that went down in the middle of something may turn
+ * out to have recorded it before. */
+static void end_identity(struct host *host)
+{
+    size_t at = 0;
+    host->superseded = true;
+    if (!host->fenced && offers_unsure(host->world, host, &at) == NULL) {
+        host->fenced = true;
+        host->fenced_us = host->world->now_us;
+    }
+}
+
 void clones_reissued(struct world *world, struct host *host, const struct msg_joined *joined,
                      const struct hash *key)
 {
@@ -289,7 +301,7 @@ void clones_reissued(struct world *world, struct host *host, const struct msg_jo
     host->node_id = joined->node;
     host->generation = ++host->family->generation;
     for (size_t i = 0; i < host->family->count; i++) {
-        host->family->machines[i]->superseded = true;
+        end_identity(host->family->machines[i]);
     }
     host->superseded = false;
     host->fenced = false;

@@ -7,8 +7,8 @@
  * away: a name that the office has welcomed ends when a machine is welcomed that does not know it,
  * or is turned away with it, and who knows one that has ended is never welcomed again. One machine
  * at most is linked; it is the one that counts, and the others are aside: what they recorded since
- * stays on them. One that has a new identity has all that the office had, and all that it had
- * itself, each once. */
+ * stays on them, unless one of them is let in when the first is gone. One that has a new identity
+ * has all that the office had, and all that it had itself, each once. */
 #ifndef TALLY_SIM_CLONES_H
 #define TALLY_SIM_CLONES_H
 
@@ -52,6 +52,9 @@ void clones_hello(struct world *world, struct line *line);
 void clones_welcomed(struct world *world, struct line *line);
 void clones_refused(struct world *world, struct host *by, struct line *line,
                     const struct msg_refuse *refuse);
+/* A batch of it goes up. It may have been turned away before, under a name that the machine linked
+ * then has, too, and be let in now that that one is gone: from here on all that it has counts. */
+void clones_goes_up(struct host *host);
 /* At any time. */
 void clones_check(struct world *world);
 /* Who counts, when all is quiet. */

@@ -111,6 +111,13 @@ void clones_welcomed(struct world *world, struct line *line)
     }
 }
 
+void clones_goes_up(struct host *host)
+{
+    if (host->fenced && clones_is_live(host)) {
+        host->fenced = false;
+    }
+}
+
 /* The name is that of the linked machine, too: it has not ended when this one is turned away. The
  * office may not yet have heard that the machine it welcomed last is gone. */
 static bool shared(const struct host *host, uint64_t session)
@@ -204,7 +211,7 @@ static bool has_entry(const struct host *host, const struct fact *fact, bool by_
 }
 
 /* What a machine had that counted once is in the ledger of the one that counts now; what one
- * recorded since it was turned away is not. */
+ * recorded since it was turned away is not, unless it has been let in again. */
 static void check_aside(struct world *world, const struct host *host, const struct host *one)
 {
     for (size_t i = 0; i < offers_fact_count(host) && !world->violated; i++) {

@@ -191,7 +191,7 @@ struct host {
     struct family *family; /* NULL: there are no others */
     bool aside;            /* another one counts */
     bool superseded;       /* the identity was issued anew to another one */
-    bool fenced;           /* it was turned away as a copy */
+    bool fenced;           /* turned away, or its identity ended; nothing has gone up since */
     int64_t fenced_us;
     bool rests;          /* nobody records on it until another machine is turned away for it */
     bool asked;          /* whether it is to get a new identity in the end */
