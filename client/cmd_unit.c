@@ -18,11 +18,22 @@ enum { REQUEST_BYTES = 512 * 1024, ROW_OVERHEAD_BYTES = 24 };
 
 /* ---- add ---- */
 
+/* What the daemon could not even be asked. */
+static enum err pattern_check(const struct options *options, struct errmsg *msg)
+{
+    const char *pattern = options_text(options, OPTION_PATTERN);
+    if (!options_has(options, OPTION_PATTERN) ||
+        (pattern[0] != '\0' && strlen(pattern) <= CODE_MAX_BYTES)) {
+        return ERR_OK;
+    }
+    return err_fail(msg, ERR_USAGE, "--pattern is 1 to %d bytes, like {parent}.##", CODE_MAX_BYTES);
+}
+
 static enum err unit_read(const struct client *client, struct unit_new *out, struct errmsg *msg)
 {
     const struct options *options = &client->options;
     struct unit_new unit = {
-        .code = client_word(client, 0),
+        .code = client_word(client, 0), /* none with a pattern */
         .name = options_text(options, OPTION_NAME),
         .level = options_text(options, OPTION_LEVEL),
         .parent = options_text(options, OPTION_PARENT),
@@ -31,7 +42,13 @@ static enum err unit_read(const struct client *client, struct unit_new *out, str
         return err_fail(msg, ERR_USAGE, "a new unit needs --%s; usage: tally unit add %s",
                         unit.name[0] == '\0' ? "name NAME" : "level LEVEL", client->command->usage);
     }
-    TRY(checks_code("unit", unit.code, msg));
+    TRY(pattern_check(options, msg));
+    if (options_has(options, OPTION_PATTERN) ? unit.code[0] != '\0' : unit.code[0] == '\0') {
+        return err_fail(msg, ERR_USAGE,
+                        "a unit has a code, or --pattern issues one; usage: tally unit add %s",
+                        client->command->usage);
+    }
+    TRY(unit.code[0] == '\0' ? ERR_OK : checks_code("unit", unit.code, msg));
     TRY(checks_text("name", unit.name, NAME_MAX_BYTES, false, msg));
     TRY(checks_code("level", unit.level, msg));
     if (options_has(options, OPTION_PARENT)) {
@@ -54,11 +71,14 @@ static enum err on_added(void *context, const struct msg_reply *reply, struct er
     if (recorded->refused_count > 0) {
         return err_fail(msg, ERR_REFUSED, "%s", recorded->refused[0].reason);
     }
-    if (output_form(&added->client->options) == OUTPUT_JSON) {
-        return output_json(
-            json_pack("{s:s, s:b}", "unit", added->unit->code, "known", known ? 1 : 0), msg);
+    const char *code = recorded->code_count > 0 ? recorded->codes[0] : added->unit->code;
+    if (code[0] == '\0') {
+        return err_fail(msg, ERR_REFUSED, "this node's release issues no codes");
     }
-    (void)printf("%s %s\n", added->unit->code, known ? "was there already" : "added");
+    if (output_form(&added->client->options) == OUTPUT_JSON) {
+        return output_json(json_pack("{s:s, s:b}", "unit", code, "known", known ? 1 : 0), msg);
+    }
+    (void)printf("%s %s\n", code, known ? "was there already" : "added");
     return ERR_OK;
 }
 
@@ -69,8 +89,11 @@ enum exit_status cmd_unit_add(struct client *client)
     enum err err = unit_read(client, &unit, &msg);
     if (err == ERR_OK) {
         struct added added = {.client = client, .unit = &unit};
-        struct msg_request request = {.type = REQUEST_UNITS,
-                                      .u.units = {.units = &unit, .unit_count = 1}};
+        struct msg_request request = {
+            .type = REQUEST_UNITS,
+            .u.units = {.units = &unit,
+                        .unit_count = 1,
+                        .pattern = options_text(&client->options, OPTION_PATTERN)}};
         struct asking asking = {.on_reply = on_added, .context = &added};
         err = client_ask(client, &request, &asking, &msg);
     }
@@ -88,6 +111,8 @@ struct import {
     bool making;
     int64_t recorded;
     int64_t known;
+    json_t *codes; /* issued, with the line of each; NULL unless they are shown */
+    bool no_memory;
 };
 
 /* Whether the unit of that line has a parent that the check pass could not see. */
@@ -107,7 +132,6 @@ static enum err on_units(void *context, const struct msg_reply *reply, struct er
     struct import *import = context;
     const struct rep_recorded *recorded = &reply->u.recorded;
     int64_t passed = 0;
-    (void)msg;
     for (size_t i = 0; i < recorded->refused_count; i++) {
         const struct refused_line *refused = &recorded->refused[i];
         if (!import->making && parent_is_ahead(import, refused->line)) {
@@ -123,8 +147,17 @@ static enum err on_units(void *context, const struct msg_reply *reply, struct er
     if (import->making) {
         import->recorded += recorded->recorded;
         import->known += recorded->known;
+        for (size_t i = 0;
+             import->codes != NULL && i < recorded->code_count && import->from + i < import->to;
+             i++) {
+            json_t *code = json_pack("{s:I, s:s}", "line",
+                                     (json_int_t)import->rows.units[import->from + i].line, "code",
+                                     recorded->codes[i]);
+            import->no_memory =
+                json_array_append_new(import->codes, code) != 0 || import->no_memory;
+        }
     }
-    return ERR_OK;
+    return import->no_memory ? err_fail(msg, ERR_NO_MEMORY, "out of memory for the codes") : ERR_OK;
 }
 
 /* The end of the request that begins at `from`. */
@@ -145,10 +178,12 @@ static enum err pass(struct import *import, bool making, struct errmsg *msg)
     import->making = making;
     for (import->from = 0; import->from < import->rows.count; import->from = import->to) {
         import->to = request_end(&import->rows, import->from);
-        struct msg_request request = {.type = REQUEST_UNITS,
-                                      .u.units = {.units = import->rows.units + import->from,
-                                                  .unit_count = import->to - import->from,
-                                                  .check_only = !making}};
+        struct msg_request request = {
+            .type = REQUEST_UNITS,
+            .u.units = {.units = import->rows.units + import->from,
+                        .unit_count = import->to - import->from,
+                        .check_only = !making,
+                        .pattern = options_text(&import->client->options, OPTION_PATTERN)}};
         struct asking asking = {.on_reply = on_units, .context = import};
         TRY(client_ask(import->client, &request, &asking, msg));
         if (import->refusals.total > 0) {
@@ -166,11 +201,14 @@ static void print_result(struct import *import)
                      import->rows.count, import->recorded, import->known, import->refusals.total);
         return;
     }
-    enum err err = output_json(
+    json_t *result =
         json_pack("{s:I, s:I, s:I, s:o}", "rows", (json_int_t)import->rows.count, "recorded",
                   (json_int_t)import->recorded, "known", (json_int_t)import->known, "refused",
-                  refusals_json(&import->refusals)),
-        &msg);
+                  refusals_json(&import->refusals));
+    if (import->codes != NULL) {
+        (void)json_object_set(result, "codes", import->codes);
+    }
+    enum err err = output_json(result, &msg);
     if (err != ERR_OK) {
         (void)client_fail_err(err, &msg);
     }
@@ -194,8 +232,11 @@ static enum exit_status finish_refused(struct import *import)
 static enum exit_status run(struct import *import)
 {
     struct errmsg msg = {""};
-    enum err err =
-        unit_rows_open(&import->rows, client_word(import->client, 0), &import->refusals, &msg);
+    enum err err = pattern_check(&import->client->options, &msg);
+    err = err != ERR_OK ? err
+                        : unit_rows_open(&import->rows, client_word(import->client, 0),
+                                         options_has(&import->client->options, OPTION_PATTERN),
+                                         &import->refusals, &msg);
     if (err == ERR_OK && import->refusals.total == 0 &&
         request_end(&import->rows, 0) < import->rows.count) {
         err = pass(import, false, &msg);
@@ -226,7 +267,11 @@ enum exit_status cmd_unit_import(struct client *client)
     }
     import->client = client;
     refusals_init(&import->refusals);
+    bool shown = options_has(&client->options, OPTION_PATTERN) &&
+                 output_form(&client->options) == OUTPUT_JSON;
+    import->codes = shown ? json_array() : NULL;
     enum exit_status status = run(import);
+    json_decref(import->codes);
     refusals_deinit(&import->refusals);
     unit_rows_close(&import->rows);
     free(import);

@@ -325,15 +325,22 @@ static const struct command COMMANDS[] = {
     },
     {
         .name = "unit add",
-        .usage = "CODE --name NAME --level LEVEL [--parent UNIT]",
+        .usage = "[CODE] --name NAME --level LEVEL [--parent UNIT]",
         .summary = "make a unit that this node hosts",
         .about = "Makes a unit below this node's own one (or below --parent) without a node of its "
                  "own.\n"
                  "\n"
-                 "Example:\n"
-                 "  tally unit add 18073 --name \"Phường Bắc Hồng\" --level commune\n",
-        .options = BIT(NAME) | BIT(LEVEL) | BIT(PARENT),
-        .words_min = 1,
+                 "With --pattern instead of CODE the unit gets the next code of that pattern: "
+                 "{parent} stands for\n"
+                 "the code above, ## for a number of two digits. A unit with that name and level "
+                 "under that\n"
+                 "parent that has such a code is there already.\n"
+                 "\n"
+                 "Examples:\n"
+                 "  tally unit add 18073 --name \"Phường Bắc Hồng\" --level commune\n"
+                 "  tally unit add --pattern '{parent}.##' --name \"Chi hội 1\" --level branch "
+                 "--parent 18073\n",
+        .options = BIT(NAME) | BIT(LEVEL) | BIT(PARENT) | BIT(PATTERN),
         .words_max = 1,
         .run = cmd_unit_add,
     },
@@ -345,10 +352,14 @@ static const struct command COMMANDS[] = {
                  "is standard\n"
                  "input). Parents may come after their children; without a parent a unit lies "
                  "below the\n"
-                 "node's own one.\n"
+                 "node's own one. With --pattern units without a code get one (see tally unit add "
+                 "--help);\n"
+                 "--json lists which.\n"
                  "\n"
-                 "Example:\n"
-                 "  tally unit import units.csv\n",
+                 "Examples:\n"
+                 "  tally unit import units.csv\n"
+                 "  tally unit import branches.csv --pattern '{parent}.##' --json\n",
+        .options = BIT(PATTERN),
         .words_min = 1,
         .words_max = 1,
         .run = cmd_unit_import,

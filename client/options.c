@@ -58,6 +58,8 @@ static const struct option_row ROWS[OPTION_COUNT] = {
     [OPTION_TO] = {"to", 0, "UNIT", false, "the answer to that unit, instead of the own feed"},
     [OPTION_WHOLE] = {"whole", 0, NULL, false,
                       "all of it, whatever the other side is known to have"},
+    [OPTION_PATTERN] = {"pattern", 0, "PATTERN", false,
+                        "issue codes, like {parent}.## : 436.01, 436.02"},
     [OPTION_LANG] = {"lang", 0, "vi|en", false, "in that language, whatever the locale is"},
 };
 

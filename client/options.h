@@ -50,6 +50,7 @@ enum option {
     OPTION_TO,
     OPTION_WHOLE,
     OPTION_LANG,
+    OPTION_PATTERN,
     OPTION_COUNT
 };
 

@@ -9,12 +9,13 @@
 #include "client/csv.h"
 #include "client/input.h"
 
-enum { COLUMN_CODE, COLUMN_NAME, COLUMN_LEVEL, COLUMN_PARENT, COLUMNS };
-enum { COLUMNS_REQUIRED = 3, ARENA_MAX_BYTES = 128 << 20 };
+enum { COLUMN_NAME, COLUMN_LEVEL, COLUMN_CODE, COLUMN_PARENT, COLUMNS };
+enum { ARENA_MAX_BYTES = 128 << 20 };
 
-static const char *const NAMES[COLUMNS] = {"code", "name", "level", "parent"};
-static const struct csv_heading HEADING = {
-    .names = NAMES, .name_count = COLUMNS, .required = COLUMNS_REQUIRED};
+static const char *const NAMES[COLUMNS] = {"name", "level", "code", "parent"};
+/* Where codes are issued, the file needs none. */
+static const struct csv_heading HEADING = {.names = NAMES, .name_count = COLUMNS, .required = 3};
+static const struct csv_heading ISSUED = {.names = NAMES, .name_count = COLUMNS, .required = 2};
 
 static enum err fail_memory(const struct unit_rows *rows, struct errmsg *msg)
 {
@@ -23,9 +24,10 @@ static enum err fail_memory(const struct unit_rows *rows, struct errmsg *msg)
 
 /* ---- reading ---- */
 
-static enum err row_check(const struct csv_row *row, struct errmsg *msg)
+static enum err row_check(const struct csv_row *row, bool issued, struct errmsg *msg)
 {
-    TRY(checks_code("code", row->fields[COLUMN_CODE], msg));
+    bool blank = issued && row->fields[COLUMN_CODE][0] == '\0';
+    TRY(blank ? ERR_OK : checks_code("code", row->fields[COLUMN_CODE], msg));
     TRY(checks_text("name", row->fields[COLUMN_NAME], NAME_MAX_BYTES, false, msg));
     TRY(checks_code("level", row->fields[COLUMN_LEVEL], msg));
     if (row->fields[COLUMN_NAME][0] == '\0') {
@@ -72,7 +74,7 @@ static enum err read_rows(struct unit_rows *rows, struct csv *csv, struct refusa
             return ERR_OK;
         }
         if (err == ERR_OK) {
-            err = row_check(&row, &reason);
+            err = row_check(&row, rows->issued, &reason);
         }
         if (err != ERR_OK) {
             refusals_add(refusals, row.line, 0, reason.text);
@@ -89,7 +91,7 @@ static enum err read_text(struct unit_rows *rows, const struct buf *text, struct
 {
     static struct csv csv; /* too large for the stack */
     struct bytes data = {text->data, text->len};
-    enum err err = csv_init(&csv, rows->name, data, &HEADING, msg);
+    enum err err = csv_init(&csv, rows->name, data, rows->issued ? &ISSUED : &HEADING, msg);
     if (err != ERR_OK) {
         return csv_locate(&csv, err, msg);
     }
@@ -115,6 +117,9 @@ static enum err index_make(const struct unit_rows *rows, struct map *index,
         const struct unit_new *unit = &rows->units[i];
         struct hash key = code_key(unit->code);
         bool made;
+        if (unit->code[0] == '\0') {
+            continue; /* nobody's parent */
+        }
         int32_t *at = map_put(index, &key, &made);
         if (at == NULL) {
             return ERR_NO_MEMORY;
@@ -234,11 +239,11 @@ enum err unit_rows_order(struct unit_rows *rows, struct refusals *refusals, stru
 
 /* ---- what others call ---- */
 
-enum err unit_rows_open(struct unit_rows *rows, const char *path, struct refusals *refusals,
-                        struct errmsg *msg)
+enum err unit_rows_open(struct unit_rows *rows, const char *path, bool issued,
+                        struct refusals *refusals, struct errmsg *msg)
 {
     struct buf text;
-    *rows = (struct unit_rows){.name = input_name(path)};
+    *rows = (struct unit_rows){.name = input_name(path), .issued = issued};
     arena_init(&rows->arena, ARENA_MAX_BYTES);
     buf_init(&text, UNIT_FILE_MAX_BYTES);
     enum err err = input_read(path, &text, msg);

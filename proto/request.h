@@ -117,7 +117,7 @@ struct req_apply {
 
 struct unit_new {
     uint32_t line;
-    const char *code;
+    const char *code; /* "" with a pattern: one is issued */
     const char *name;
     const char *level;
     const char *parent; /* "": the node's own unit */
@@ -127,6 +127,7 @@ struct req_units {
     const struct unit_new *units;
     size_t unit_count;
     bool check_only;
+    const char *pattern; /* "", or of the codes of units that have none: "{parent}.##" */
 };
 
 struct req_invite {
@@ -192,6 +193,9 @@ struct rep_recorded {
     size_t refused_count;
     int64_t refused_total;
     int64_t revision; /* for req_wait */
+    const char *
+        *codes; /* of units with a pattern: of all of them, in their order; "" of refused ones */
+    size_t code_count;
 };
 
 struct stale_source {

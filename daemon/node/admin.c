@@ -326,51 +326,106 @@ static enum err add_unit(struct node *node, const struct unit_new *wanted, int p
     return err;
 }
 
+struct units_adding {
+    struct node *node;
+    const struct req_units *units;
+    const char *author;
+    struct codes codes;
+    struct refused_line *refused;
+    const char **issued; /* the codes of all, with a pattern; else NULL */
+    struct rep_recorded *rep;
+};
+
+/* One unit is judged and made; `unit` gets its code when it has none. */
+static enum err unit_take(struct units_adding *a, struct unit_new *unit, struct errmsg *msg,
+                          enum err *judged)
+{
+    char code[CODE_MAX_BYTES + 1];
+    int parent;
+    *judged = ERR_OK;
+    if (a->issued != NULL && unit->code[0] == '\0') {
+        *judged = codes_issue(&a->codes, unit, code, msg);
+        unit->code = *judged == ERR_OK ? arena_str(&a->node->arena, code) : "";
+    }
+    if (unit->code == NULL || *judged == ERR_NO_MEMORY) {
+        return ERR_NO_MEMORY;
+    }
+    *judged = *judged == ERR_OK ? check_unit(a->node, unit, &parent, msg) : *judged;
+    if (*judged != ERR_OK) {
+        return ERR_OK;
+    }
+    TRY(add_unit(a->node, unit, parent, a->author));
+    return a->issued == NULL ? ERR_OK : codes_added(&a->codes, unit, parent);
+}
+
 /* Units of one request see those before them, so each is added when it is judged; a bad one takes
  * back all of them. */
+static enum err units_take(struct units_adding *a)
+{
+    struct rep_recorded *rep = a->rep;
+    for (size_t i = 0; i < a->units->unit_count; i++) {
+        struct unit_new unit = a->units->units[i];
+        struct errmsg msg = {{0}};
+        enum err judged;
+        TRY(unit_take(a, &unit, &msg, &judged));
+        bool refused = judged != ERR_OK && judged != ERR_EXISTS;
+        if (a->issued != NULL) {
+            a->issued[i] = refused ? "" : unit.code;
+        }
+        rep->recorded += judged == ERR_OK ? 1 : 0;
+        rep->known += judged == ERR_EXISTS ? 1 : 0;
+        rep->refused_total += refused ? 1 : 0;
+        if (refused && rep->refused_count < REFUSED_ROWS_MAX) {
+            const char *reason = arena_str(&a->node->arena, msg.text);
+            a->refused[rep->refused_count++] =
+                (struct refused_line){unit.line, reason == NULL ? "" : reason};
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err units_all(struct units_adding *a)
+{
+    const struct req_units *units = a->units;
+    TRY(node_savepoint(a->node));
+    codes_begin(&a->codes, a->node, units->pattern);
+    enum err err = units_take(a);
+    codes_end(&a->codes);
+    TRY(err);
+    return node_savepoint_end(a->node, a->rep->refused_total > 0 || units->check_only);
+}
+
 void units_request(struct node *node, const struct request *request)
 {
     const struct req_units *units = &request->msg->u.units;
-    struct refused_line *refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof *refused);
+    bool pattern = units->pattern != NULL && units->pattern[0] != '\0';
+    struct units_adding a = {
+        .node = node,
+        .units = units,
+        .author = request->client->author,
+        .refused = arena_array(&node->arena, REFUSED_ROWS_MAX, sizeof *a.refused),
+        .issued =
+            pattern ? arena_array(&node->arena, units->unit_count + 1, sizeof *a.issued) : NULL,
+    };
     struct msg_reply *reply =
         request_may(node, request, NODE_ROLE_ADMIN) ? request_reply(node, request) : NULL;
-    if (reply != NULL && refused == NULL) {
-        node_fail(node, ERR_NO_MEMORY, "units");
-    }
-    if (reply == NULL || refused == NULL) {
+    if (reply == NULL) {
         return;
     }
-    struct rep_recorded *rep = &reply->u.recorded;
-    rep->refused = refused;
+    struct rep_recorded *rep = a.rep = &reply->u.recorded;
+    bool room = a.refused != NULL && (a.issued != NULL || !pattern);
+    rep->refused = a.refused;
     rep->revision = INT64_MAX;
-    enum err err = node_savepoint(node);
-    for (size_t i = 0; i < units->unit_count && err == ERR_OK; i++) {
-        struct errmsg msg = {{0}};
-        int parent;
-        enum err judged = check_unit(node, &units->units[i], &parent, &msg);
-        if (judged == ERR_OK) {
-            err = add_unit(node, &units->units[i], parent, request->client->author);
-            rep->recorded++;
-        } else if (judged == ERR_EXISTS) {
-            rep->known++;
-        } else {
-            const char *reason = arena_str(&node->arena, msg.text);
-            rep->refused_total++;
-            if (rep->refused_count < REFUSED_ROWS_MAX) {
-                refused[rep->refused_count++] =
-                    (struct refused_line){units->units[i].line, reason == NULL ? "" : reason};
-            }
-        }
-    }
-    bool undo = rep->refused_total > 0 || units->check_only;
-    err = err == ERR_OK ? node_savepoint_end(node, undo) : err;
+    enum err err = room ? units_all(&a) : ERR_NO_MEMORY;
     if (err != ERR_OK) {
         node_fail(node, err, "units");
         return;
     }
+    rep->codes = a.issued;
+    rep->code_count = pattern ? units->unit_count : 0;
     if (rep->refused_total > 0 && units->unit_count == 1 && units->units[0].line == 0) {
         reply->err = ERR_REFUSED;
-        reply->text = refused[0].reason; /* of no file */
+        reply->text = a.refused[0].reason; /* of no file */
     }
     rep->recorded = rep->refused_total > 0 ? 0 : rep->recorded;
 }

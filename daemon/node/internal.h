@@ -600,6 +600,23 @@ struct msg_reply *request_reply(struct node *node, const struct request *request
 void request_refuse(struct node *node, const struct request *request, enum err err, const char *fmt,
                     ...) __attribute__((format(printf, 4, 5)));
 
+/* ---- codes.c: codes of units by a pattern; for the time of one request ---- */
+struct codes {
+    struct node *node;
+    const char *pattern;
+    struct map parents;
+    struct map names;
+};
+void codes_begin(struct codes *codes, struct node *node, const char *pattern);
+void codes_end(struct codes *codes);
+/* ERR_REFUSED for what is no pattern. */
+enum err codes_check(const char *pattern, struct errmsg *msg) MUST_CHECK;
+/* The code for a unit without one: a new one, or that of the unit that it is already. */
+enum err codes_issue(struct codes *codes, const struct unit_new *wanted,
+                     char out[CODE_MAX_BYTES + 1], struct errmsg *msg) MUST_CHECK;
+/* A unit was made under that parent; its code may be one of the pattern. */
+enum err codes_added(struct codes *codes, const struct unit_new *unit, int parent) MUST_CHECK;
+
 /* Whether the client has that role; refuses the request when not. */
 bool request_may(struct node *node, const struct request *request, enum node_role role);
 /* Whether an error is about what was asked, not about this node. */

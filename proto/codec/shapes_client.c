@@ -139,7 +139,7 @@ static SHAPE(shape_new_unit, unit_new, tally__new_unit__descriptor);
 #define W Tally__UnitsRequest
 static const struct field shape_units_fields[] = {
     AS_ARRAY(FIELD_MANY, P, W, units, unit_count, units, IMPORT_ROWS_MAX, &shape_new_unit),
-    AS_BOOL(P, W, check_only)};
+    AS_BOOL(P, W, check_only), AS_STR(P, W, pattern, CODE_MAX_BYTES)};
 static SHAPE(shape_units, req_units, tally__units_request__descriptor);
 #undef P
 #undef W
@@ -226,7 +226,8 @@ static const struct field shape_recorded_fields[] = {
     AS_ARRAY(FIELD_MANY, P, W, refused, refused_count, refused, REFUSED_ROWS_MAX,
              &shape_refused_line),
     AS_I64(P, W, refused_total),
-    AS_I64(P, W, revision)};
+    AS_I64(P, W, revision),
+    AS_STRS(P, W, codes, code_count, IMPORT_ROWS_MAX, CODE_MAX_BYTES)};
 static SHAPE(shape_recorded, rep_recorded, tally__recorded_reply__descriptor);
 #undef P
 #undef W

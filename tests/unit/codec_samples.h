@@ -279,7 +279,7 @@ static inline struct msg_request sample_request(enum request_type type)
         r.u.apply = (struct req_apply){SAMPLE_BYTES("\1\0\2"), true};
         break;
     case REQUEST_UNITS:
-        r.u.units = (struct req_units){UNITS, 1, true};
+        r.u.units = (struct req_units){UNITS, 1, true, "{parent}.##"};
         break;
     case REQUEST_INVITE:
         r.u.invite = (struct req_invite){"436", "Thạch Hà", "district", 7, true, true};
@@ -403,6 +403,7 @@ static inline struct msg_reply sample_reply(enum request_type type)
 {
     static const struct recorded_row RECORDED[] = {{SAMPLE_16(110), 111, true}};
     static const struct refused_line REFUSED[] = {{112, "unit 9 is not known"}};
+    static const char *CODES[] = {"436.01"};
     static const struct tree_row TREE[] = {
         {"436", "Thạch Hà", "district", "42", true, true, LINK_FENCED, {121}, 122, DAY_NONE}};
     static const struct verify_count CHECKED[] = {{"totals", 123}};
@@ -427,7 +428,7 @@ static inline struct msg_reply sample_reply(enum request_type type)
     case REQUEST_CORRECT:
     case REQUEST_WAIT:
     case REQUEST_UNITS:
-        r.u.recorded = (struct rep_recorded){RECORDED, 1, 125, 126, REFUSED, 1, 127, 128};
+        r.u.recorded = (struct rep_recorded){RECORDED, 1, 125, 126, REFUSED, 1, 127, 128, CODES, 1};
         break;
     case REQUEST_TOTAL:
         r.u.total = sample_total();

@@ -355,7 +355,7 @@ static void test_units_sorted(void **state)
     struct errmsg msg = {""};
     write_text("code,name,level,parent\nc1,C1,commune,d1\nd1,D1,district,\nc2,C2,commune,d1\n"
                "x,X,commune,elsewhere\n");
-    assert_int_equal(unit_rows_open(&units, path, &refusals, &msg), ERR_OK);
+    assert_int_equal(unit_rows_open(&units, path, false, &refusals, &msg), ERR_OK);
     assert_int_equal(refusals.total, 0);
     assert_int_equal(units.count, 4);
     assert_string_equal(units.units[0].code, "d1");
@@ -376,14 +376,14 @@ static void test_units_wrong(void **state)
     struct unit_rows units;
     struct errmsg msg = {""};
     write_text("code,name,level\na,A,l\nb,,l\na,B,l\n");
-    assert_int_equal(unit_rows_open(&units, path, &refusals, &msg), ERR_OK);
+    assert_int_equal(unit_rows_open(&units, path, false, &refusals, &msg), ERR_OK);
     assert_int_equal(refusals.total, 1);
     refused_is(0, 3, "the name is empty");
     unit_rows_close(&units);
     each_end(NULL);
     each_begin(NULL);
     write_text("code,name,level\na,A,l\nb,B,l\na,B,l\n");
-    assert_int_equal(unit_rows_open(&units, path, &refusals, &msg), ERR_OK);
+    assert_int_equal(unit_rows_open(&units, path, false, &refusals, &msg), ERR_OK);
     refused_is(0, 4, "the code \"a\" stands in line 2 already");
     unit_rows_close(&units);
 }
@@ -394,14 +394,14 @@ static void test_units_in_a_ring(void **state)
     struct unit_rows units;
     struct errmsg msg = {""};
     write_text("code,name,level,parent\nx,X,l,\na,A,l,b\nb,B,l,c\nc,C,l,a\n");
-    assert_int_equal(unit_rows_open(&units, path, &refusals, &msg), ERR_OK);
+    assert_int_equal(unit_rows_open(&units, path, false, &refusals, &msg), ERR_OK);
     assert_int_equal(refusals.total, 1);
     refused_is(0, 3, "the unit \"a\" would lie below itself");
     unit_rows_close(&units);
     each_end(NULL);
     each_begin(NULL);
     write_text("code,name,level,parent\na,A,l,a\n");
-    assert_int_equal(unit_rows_open(&units, path, &refusals, &msg), ERR_OK);
+    assert_int_equal(unit_rows_open(&units, path, false, &refusals, &msg), ERR_OK);
     refused_is(0, 2, "the unit \"a\" would lie below itself");
     unit_rows_close(&units);
 }
@@ -420,7 +420,7 @@ static void test_units_deep(void **state)
         (void)fprintf(file, "u%d,U,l,u%d\n", i, i + 1);
     }
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(unit_rows_open(&units, path, &refusals, &msg), ERR_OK);
+    assert_int_equal(unit_rows_open(&units, path, false, &refusals, &msg), ERR_OK);
     assert_int_equal(refusals.total, 0);
     assert_int_equal(units.count, DEPTH);
     for (size_t i = 0; i < units.count; i++) {

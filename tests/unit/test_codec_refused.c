@@ -26,6 +26,7 @@ struct limit {
 static const struct limit TEXTS[] = {
     {NULL, "unit", CODE_MAX_BYTES},
     {NULL, "code", CODE_MAX_BYTES},
+    {NULL, "pattern", CODE_MAX_BYTES},
     {NULL, "parent", CODE_MAX_BYTES},
     {NULL, "level", CODE_MAX_BYTES},
     {NULL, "measure", CODE_MAX_BYTES},
@@ -140,6 +141,7 @@ static const struct limit ARRAYS[] = {
     {"UnitsRequest", "units", IMPORT_ROWS_MAX},
     {"RecordedReply", "rows", IMPORT_ROWS_MAX},
     {"RecordedReply", "refused", REFUSED_ROWS_MAX},
+    {"RecordedReply", "codes", IMPORT_ROWS_MAX},
     {"TotalReply", "stale", BATCH_ROWS_MAX},
     {"TotalReply", "rows", REPLY_ROWS_MAX},
     {"LogReply", "rows", REPLY_ROWS_MAX},
