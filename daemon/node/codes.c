@@ -1,9 +1,9 @@
 /* Codes of units, issued by a pattern: "{parent}.##" gives 436.01, 436.02, ... under 436.
  *
- * The number is the next after the highest that any unit has in that pattern, so that none is given
- * twice, whatever was closed since. A unit that is there under that parent, with a code of the
- * pattern and with that name and level, is the one that is meant: so a file may come again. What is
- * there under a parent is looked at once a request. */
+ * The number is the next after the highest that any unit under that parent has in that pattern, and
+ * none that is another unit's, so that none is given twice, whatever was closed or moved since. A
+ * unit that is there under that parent, with a code of the pattern and with that name and level, is
+ * the one that is meant: so a file may come again. What is there is looked at once a request. */
 #include <stdio.h>
 #include <string.h>
 
@@ -121,30 +121,45 @@ static int64_t scope_of(const struct codes *codes, int parent)
     return strchr(codes->pattern, '{') == NULL ? SCOPE_ALL : parent;
 }
 
-/* Looks at every unit once a scope: *out has the highest number. */
-static enum err look(struct codes *codes, int parent, const struct form *form, struct issued **out)
+/* One unit that is there: its number counts, and its name is known. */
+static enum err take_in(struct codes *codes, const struct form *form, int place)
 {
-    const struct tree *tree = &codes->node->view.tree;
-    int64_t key = scope_of(codes, parent);
-    bool made;
-    struct issued *issued = map_put(&codes->parents, &key, &made);
-    if (issued == NULL) {
+    const struct unit *unit = &codes->node->view.tree.units[place];
+    int64_t key = scope_of(codes, unit->parent);
+    int64_t number = number_in(form, unit->code);
+    if (number < 0) {
+        return ERR_OK;
+    }
+    struct named name = name_key(unit->parent, unit->name, unit->level);
+    struct issued *issued = map_put(&codes->parents, &key, NULL);
+    int *named = map_put(&codes->names, &name, NULL);
+    if (issued == NULL || named == NULL) {
         return ERR_NO_MEMORY;
     }
-    *out = issued;
-    for (size_t i = 0; i < tree->count && made; i++) {
-        const struct unit *unit = &tree->units[i];
-        int64_t number = number_in(form, unit->code);
-        issued->highest = number > issued->highest ? number : issued->highest;
-        if (number >= 0 && (key == SCOPE_ALL || unit->parent == parent)) {
-            struct named name = name_key(unit->parent, unit->name, unit->level);
-            int *place = map_put(&codes->names, &name, NULL);
-            if (place == NULL) {
-                return ERR_NO_MEMORY;
-            }
-            *place = (int)i;
+    issued->highest = number > issued->highest ? number : issued->highest;
+    *named = place;
+    return ERR_OK;
+}
+
+/* Every unit, once a request. */
+static enum err look(struct codes *codes)
+{
+    const struct tree *tree = &codes->node->view.tree;
+    struct form form = {.digits = 0};
+    int parent = TREE_NONE;
+    bool fits = false;
+    for (size_t i = 0; i < tree->count && !codes->looked; i++) {
+        int above = tree->units[i].parent;
+        if (above == TREE_NONE) {
+            continue;
         }
+        if (above != parent) {
+            parent = above;
+            fits = form_make(codes, tree->units[above].code, &form, NULL) == ERR_OK;
+        }
+        TRY(fits ? take_in(codes, &form, (int)i) : ERR_OK);
     }
+    codes->looked = true;
     return ERR_OK;
 }
 
@@ -153,14 +168,14 @@ enum err codes_issue(struct codes *codes, const struct unit_new *wanted,
 {
     const struct view *view = &codes->node->view;
     struct form form;
-    struct issued *issued;
     TRY(codes_check(codes->pattern, msg));
     int parent = wanted->parent[0] == '\0' ? view->self : view_unit_by_code(view, wanted->parent);
     if (parent == TREE_NONE) {
         return err_fail(msg, ERR_REFUSED, "the parent %.64s is not known here", wanted->parent);
     }
+    int64_t key = scope_of(codes, parent);
     TRY(form_make(codes, view->tree.units[parent].code, &form, msg));
-    TRY(look(codes, parent, &form, &issued));
+    TRY(look(codes));
     struct named name = name_key(parent, wanted->name, wanted->level);
     const int *there = map_get(&codes->names, &name);
     if (there != NULL && strcmp(view->tree.units[*there].name, wanted->name) == 0 &&
@@ -168,43 +183,33 @@ enum err codes_issue(struct codes *codes, const struct unit_new *wanted,
         memcpy(out, view->tree.units[*there].code, strlen(view->tree.units[*there].code) + 1);
         return ERR_OK;
     }
+    const struct issued *issued = map_get(&codes->parents, &key);
     int64_t most = 1;
     for (size_t i = 0; i < form.digits; i++) {
         most *= 10;
     }
-    if (issued->highest + 1 >= most) {
-        return err_fail(msg, ERR_REFUSED,
-                        "no code is left in the pattern %.64s under %.64s; use more number signs",
-                        codes->pattern, view->tree.units[parent].code);
+    for (int64_t n = issued == NULL ? 1 : issued->highest + 1; n < most; n++) {
+        int written = snprintf(out, CODE_MAX_BYTES + 1, "%s%0*lld%s", form.before, (int)form.digits,
+                               (long long)n, form.after);
+        if (written <= 0 || !text_is_code(out, CODE_MAX_BYTES)) {
+            return err_fail(msg, ERR_REFUSED, "\"%.64s\", of the pattern %.64s, is no code", out,
+                            codes->pattern);
+        }
+        if (view_unit_by_code(view, out) == TREE_NONE) {
+            return ERR_OK; /* else it has moved elsewhere */
+        }
     }
-    int written = snprintf(out, CODE_MAX_BYTES + 1, "%s%0*lld%s", form.before, (int)form.digits,
-                           (long long)(issued->highest + 1), form.after);
-    return written > 0 && text_is_code(out, CODE_MAX_BYTES)
-               ? ERR_OK
-               : err_fail(msg, ERR_REFUSED, "\"%.64s\", of the pattern %.64s, is no code", out,
-                          codes->pattern);
+    return err_fail(msg, ERR_REFUSED,
+                    "no code is left in the pattern %.64s under %.64s; use more number signs",
+                    codes->pattern, view->tree.units[parent].code);
 }
 
 enum err codes_added(struct codes *codes, const struct unit_new *unit, int parent)
 {
     const struct view *view = &codes->node->view;
-    int64_t key = scope_of(codes, parent);
     struct form form;
-    struct issued *issued = map_get(&codes->parents, &key);
     int place = view_unit_by_code(view, unit->code);
-    if (issued == NULL || place == TREE_NONE ||
-        form_make(codes, view->tree.units[parent].code, &form, NULL) != ERR_OK) {
-        return ERR_OK; /* looked at when it is needed first */
-    }
-    int64_t number = number_in(&form, unit->code);
-    issued->highest = number > issued->highest ? number : issued->highest;
-    struct named name = name_key(parent, unit->name, unit->level);
-    int *at = number < 0 ? NULL : map_put(&codes->names, &name, NULL);
-    if (number >= 0 && at == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    if (at != NULL) {
-        *at = place;
-    }
-    return ERR_OK;
+    bool fits = codes->looked && place != TREE_NONE &&
+                form_make(codes, view->tree.units[parent].code, &form, NULL) == ERR_OK;
+    return fits ? take_in(codes, &form, place) : ERR_OK;
 }

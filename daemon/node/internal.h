@@ -606,6 +606,7 @@ struct codes {
     const char *pattern;
     struct map parents;
     struct map names;
+    bool looked; /* at all units */
 };
 void codes_begin(struct codes *codes, struct node *node, const char *pattern);
 void codes_end(struct codes *codes);
