@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "clones.h"
+#include "log.h"
 #include "offers.h"
-#include "store/internal.h"
 
 struct book {
     struct fact *facts;
@@ -111,67 +111,6 @@ void book_free(struct host *host)
         free(host->book->away);
         free(host->book);
     }
-}
-
-/* ---- the log ---- */
-
-struct log_line {
-    char entry[ENTRY_ID_MAX_BYTES];
-    char refers[ENTRY_ID_MAX_BYTES];
-    char unit[CODE_BYTES];
-    char measure[CODE_BYTES];
-    char category[40];
-    char note[CODE_BYTES];
-    char key[CODE_BYTES];
-    int32_t day;
-    int64_t value;
-    enum entry_kind kind;
-    bool live;
-};
-
-struct log_lines {
-    struct log_line *lines;
-    size_t count;
-    size_t cap;
-    char error[TEXT_BYTES];
-};
-
-static void keep_line(struct log_lines *log, const struct log_row *row)
-{
-    const struct entry *e = &row->entry;
-    if (log->count == log->cap) {
-        log->cap = log->cap == 0 ? 64 : log->cap * 2;
-        log->lines = realloc(log->lines, log->cap * sizeof *log->lines);
-        if (log->lines == NULL) {
-            abort();
-        }
-    }
-    struct log_line *line = &log->lines[log->count++];
-    *line = (struct log_line){.day = e->day, .value = e->value, .kind = e->kind, .live = row->live};
-    entry_id_format(&e->segment, e->seq, line->entry);
-    if (e->refers_seq > 0) {
-        entry_id_format(&e->refers_segment, e->refers_seq, line->refers);
-    }
-    (void)snprintf(line->unit, sizeof line->unit, "%s", e->unit);
-    (void)snprintf(line->measure, sizeof line->measure, "%s", e->measure);
-    (void)snprintf(line->category, sizeof line->category, "%s", e->category);
-    (void)snprintf(line->note, sizeof line->note, "%s", e->note);
-    (void)snprintf(line->key, sizeof line->key, "%s", e->key);
-}
-
-static bool see_log(void *ctx, const struct message *message)
-{
-    struct log_lines *log = ctx;
-    const struct msg_reply *reply = &message->u.reply;
-    if (reply->err != ERR_OK) {
-        (void)snprintf(log->error, sizeof log->error, "%s", reply->text);
-    }
-    for (size_t i = 0; reply->err == ERR_OK && i < reply->u.log.row_count; i++) {
-        if (reply->u.log.rows[i].entry.kind != ENTRY_ACT) {
-            keep_line(log, &reply->u.log.rows[i]);
-        }
-    }
-    return true;
 }
 
 /* ---- held against the book ---- */
@@ -320,35 +259,6 @@ static void lose_beyond(struct host *host, size_t length)
     book->count = length;
 }
 
-/* The log in the order of the ledger, which the file says: by clock, then by name. */
-static void put_in_order(struct host *host, struct log_lines *log)
-{
-    static const char ORDER[] =
-        "SELECT s.name,e.seq FROM entry e JOIN segment s ON s.id=e.segment WHERE e.own=1 AND "
-        "e.kind<4 ORDER BY s.clock+e.seq,s.name";
-    sqlite3_stmt *stmt = NULL;
-    size_t at = 0;
-    disk_pause(host->disk, true);
-    bool good = sqlite3_prepare_v2(host->store->db, ORDER, -1, &stmt, NULL) == SQLITE_OK;
-    while (good && at < log->count && sqlite3_step(stmt) == SQLITE_ROW) {
-        char entry[ENTRY_ID_MAX_BYTES];
-        struct id name;
-        memcpy(name.b, sqlite3_column_blob(stmt, 0), ID_BYTES);
-        entry_id_format(&name, (uint64_t)sqlite3_column_int64(stmt, 1), entry);
-        size_t i = at;
-        while (i < log->count && strcmp(log->lines[i].entry, entry) != 0) {
-            i++;
-        }
-        if (i < log->count) {
-            struct log_line line = log->lines[i];
-            memmove(&log->lines[at + 1], &log->lines[at], (i - at) * sizeof line);
-            log->lines[at++] = line;
-        }
-    }
-    (void)sqlite3_finalize(stmt);
-    disk_pause(host->disk, false);
-}
-
 static bool same_content(const struct log_line *line, const struct fact *fact)
 {
     return model_kind_of(line->kind) == fact->kind && line->day == fact->day &&
@@ -365,7 +275,8 @@ static long find_fact(const struct fact *facts, const bool *taken, size_t count,
     for (size_t i = 0; i < count; i++) {
         bool named = facts[i].entry[0] != '\0';
         bool is = by_name ? named && strcmp(facts[i].entry, line->entry) == 0 : !named;
-        if (!taken[i] && is && same_content(line, &facts[i])) {
+        bool left = taken == NULL || !taken[i];
+        if (left && is && same_content(line, &facts[i])) {
             return (long)i;
         }
     }
@@ -610,9 +521,23 @@ static bool says_the_book(const struct host *host, const struct log_lines *log)
     return log->count >= facts && (host->book == NULL || host->book->away_count == 0);
 }
 
+/* Whether anything that was lost is there again: what was given back was committed, and the machine
+ * went down before anybody could see it. */
+static bool comes_back(const struct host *host, const struct log_lines *log)
+{
+    const struct book *book = host->book;
+    for (size_t i = 0; book != NULL && i < log->count; i++) {
+        if (find_fact(book->away, NULL, book->away_count, &log->lines[i], true) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void compare_ledger(struct world *world, struct host *host, const struct log_lines *log)
 {
-    if (host->may_lose && (!host->doubtful || host->healed) && !says_the_book(host, log)) {
+    bool healed = !host->doubtful || host->healed || comes_back(host, log);
+    if (host->may_lose && healed && !says_the_book(host, log)) {
         rebuild(world, host, log);
         return;
     }
@@ -635,17 +560,6 @@ static void compare_ledger(struct world *world, struct host *host, const struct 
     }
 }
 
-static enum err read_log(struct world *world, struct host *host, struct log_lines *log)
-{
-    struct msg_request request = {.type = REQUEST_LOG,
-                                  .u.log = {.unit = "", .key = "", .author = ""}};
-    enum err err = host_query(world, host, &request, see_log, log);
-    if (err == ERR_OK && log->error[0] == '\0' && host->may_lose) {
-        put_in_order(host, log);
-    }
-    return err;
-}
-
 void offers_compare_ledger(struct world *world, struct host *host)
 {
     struct log_lines log = {.count = 0};
@@ -656,7 +570,7 @@ void offers_compare_ledger(struct world *world, struct host *host)
     /* Bits were flipped: what is wrong must be known in the end. */
     bool later =
         !host->may_lose && (host->spoiled ? !world->ending : host->doubtful && !world->healing);
-    enum err err = read_log(world, host, &log);
+    enum err err = log_read(world, host, &log);
     if (err != ERR_OK || log.error[0] != '\0') {
         if (!host->doubtful && !host->may_lose) {
             world_violate(world, "opens", "the ledger of %s cannot be read: %s %s", host->code,
@@ -683,7 +597,7 @@ void offers_rebuild(struct world *world, struct host *host)
     if (host_near_damage(host)) {
         return; /* what it says is looked at in the end */
     }
-    if (read_log(world, host, &log) == ERR_OK && log.error[0] == '\0') {
+    if (log_read(world, host, &log) == ERR_OK && log.error[0] == '\0') {
         rebuild(world, host, &log);
     }
     free(log.lines);
