@@ -241,7 +241,7 @@ static void flip(struct harm *harm)
     for (int64_t n = chance_between(&harm->chance, 1, 3); n > 0; n--) {
         (void)disk_flip(host->disk, HOST_DATABASE, chance_next(&harm->chance));
     }
-    host->doubtful = true;
+    host->doubtful = host->bitten = true;
     harm->world->flipped = true;
     world_trace(harm->world, "bits of %s are flipped", host->code);
     start_soon(harm, host);

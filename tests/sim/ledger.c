@@ -568,8 +568,9 @@ void offers_compare_ledger(struct world *world, struct host *host)
         return;
     }
     /* Bits were flipped: what is wrong must be known in the end. */
-    bool later =
-        !host->may_lose && (host->spoiled ? !world->ending : host->doubtful && !world->healing);
+    bool later = host->may_lose  ? host->bitten && !world->healing
+                 : host->spoiled ? !world->ending
+                                 : host->doubtful && !world->healing;
     enum err err = log_read(world, host, &log);
     if (err != ERR_OK || log.error[0] != '\0') {
         if (!host->doubtful && !host->may_lose) {

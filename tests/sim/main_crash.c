@@ -168,7 +168,7 @@ static bool flip(struct host *host, uint64_t at)
     for (size_t i = 0; i < 2; i++) {
         uint64_t bits = (uint64_t)disk_size(host->disk, FILES[i]) * 8;
         if (bit < bits) {
-            host->doubtful = true;
+            host->doubtful = host->bitten = true;
             return disk_flip(host->disk, FILES[i], bit);
         }
         bit -= bits;

@@ -177,7 +177,8 @@ struct host {
     bool loses;       /* and its next start may find less than was confirmed */
     bool put_back;    /* and its parent has turned it away for it */
     bool in_line;     /* so has another one, above or below it: nobody may have them any more */
-    bool doubtful;    /* bits of its file were flipped */
+    bool doubtful;    /* bits of its file were flipped, or its disk lied */
+    bool bitten;      /* they were flipped: a text may be another one until that is noticed */
     bool spoiled;     /* rows of it were changed */
     bool gave_up;     /* and its process has stopped for it, when nothing else was wrong */
     bool lost;        /* its file is gone, or cannot be used */
