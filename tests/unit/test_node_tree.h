@@ -165,7 +165,7 @@ static inline void tree_begin(uint64_t seed)
 
 static inline void tree_unlink(const char *path)
 {
-    static const char *const TAILS[] = {"", "-wal", "-shm", "-journal", ".copy"};
+    static const char *const TAILS[] = {"", "-wal", "-shm", "-journal", ".copy", ".late"};
     for (size_t i = 0; i < sizeof TAILS / sizeof *TAILS; i++) {
         char name[WORLD_PATH_BYTES + 16];
         (void)snprintf(name, sizeof name, "%s%s", path, TAILS[i]);
