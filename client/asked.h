@@ -13,6 +13,9 @@ struct measures_asked {
     char cut[MEASURES_ASKED_MAX][CODE_MAX_BYTES + 1];
 };
 
+/* An answer that is not of the categories that were asked for. */
+#define ASKED_NO_CATEGORY "this node's release sums over all categories only; use --by category"
+
 /* ERR_USAGE when one is no code, or there are too many. */
 enum err asked_measures(const struct options *options, struct measures_asked *out,
                         struct errmsg *msg) MUST_CHECK;

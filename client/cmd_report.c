@@ -3,7 +3,8 @@
  * 1. The template is read and checked; nothing is asked for one that is wrong.
  * 2. What it names is held against the measures that there are.
  * 3. It is written into memory, and asks for figures where they are needed (figures.c).
- * 4. When the figures are not all of one state of the node's file, once more from 2.
+ * 4. When the figures are not all of one state of the node's file, once more from 2; after some
+ * attempts it is printed as it is, and the exit status says "no".
  *
  * Nothing is printed unless all of it can be. */
 #include <inttypes.h>
@@ -157,108 +158,37 @@ static void report_value(const struct report *report, const struct scope *scope,
     }
 }
 
-/* "group=cadre" is one of the parts of "group=cadre,organiser=district". */
-static bool has_category(const char *category, const char *wanted)
+static bool is_change(enum field field)
 {
-    size_t len = strlen(wanted);
-    const char *at = category;
-    while (at != NULL) {
-        if (strncmp(at, wanted, len) == 0 && (at[len] == '\0' || at[len] == ',')) {
-            return true;
-        }
-        at = strchr(at, ',');
-        at = at == NULL ? NULL : at + 1;
-    }
-    return false;
+    return field >= FIELD_AGAINST && field <= FIELD_CHANGE_PERCENT;
 }
 
-/* All parts of the wanted one, in any order. */
-static bool takes_category(const char *category, const char *wanted)
-{
-    char one[CATEGORY_MAX_BYTES + 1];
-    while (wanted[0] != '\0') {
-        size_t len = strcspn(wanted, ",");
-        (void)snprintf(one, sizeof one, "%.*s", (int)len, wanted);
-        if (!has_category(category, one)) {
-            return false;
-        }
-        wanted += wanted[len] == ',' ? len + 1 : len;
-    }
-    return true;
-}
-
-/* The row of a field, made of several where some categories are summed. *there: false when nobody
- * reported it. */
-static enum err sum_rows(const struct report *report, const struct part *part,
-                         const struct total_row *const *rows, size_t count, struct total_row *out,
-                         struct errmsg *msg)
-{
-    size_t taken = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (part->category[0] != '\0' && !takes_category(rows[i]->category, part->category)) {
-            continue;
-        }
-        if (taken++ == 0) {
-            *out = *rows[i];
-            continue;
-        }
-        out->overflow = out->overflow || rows[i]->overflow ||
-                        wide_add_overflows(out->value, rows[i]->value, &out->value);
-        out->entries += rows[i]->entries;
-    }
-    bool changes = part->field >= FIELD_AGAINST && part->field <= FIELD_CHANGE_PERCENT;
-    if (taken > 1 && changes) {
-        return template_fail(&report->template, part, msg,
-                             "%.60s[%.60s] takes in several categories; a change is shown of one, "
-                             "or of all together",
-                             part->code, part->category);
-    }
-    if (taken == 0 && count > 0) {
-        *out = *rows[0];
-        out->entries = 0;
-        out->value = 0;
-        out->before = out->change = out->change_percent = "";
-    }
-    return ERR_OK;
-}
-
-static enum err find_rows(struct report *report, const struct scope *scope, const struct part *part,
-                          const struct total_row *const **rows, size_t *count, struct errmsg *msg)
+/* The row of a field, or NULL where there is none of such a period. */
+static enum err find_row(struct report *report, const struct scope *scope, const struct part *part,
+                         const struct total_row **out, struct errmsg *msg)
 {
     const struct figures_answer *answer;
-    bool changes = part->field >= FIELD_AGAINST && part->field <= FIELD_CHANGE_PERCENT;
-    bool targets = part->field >= FIELD_TARGET && part->field <= FIELD_DUE;
-    bool picky = part->category[0] != '\0';
-    bool looped = scope->base != NULL && part->unit[0] == '\0' && !picky;
+    bool looped = scope->base != NULL && part->unit[0] == '\0';
     const char *unit = part->unit[0] != '\0' ? part->unit : scope->unit;
-    bool own = scope->own && part->unit[0] == '\0';
+    const char *against = part->against[0] == '\0' ? "previous" : part->against;
     struct figures_question question = {
         .code = "",
+        .category = part->category,
         .unit = looped ? scope->base : unit,
         .level = looped ? scope->level : "",
-        .by = looped  ? scope->by
-              : picky ? BY_CATEGORY
-                      : BY_NONE,
+        .by = looped ? scope->by : BY_NONE,
         .period = scope->period,
-        .against = !changes                   ? ""
-                   : part->against[0] == '\0' ? "previous"
-                                              : part->against,
-        .targets = targets,
+        .against = is_change(part->field) ? against : "",
+        .targets = part->field >= FIELD_TARGET && part->field <= FIELD_DUE,
     };
-    if (picky && own) {
-        return template_fail(&report->template, part, msg,
-                             "%.60s is what %.60s has itself here, beside what is under it; that "
-                             "is not known by category",
-                             part->code, unit);
-    }
     if (part->period[0] != '\0') {
         TRY(period_parse(part->period, &question.period, msg));
     }
-    if (picky || question.period.frequency > report->period.frequency) {
+    if (part->category[0] != '\0' || question.period.frequency > report->period.frequency) {
         question.code = part->code; /* others may have no categories, or no such short periods */
     }
     TRY(placed(report, part, figures_ask(&report->figures, &question, &answer, msg), msg));
-    *count = figures_find(answer, unit, own, part->code, rows);
+    *out = figures_find(answer, unit, scope->own && part->unit[0] == '\0', part->code);
     return ERR_OK;
 }
 
@@ -300,10 +230,12 @@ static void row_value(const struct total_row *row, enum field field, struct valu
         value_count(out, row->expected);
         break;
     case FIELD_AGAINST:
+        out->number = false;
         value_text(out, row->against[0] == '\0' ? "" : language_period(row->against, period));
         break;
     case FIELD_NAME:
     case FIELD_COUNTED_IN:
+        out->number = false;
         value_text(out, texts[field]);
         break;
     default:
@@ -317,22 +249,21 @@ static void row_value(const struct total_row *row, enum field field, struct valu
 static enum err subject_value(struct report *report, const struct scope *scope,
                               const struct part *part, struct value *out, struct errmsg *msg)
 {
-    const struct total_row *const *rows;
-    struct total_row row;
-    size_t count = 0;
-    if (part->field == FIELD_NAME || part->field == FIELD_COUNTED_IN) {
-        row_value(figures_subject(&report->figures, part->code), part->field, out);
-        return ERR_OK;
+    const struct total_row *row = figures_subject(&report->figures, part->code);
+    if (part->field != FIELD_NAME && part->field != FIELD_COUNTED_IN) {
+        TRY(find_row(report, scope, part, &row, msg));
     }
-    TRY(find_rows(report, scope, part, &rows, &count, msg));
-    if (count == 0) {
-        out->number = true; /* no value of that measure in such a period */
-        return ERR_OK;
+    out->number = true;
+    if (row != NULL) {
+        row_value(row, part->field, out);
     }
-    row = *rows[0];
-    TRY(sum_rows(report, part, rows, count, &row, msg));
-    row_value(&row, part->field, out);
     return ERR_OK;
+}
+
+/* Whether the field is about what a unit has itself, beside its children. */
+static bool is_own(const struct scope *scope, const struct part *part)
+{
+    return scope->own && part->unit[0] == '\0';
 }
 
 static enum err missing_of(struct report *report, const struct scope *scope,
@@ -361,6 +292,10 @@ static enum err value_of(struct report *report, const struct scope *scope, const
     case ABOUT_SUBJECT:
         return subject_value(report, scope, part, out, msg);
     case ABOUT_MISSING:
+        out->number = true;
+        if (is_own(scope, part)) {
+            return ERR_OK; /* nobody is under that: it is with the others */
+        }
         TRY(missing_of(report, scope, part, part->code, &missing, msg));
         value_count(out, missing->whole.expected - missing->whole.reported);
         return ERR_OK;
@@ -420,20 +355,40 @@ static enum err put_value(struct report *report, const struct part *part, const 
 static enum err write_parts(struct report *report, const struct scope *scope, size_t from,
                             size_t to, struct errmsg *msg);
 
-/* Whether the unit has, beside its children, anything of what the block is about. */
-static bool has_own(const struct report *report, const struct figures_answer *answer,
-                    const char *unit, size_t at)
+static bool is_nought(const char *text)
+{
+    return text[strspn(text, "-0.")] == '\0';
+}
+
+/* Whether the unit has, beside its children, anything of what parts from..to are about. */
+static enum err has_own(struct report *report, const struct scope *scope, size_t from, size_t to,
+                        bool *has, struct errmsg *msg)
 {
     const struct part *parts = report->template.parts;
-    const struct total_row *const *rows;
-    for (size_t i = at + 1; i < parts[at].jump; i++) {
-        bool field = parts[i].kind == PART_FIELD && parts[i].about == ABOUT_SUBJECT;
-        size_t count = field ? figures_find(answer, unit, true, parts[i].code, &rows) : 0;
-        if (count > 0 && rows[0]->entries > 0) {
-            return true;
+    for (size_t i = from; i < to && !*has; i++) {
+        const struct part *part = &parts[i];
+        const struct total_row *row = NULL;
+        struct period_span span;
+        bool fields = part->kind == PART_FIELD || part->kind == PART_IF;
+        if (fields && part->about == ABOUT_SUBJECT && part->unit[0] == '\0') {
+            TRY(find_row(report, scope, part, &row, msg));
+            *has = row != NULL && (row->entries > 0 || !is_nought(row->before));
         }
+        if (part->kind != PART_EACH) {
+            continue;
+        }
+        for (int32_t at = 0; part->each == EACH_PERIOD && !*has; at++) {
+            struct scope inner = *scope;
+            TRY(period_span_parse(part->what, &span, msg));
+            if (span.first + at > span.last) {
+                break;
+            }
+            inner.period = (struct period){span.frequency, span.first + at};
+            TRY(has_own(report, &inner, i + 1, part->jump, has, msg));
+        }
+        i = part->jump;
     }
-    return false;
+    return ERR_OK;
 }
 
 static enum err each_unit(struct report *report, const struct scope *scope, size_t at,
@@ -443,6 +398,7 @@ static enum err each_unit(struct report *report, const struct scope *scope, size
     const struct figures_answer *answer;
     bool children = part->each == EACH_CHILD;
     struct figures_question question = {.code = "",
+                                        .category = "",
                                         .unit = scope->unit,
                                         .level = children ? "" : part->what,
                                         .by = children ? BY_CHILD : BY_LEVEL,
@@ -455,15 +411,18 @@ static enum err each_unit(struct report *report, const struct scope *scope, size
     for (size_t i = 0; i < answer->unit_count; i++) {
         const struct total_row *row = answer->units[i];
         struct scope inner = *scope;
-        if (row->own && !has_own(report, answer, row->unit, at)) {
-            continue; /* as most units above the lowest: no line of dashes */
-        }
         inner.unit = row->unit;
         inner.unit_name = row->unit_name;
         inner.own = row->own;
         inner.base = scope->unit;
         inner.by = question.by;
         inner.level = question.level;
+        inner.missing = NULL;
+        bool has = !row->own; /* most units above the lowest have none: no line of dashes */
+        TRY(has_own(report, &inner, at + 1, has ? at : part->jump, &has, msg));
+        if (!has) {
+            continue;
+        }
         TRY(write_parts(report, &inner, at + 1, part->jump, msg));
     }
     return ERR_OK;
@@ -489,6 +448,9 @@ static enum err each_missing(struct report *report, const struct scope *scope, s
 {
     const struct part *part = &report->template.parts[at];
     const struct figures_missing *missing;
+    if (scope->own) {
+        return ERR_OK;
+    }
     TRY(missing_of(report, scope, part, part->what, &missing, msg));
     for (size_t i = 0; i < missing->count; i++) {
         struct scope inner = *scope;
@@ -607,6 +569,13 @@ static enum err check_codes(struct report *report, struct errmsg *msg)
             return template_fail(&report->template, part, msg,
                                  "%.60s is an indicator; those have no categories", part->code);
         }
+        bool exact = part->field == FIELD_TARGET; /* as the catalogue has it */
+        if (row->indicator && part->digits >= 0 && !exact) {
+            return template_fail(&report->template, part, msg,
+                                 "%.60s is an indicator, and rounded already; its decimals are in "
+                                 "the catalogue",
+                                 part->code);
+        }
     }
     return ERR_OK;
 }
@@ -618,7 +587,7 @@ static enum err attempt(struct report *report, struct client *client, struct per
     buf_clear(&report->out);
     report->period = period;
     TRY(figures_begin(&report->figures, client, client_word(client, 1), period, report->codes,
-                      report->code_count, msg));
+                      report->code_count, true, msg));
     TRY(check_codes(report, msg));
     scope.unit = report->figures.head.unit;
     scope.unit_name = report->figures.head.unit_name;
@@ -627,7 +596,7 @@ static enum err attempt(struct report *report, struct client *client, struct per
 }
 
 static enum err make(struct report *report, struct client *client, struct arena *arena,
-                     struct errmsg *msg)
+                     enum exit_status *out, struct errmsg *msg)
 {
     struct period period = period_of_day(FREQUENCY_YEAR, clock_read().today);
     const char *path = client_word(client, 0);
@@ -657,13 +626,10 @@ static enum err make(struct report *report, struct client *client, struct arena 
     bool moved = true;
     for (int i = 0; i < ATTEMPTS_MAX && moved && err == ERR_OK; i++) {
         err = attempt(report, client, period, msg);
-        moved = figures_moved(&report->figures);
+        moved = report->figures.moved;
         figures_end(&report->figures);
     }
-    if (err == ERR_OK && moved) {
-        (void)client_fail(STATUS_DONE, "figures came in while this report was made, again and "
-                                       "again: not all of it is of one moment");
-    }
+    *out = moved ? STATUS_NO : STATUS_DONE;
     return err;
 }
 
@@ -674,11 +640,18 @@ enum exit_status cmd_report(struct client *client)
     struct arena arena;
     arena_init(&arena, TEMPLATE_ARENA_BYTES);
     buf_init(&report.out, REPORT_MAX_BYTES);
-    enum err err = make(&report, client, &arena, &msg);
+    enum exit_status status = STATUS_DONE;
+    enum err err = make(&report, client, &arena, &status, &msg);
     if (err == ERR_OK) {
         (void)fwrite(report.out.data, 1, report.out.len, stdout);
     }
     buf_deinit(&report.out);
     arena_reset(&arena);
-    return err == ERR_OK ? STATUS_DONE : client_fail_err(err, &msg);
+    if (err != ERR_OK) {
+        return client_fail_err(err, &msg);
+    }
+    return status == STATUS_DONE
+               ? STATUS_DONE
+               : client_fail(status, "figures came in while this report was made, again and again: "
+                                     "not all of it is of one moment; make it again");
 }

@@ -174,8 +174,8 @@ static enum err print_children(const struct rep_status *status, struct errmsg *m
         char held[OUTPUT_CELL_BYTES];
         char lost[OUTPUT_CELL_BYTES];
         const char *cells[] = {child->unit,
-                               link_state_name(child->state),
-                               output_time(child->exact_as_of, "never", when),
+                               language_state(child->state),
+                               output_time(child->exact_as_of, _("never"), when),
                                output_number(child->held, held),
                                output_number(child->lost, lost),
                                child->text};

@@ -92,9 +92,19 @@ static enum err question_read(const struct client *client, struct question *out,
         TRY(day_parse(options_text(options, OPTION_TREE_AS_OF), &total->tree_as_of, msg));
     }
     total->targets = options_has(options, OPTION_TARGETS);
-    if (total->targets && total->by == BY_CATEGORY) {
+    total->category = options_text(options, OPTION_CATEGORY);
+    bool picks = total->category[0] != '\0';
+    if (options_has(options, OPTION_CATEGORY) && !picks) {
+        return err_fail(msg, ERR_USAGE, "--category is empty (an unset variable?)");
+    }
+    TRY(checks_text("category", total->category, CATEGORY_MAX_BYTES, false, msg));
+    if (total->targets && (picks || total->by == BY_CATEGORY)) {
         return err_fail(msg, ERR_USAGE,
-                        "--targets are for sums over all categories; leave out --by category");
+                        "--targets are for sums over all categories; leave out --%scategory",
+                        picks ? "" : "by ");
+    }
+    if (picks && total->measure_count == 0) {
+        return err_fail(msg, ERR_USAGE, "--category is for certain measures; name them with -m");
     }
     return ERR_OK;
 }
@@ -106,7 +116,8 @@ struct view {
     enum total_by by;
     bool targets;
     bool against;
-    bool span; /* several periods */
+    bool span;            /* several periods */
+    const char *category; /* the only ones, or "" */
     bool begun;
     int64_t nodes;
     int64_t exact;
@@ -137,7 +148,8 @@ static bool shows_periods(const struct view *view)
 
 static void table_begin(struct view *view, const struct rep_total *total)
 {
-    (void)printf("%s (%s), %s\n", total->unit_name, total->unit, total->period);
+    (void)printf("%s (%s), %s%s%s\n", total->unit_name, total->unit, total->period,
+                 view->category[0] == '\0' ? "" : ", ", view->category);
     if (shows_units(view)) {
         column_add(view, N_("UNIT"), false);
     }
@@ -491,6 +503,9 @@ static enum err on_total(void *context, const struct msg_reply *reply, struct er
         begin(view, total);
     }
     for (size_t i = 0; i < total->row_count; i++) {
+        if (view->category[0] != '\0' && total->rows[i].category_null) {
+            return err_fail(msg, ERR_REFUSED, ASKED_NO_CATEGORY);
+        }
         switch (view->form) {
         case OUTPUT_TABLE:
             table_row(view, &total->rows[i]);
@@ -531,7 +546,8 @@ enum exit_status cmd_total(struct client *client)
                         .by = question.total.by,
                         .targets = question.total.targets,
                         .against = question.total.against != AGAINST_NONE,
-                        .span = question.total.has_last};
+                        .span = question.total.has_last,
+                        .category = question.total.category};
     struct msg_request request = {.type = REQUEST_TOTAL, .u.total = question.total};
     struct asking asking = {.on_reply = on_total, .context = &view};
     err = end(&view, client_ask(client, &request, &asking, &msg), &msg);

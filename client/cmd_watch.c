@@ -61,6 +61,7 @@ struct watch {
     struct client *client;
     const char *unit;
     struct period period;
+    bool this_year; /* no period was named */
     struct measures_asked measures;
     bool screen;
     enum output_form form;
@@ -113,22 +114,21 @@ static enum err on_status(void *context, const struct msg_reply *reply, struct e
     return ERR_OK;
 }
 
+/* Without -p it is this year, also when a new one begins. */
+static struct period period_now(const struct watch *watch)
+{
+    return watch->this_year ? period_of_day(FREQUENCY_YEAR, clock_read().today) : watch->period;
+}
+
 static enum err ask(struct watch *watch, struct picture *picture, struct errmsg *msg)
 {
     struct figures *figures = &picture->figures;
-    struct figures_question question = {
-        .code = "", .level = "", .by = BY_NONE, .period = watch->period, .against = ""};
     struct msg_request request = {.type = REQUEST_STATUS};
     struct asking asking = {.on_reply = on_status, .context = picture};
     picture->made = true;
-    TRY(figures_begin(figures, watch->client, watch->unit, watch->period, watch->measures.codes,
-                      watch->measures.count, msg));
+    TRY(figures_begin(figures, watch->client, watch->unit, period_now(watch), watch->measures.codes,
+                      watch->measures.count, watch->measures.count == 0, msg));
     picture->answer = &figures->answers[0];
-    if (watch->measures.count > 0) {
-        question.unit = figures->head.unit;
-        question.targets = true; /* to differ from the one that has all */
-        TRY(figures_ask(figures, &question, &picture->answer, msg));
-    }
     return client_ask(watch->client, &request, &asking, msg);
 }
 
@@ -165,14 +165,14 @@ static const char *figure_text(const struct total_row *row, char out[WIDE_TEXT_B
     return out;
 }
 
+/* Of the same period, or NULL. */
 static const struct total_row *row_before(const struct watch *watch, const struct total_row *row)
 {
     const struct picture *before = &watch->pictures[1 - watch->last];
-    const struct total_row *const *rows;
-    size_t count = before->answer == NULL
-                       ? 0
-                       : figures_find(before->answer, row->unit, false, row->measure, &rows);
-    return count == 0 ? NULL : rows[0];
+    const struct total_row *found =
+        before->answer == NULL ? NULL
+                               : figures_find(before->answer, row->unit, false, row->measure);
+    return found != NULL && strcmp(found->period, row->period) == 0 ? found : NULL;
 }
 
 static struct mark *mark_of(struct watch *watch, const char *measure)
@@ -411,7 +411,7 @@ static enum err source_lines(const struct watch *watch, struct errmsg *msg)
 
 /* ---- the whole ---- */
 
-static enum err show(struct watch *watch, bool first, struct errmsg *msg)
+static enum err show(struct watch *watch, struct errmsg *msg)
 {
     const struct figures_answer *answer = watch->pictures[watch->last].answer;
     for (size_t i = 0; i < answer->count; i++) {
@@ -419,12 +419,12 @@ static enum err show(struct watch *watch, bool first, struct errmsg *msg)
         if (!has_changed(watch, row)) {
             continue;
         }
-        if (watch->screen && !first) {
-            mark(watch, row);
-        } else if (watch->form == OUTPUT_JSON) {
+        if (watch->form == OUTPUT_JSON) {
             TRY(line_json(watch, row, msg));
         } else if (!watch->screen) {
             line_text(watch, row);
+        } else if (row_before(watch, row) != NULL) {
+            mark(watch, row);
         }
     }
     TRY(watch->screen ? draw(watch, msg) : source_lines(watch, msg));
@@ -444,7 +444,7 @@ static enum err look(struct watch *watch, bool *first, struct errmsg *msg)
         return err;
     }
     watch->last = 1 - watch->last;
-    TRY(show(watch, *first, msg));
+    TRY(show(watch, msg));
     *first = false;
     TRY(wait_for_news(watch, msg));
     int64_t left = began + PACE_MS - now_ms();
@@ -461,10 +461,10 @@ static enum err begin(struct watch *watch, struct client *client, struct errmsg 
     watch->unit = client_word(client, 0);
     watch->form = output_form(options);
     watch->screen = watch->form == OUTPUT_TABLE && isatty(STDOUT_FILENO) == 1;
-    watch->period = period_of_day(FREQUENCY_YEAR, clock_read().today);
+    watch->this_year = !options_has(options, OPTION_PERIOD);
     TRY(watch->unit[0] == '\0' ? ERR_OK : checks_code("unit", watch->unit, msg));
     TRY(asked_measures(options, &watch->measures, msg));
-    return options_has(options, OPTION_PERIOD)
+    return !watch->this_year
                ? period_parse(options_text(options, OPTION_PERIOD), &watch->period, msg)
                : ERR_OK;
 }

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "client/asked.h"
 
-enum { MISSING_MAX = 200, ROWS_GROW = 256 };
+enum { ROWS_GROW = 256 };
 
 /* ---- copies that outlast the frame that they came in ---- */
 
@@ -68,11 +69,16 @@ static bool rows_grow(struct copying *c)
 }
 
 /* Revisions only grow: another one than the first answer's is another state. */
+static void see_revision(struct figures *figures, int64_t revision)
+{
+    figures->moved = figures->moved || revision != figures->head.revision;
+}
+
 static enum err head_take(struct copying *c, const struct rep_total *total, struct errmsg *msg)
 {
     struct figures *figures = c->figures;
     if (!c->first) {
-        figures->moved = figures->moved || total->revision != figures->head.revision;
+        see_revision(figures, total->revision);
         return ERR_OK;
     }
     c->first = false;
@@ -132,10 +138,8 @@ static int compare_place(const struct total_row *row, const char *unit, bool own
 
 static int compare_rows(const void *left, const void *right)
 {
-    const struct total_row *a = *(const struct total_row *const *)left;
     const struct total_row *b = *(const struct total_row *const *)right;
-    int order = compare_place(a, b->unit, b->own, b->measure);
-    return order == 0 ? strcmp(a->category, b->category) : order;
+    return compare_place(*(const struct total_row *const *)left, b->unit, b->own, b->measure);
 }
 
 static enum err answer_make(struct copying *c, struct figures_answer *out, struct errmsg *msg)
@@ -160,8 +164,8 @@ static enum err answer_make(struct copying *c, struct figures_answer *out, struc
     return ERR_OK;
 }
 
-size_t figures_find(const struct figures_answer *answer, const char *unit, bool own,
-                    const char *measure, const struct total_row *const **out)
+const struct total_row *figures_find(const struct figures_answer *answer, const char *unit,
+                                     bool own, const char *measure)
 {
     size_t low = 0;
     size_t high = answer->count;
@@ -171,12 +175,8 @@ size_t figures_find(const struct figures_answer *answer, const char *unit, bool 
         low = before ? middle + 1 : low;
         high = before ? high : middle;
     }
-    size_t end = low;
-    while (end < answer->count && compare_place(answer->rows[end], unit, own, measure) == 0) {
-        end++;
-    }
-    *out = answer->rows + low;
-    return end - low;
+    bool found = low < answer->count && compare_place(answer->rows[low], unit, own, measure) == 0;
+    return found ? answer->rows[low] : NULL;
 }
 
 /* ---- asking ---- */
@@ -205,6 +205,7 @@ static enum err ask_total(struct copying *c, const struct figures_question *ques
                               .has_period = true,
                               .period = question->period,
                               .tree_as_of = DAY_NONE,
+                              .category = question->category,
                               .targets = question->targets};
     const char *one[] = {question->code};
     if (!all) {
@@ -236,7 +237,9 @@ enum err figures_ask(struct figures *figures, const struct figures_question *que
         }
     }
     if (figures->answer_count == FIGURES_ANSWERS_MAX) {
-        return err_fail(msg, ERR_LIMIT, "this report asks more than %d questions",
+        return err_fail(msg, ERR_LIMIT,
+                        "this report needs more than %d questions; nest fewer blocks, or make a "
+                        "report of each part",
                         FIGURES_ANSWERS_MAX);
     }
     struct copying c = {.figures = figures};
@@ -247,6 +250,9 @@ enum err figures_ask(struct figures *figures, const struct figures_question *que
         return no_memory(msg);
     }
     TRY(ask_total(&c, question, false, msg));
+    if (question->category[0] != '\0' && c.count > 0 && c.rows[0]->category_null) {
+        return err_fail(msg, ERR_REFUSED, ASKED_NO_CATEGORY);
+    }
     TRY(answer_make(&c, answer, msg));
     figures->answer_count++;
     *out = answer;
@@ -307,6 +313,7 @@ static enum err on_missing(void *context, const struct msg_reply *reply, struct 
 {
     struct missing_copying *c = context;
     const struct rep_missing *missing = &reply->u.missing;
+    see_revision(c->figures, missing->revision);
     for (size_t i = 0; i < missing->row_count; i++) {
         TRY(missing_add(c, &missing->rows[i], msg));
     }
@@ -331,9 +338,11 @@ enum err figures_ask_missing(struct figures *figures, const char *unit, struct p
             return ERR_OK;
         }
     }
-    if (figures->missing_count == MISSING_MAX) {
-        return err_fail(msg, ERR_LIMIT, "this report asks who is missing more than %d times",
-                        MISSING_MAX);
+    if (figures->missing_count == FIGURES_ANSWERS_MAX) {
+        return err_fail(msg, ERR_LIMIT,
+                        "this report asks who is missing more than %d times; ask about fewer "
+                        "units, or once with {{each missing CODE}}",
+                        FIGURES_ANSWERS_MAX);
     }
     struct figures_missing *made = &figures->missing[figures->missing_count];
     struct missing_copying c = {.figures = figures, .out = made};
@@ -360,23 +369,28 @@ enum err figures_ask_missing(struct figures *figures, const char *unit, struct p
 /* ---- the whole ---- */
 
 enum err figures_begin(struct figures *figures, struct client *client, const char *unit,
-                       struct period period, const char **codes, size_t code_count,
+                       struct period period, const char **codes, size_t code_count, bool all,
                        struct errmsg *msg)
 {
     struct copying c = {.figures = figures, .first = true};
     *figures = (struct figures){.client = client, .codes = codes, .code_count = code_count};
     arena_init(&figures->arena, FIGURES_ARENA_BYTES);
     figures->answers = arena_array(&figures->arena, FIGURES_ANSWERS_MAX, sizeof *figures->answers);
-    figures->missing = arena_array(&figures->arena, MISSING_MAX, sizeof *figures->missing);
+    figures->missing = arena_array(&figures->arena, FIGURES_ANSWERS_MAX, sizeof *figures->missing);
     if (figures->answers == NULL || figures->missing == NULL) {
         return no_memory(msg);
     }
     struct figures_answer *answer = &figures->answers[0];
-    struct figures_question all = {
-        .code = "", .unit = unit, .level = "", .by = BY_NONE, .period = period, .against = ""};
-    TRY(ask_total(&c, &all, true, msg));
+    struct figures_question first = {.code = "",
+                                     .category = "",
+                                     .unit = unit,
+                                     .level = "",
+                                     .by = BY_NONE,
+                                     .period = period,
+                                     .against = ""};
+    TRY(ask_total(&c, &first, all, msg));
     TRY(answer_make(&c, answer, msg));
-    answer->question = all;
+    answer->question = first;
     answer->question.unit = figures->head.unit;
     figures->answer_count = 1;
     return ERR_OK;
@@ -389,9 +403,7 @@ void figures_end(struct figures *figures)
 
 const struct total_row *figures_subject(const struct figures *figures, const char *code)
 {
-    const struct total_row *const *rows;
-    size_t count = figures_find(&figures->answers[0], figures->head.unit, false, code, &rows);
-    return count == 0 ? NULL : rows[0];
+    return figures_find(&figures->answers[0], figures->head.unit, false, code);
 }
 
 void figures_hint(const struct figures *figures, const char *code, char *out, size_t size)
@@ -402,9 +414,4 @@ void figures_hint(const struct figures *figures, const char *code, char *out, si
         nearest_offer(&nearest, figures->answers[0].rows[i]->measure);
     }
     nearest_format(&nearest, out, size);
-}
-
-bool figures_moved(const struct figures *figures)
-{
-    return figures->moved;
 }

@@ -1,7 +1,7 @@
 /* What a report needs of the daemon, asked for when it is needed first and kept: an answer has all
  * measures of the template for one unit, or for its children or the units of a level, in one
  * period. All answers must be of one state of the node's file, or the sums of a report would not
- * add up: figures_moved says when they are not, and the report is made again. */
+ * add up: `moved` says when they are not, and the report is made again. */
 #ifndef TALLY_CLIENT_FIGURES_H
 #define TALLY_CLIENT_FIGURES_H
 
@@ -9,14 +9,15 @@
 #include "client/client.h"
 
 enum {
-    FIGURES_ANSWERS_MAX = 2000, /* kept at a time; beyond, all are asked anew */
+    FIGURES_ANSWERS_MAX = 5000, /* questions about totals, and as many about who is missing */
     FIGURES_ROWS_MAX = 2000000, /* of all of them */
     FIGURES_ARENA_BYTES = 1024 << 20,
 };
 
 /* What is asked: the same question has the same answer. Texts are borrowed as long as `figures`. */
 struct figures_question {
-    const char *code; /* "": all that the template names */
+    const char *code;     /* "": all that were named at the begin */
+    const char *category; /* of that code; "": all */
     const char *unit;
     const char *level; /* with BY_LEVEL */
     enum total_by by;
@@ -27,7 +28,7 @@ struct figures_question {
 
 struct figures_answer {
     struct figures_question question;
-    const struct total_row **rows; /* by unit, measure, category */
+    const struct total_row **rows; /* by unit and measure */
     size_t count;
     const struct total_row **units; /* the first row of each, in the daemon's order */
     size_t unit_count;
@@ -45,7 +46,7 @@ struct figures_missing {
 struct figures {
     struct client *client;
     struct arena arena;
-    const char **codes; /* of the measures and indicators that the template names */
+    const char **codes; /* of measures and indicators */
     size_t code_count;
     struct rep_total head; /* of the report's own unit and period; no rows */
     struct figures_answer *answers;
@@ -53,13 +54,13 @@ struct figures {
     struct figures_missing *missing;
     size_t missing_count;
     size_t row_count;
-    bool moved;
+    bool moved; /* answers were of different states */
 };
 
-/* Asks for everything of the report's unit: its sources, and the names of all there is. The codes
- * are borrowed. */
+/* Asks for the unit's sources, and for the figures of `codes`, or with `all` of everything that
+ * there is. The codes are borrowed. */
 enum err figures_begin(struct figures *figures, struct client *client, const char *unit,
-                       struct period period, const char **codes, size_t code_count,
+                       struct period period, const char **codes, size_t code_count, bool all,
                        struct errmsg *msg) MUST_CHECK;
 void figures_end(struct figures *figures);
 
@@ -71,15 +72,12 @@ void figures_hint(const struct figures *figures, const char *code, char *out, si
 enum err figures_ask(struct figures *figures, const struct figures_question *question,
                      const struct figures_answer **out, struct errmsg *msg) MUST_CHECK;
 
-/* The rows of a unit and measure: one, or with BY_CATEGORY those of all categories. */
-size_t figures_find(const struct figures_answer *answer, const char *unit, bool own,
-                    const char *measure, const struct total_row *const **out);
+/* The row of a unit and measure, or NULL. */
+const struct total_row *figures_find(const struct figures_answer *answer, const char *unit,
+                                     bool own, const char *measure);
 
 enum err figures_ask_missing(struct figures *figures, const char *unit, struct period period,
                              const char *code, const struct figures_missing **out,
                              struct errmsg *msg) MUST_CHECK;
-
-/* Whether answers were about different states of the file. */
-bool figures_moved(const struct figures *figures);
 
 #endif

@@ -20,6 +20,7 @@ static const struct command COMMANDS[] = {
             "  tally total -p 2023 --by period --csv       month by month, for a spreadsheet\n"
             "  tally total -p 2022H1..2023H1               a row for each half-year\n"
             "  tally total -p 2023H1 --against year        and the change since 2022H1\n"
+            "  tally total -m trainees --category sex=f    only of these\n"
             "  tally total -p 2023H1 --targets             and how far the year's targets are "
             "reached\n"
             "\n"
@@ -28,8 +29,8 @@ static const struct command COMMANDS[] = {
             "to the end of the period that is asked for; EXPECTED is what it would be by today "
             "(or\n"
             "by that end) on a straight line from where it stood when the target's period began.\n",
-        .options = BIT(MEASURE) | BIT(PERIOD) | BIT(BY) | BIT(TREE_AS_OF) | BIT(TARGETS) |
-                   BIT(AGAINST) | BIT(CSV),
+        .options = BIT(MEASURE) | BIT(PERIOD) | BIT(BY) | BIT(CATEGORY) | BIT(TREE_AS_OF) |
+                   BIT(TARGETS) | BIT(AGAINST) | BIT(CSV),
         .words_max = 1,
         .run = cmd_total,
     },

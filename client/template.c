@@ -6,38 +6,51 @@
 
 #include "base/text.h"
 
+/* What may stand behind the code. What is rounded already takes no digits: rounding it again may
+ * come to another number. */
+enum takes {
+    TAKES_NOTHING = 0,
+    TAKES_CATEGORY = 1 << 0,
+    TAKES_AGAINST = 1 << 1,
+    TAKES_IN = 1 << 2,
+    TAKES_DIGITS = 1 << 3,
+};
+
 static const struct {
     const char *name;
     enum field field;
     enum field_about about;
+    unsigned takes;
 } FIELDS[] = {
-    {"unit", FIELD_UNIT, ABOUT_REPORT},
-    {"unit.name", FIELD_UNIT_NAME, ABOUT_REPORT},
-    {"period", FIELD_PERIOD, ABOUT_REPORT},
-    {"today", FIELD_TODAY, ABOUT_REPORT},
-    {"as_of", FIELD_AS_OF, ABOUT_REPORT},
-    {"nodes", FIELD_NODES, ABOUT_REPORT},
-    {"exact", FIELD_EXACT, ABOUT_REPORT},
-    {"stale", FIELD_STALE, ABOUT_REPORT},
-    {"held", FIELD_HELD, ABOUT_REPORT},
-    {"refused", FIELD_REFUSED, ABOUT_REPORT},
-    {"lost", FIELD_LOST, ABOUT_REPORT},
-    {"lacks", FIELD_LACKS, ABOUT_REPORT},
-    {"total", FIELD_TOTAL, ABOUT_SUBJECT},
-    {"name", FIELD_NAME, ABOUT_SUBJECT},
-    {"counted_in", FIELD_COUNTED_IN, ABOUT_SUBJECT},
-    {"entries", FIELD_ENTRIES, ABOUT_SUBJECT},
-    {"reported", FIELD_REPORTED, ABOUT_SUBJECT},
-    {"expected", FIELD_EXPECTED, ABOUT_SUBJECT},
-    {"against", FIELD_AGAINST, ABOUT_SUBJECT},
-    {"before", FIELD_BEFORE, ABOUT_SUBJECT},
-    {"change", FIELD_CHANGE, ABOUT_SUBJECT},
-    {"change_percent", FIELD_CHANGE_PERCENT, ABOUT_SUBJECT},
-    {"target", FIELD_TARGET, ABOUT_SUBJECT},
-    {"reached", FIELD_REACHED, ABOUT_SUBJECT},
-    {"percent", FIELD_PERCENT, ABOUT_SUBJECT},
-    {"expected_by_today", FIELD_DUE, ABOUT_SUBJECT},
-    {"missing", FIELD_MISSING, ABOUT_MISSING},
+    {"unit", FIELD_UNIT, ABOUT_REPORT, TAKES_NOTHING},
+    {"unit.name", FIELD_UNIT_NAME, ABOUT_REPORT, TAKES_NOTHING},
+    {"period", FIELD_PERIOD, ABOUT_REPORT, TAKES_NOTHING},
+    {"today", FIELD_TODAY, ABOUT_REPORT, TAKES_NOTHING},
+    {"as_of", FIELD_AS_OF, ABOUT_REPORT, TAKES_NOTHING},
+    {"nodes", FIELD_NODES, ABOUT_REPORT, TAKES_NOTHING},
+    {"exact", FIELD_EXACT, ABOUT_REPORT, TAKES_NOTHING},
+    {"stale", FIELD_STALE, ABOUT_REPORT, TAKES_NOTHING},
+    {"held", FIELD_HELD, ABOUT_REPORT, TAKES_NOTHING},
+    {"refused", FIELD_REFUSED, ABOUT_REPORT, TAKES_NOTHING},
+    {"lost", FIELD_LOST, ABOUT_REPORT, TAKES_NOTHING},
+    {"lacks", FIELD_LACKS, ABOUT_REPORT, TAKES_NOTHING},
+    {"total", FIELD_TOTAL, ABOUT_SUBJECT, TAKES_CATEGORY | TAKES_IN | TAKES_DIGITS},
+    {"name", FIELD_NAME, ABOUT_SUBJECT, TAKES_NOTHING},
+    {"counted_in", FIELD_COUNTED_IN, ABOUT_SUBJECT, TAKES_NOTHING},
+    {"entries", FIELD_ENTRIES, ABOUT_SUBJECT, TAKES_CATEGORY | TAKES_IN | TAKES_DIGITS},
+    {"reported", FIELD_REPORTED, ABOUT_SUBJECT, TAKES_IN | TAKES_DIGITS},
+    {"expected", FIELD_EXPECTED, ABOUT_SUBJECT, TAKES_IN | TAKES_DIGITS},
+    {"against", FIELD_AGAINST, ABOUT_SUBJECT, TAKES_CATEGORY | TAKES_AGAINST},
+    {"before", FIELD_BEFORE, ABOUT_SUBJECT,
+     TAKES_CATEGORY | TAKES_AGAINST | TAKES_IN | TAKES_DIGITS},
+    {"change", FIELD_CHANGE, ABOUT_SUBJECT,
+     TAKES_CATEGORY | TAKES_AGAINST | TAKES_IN | TAKES_DIGITS},
+    {"change_percent", FIELD_CHANGE_PERCENT, ABOUT_SUBJECT, TAKES_CATEGORY | TAKES_AGAINST},
+    {"target", FIELD_TARGET, ABOUT_SUBJECT, TAKES_IN | TAKES_DIGITS},
+    {"reached", FIELD_REACHED, ABOUT_SUBJECT, TAKES_IN | TAKES_DIGITS},
+    {"percent", FIELD_PERCENT, ABOUT_SUBJECT, TAKES_NOTHING},
+    {"expected_by_today", FIELD_DUE, ABOUT_SUBJECT, TAKES_IN},
+    {"missing", FIELD_MISSING, ABOUT_MISSING, TAKES_NOTHING},
 };
 
 enum { WORDS_MAX = 8, BRACES_MAX_BYTES = 1000 };
@@ -58,7 +71,7 @@ struct reading {
 enum err template_fail(const struct template *template, const struct part *part, struct errmsg *msg,
                        const char *fmt, ...)
 {
-    char sentence[ERRMSG_MAX_BYTES / 2];
+    char sentence[ERRMSG_MAX_BYTES];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(sentence, sizeof sentence, fmt, args);
@@ -168,14 +181,27 @@ static enum err code(const struct reading *r, struct part *part, char *word)
                : template_fail(r->out, part, r->msg, "\"%.70s\" is no code", word);
 }
 
-/* Whether all that was said has a meaning for that field. */
-static enum err field_fits(const struct reading *r, const struct part *part, const char *name)
+/* Whether the innermost block over anything is one over who is missing. */
+static bool within_missing(const struct reading *r)
 {
-    bool against = part->field >= FIELD_AGAINST && part->field <= FIELD_CHANGE_PERCENT;
-    bool target = part->field >= FIELD_TARGET && part->field <= FIELD_DUE;
-    bool text = part->field == FIELD_NAME || part->field == FIELD_COUNTED_IN ||
-                part->field == FIELD_AGAINST;
-    const char *wrong = NULL;
+    for (size_t i = r->depth; i > 0; i--) {
+        const struct part *open = &r->out->parts[r->open[i - 1]];
+        if (open->kind == PART_EACH) {
+            return open->each == EACH_MISSING;
+        }
+    }
+    return false;
+}
+
+/* Whether all that was said has a meaning for that field. */
+static enum err field_fits(const struct reading *r, const struct part *part, size_t at)
+{
+    const char *name = FIELDS[at].name;
+    unsigned takes = FIELDS[at].takes;
+    if (part->field == FIELD_LACKS && !within_missing(r)) {
+        return template_fail(r->out, part, r->msg,
+                             "{{lacks}} stands directly in an {{each missing CODE}}");
+    }
     if (part->about == ABOUT_REPORT) {
         return ERR_OK;
     }
@@ -183,13 +209,13 @@ static enum err field_fits(const struct reading *r, const struct part *part, con
         return template_fail(r->out, part, r->msg, "{{%s}} needs the code of a measure%s", name,
                              part->about == ABOUT_MISSING ? " or data set" : "");
     }
-    if (part->category[0] != '\0' && (target || part->about == ABOUT_MISSING)) {
+    if (part->category[0] != '\0' && (takes & TAKES_CATEGORY) == 0) {
         return template_fail(r->out, part, r->msg, "{{%s}} is for all categories together", name);
     }
-    wrong = part->against[0] != '\0' && !against                          ? "against="
-            : part->shift != 0 && (text || part->about == ABOUT_MISSING)  ? "in="
-            : part->digits >= 0 && (text || part->about == ABOUT_MISSING) ? "digits="
-                                                                          : NULL;
+    const char *wrong = part->against[0] != '\0' && (takes & TAKES_AGAINST) == 0 ? "against="
+                        : part->shift != 0 && (takes & TAKES_IN) == 0            ? "in="
+                        : part->digits >= 0 && (takes & TAKES_DIGITS) == 0       ? "digits="
+                                                                                 : NULL;
     return wrong == NULL ? ERR_OK
                          : template_fail(r->out, part, r->msg, "{{%s}} takes no %s", name, wrong);
 }
@@ -221,7 +247,7 @@ static enum err field(const struct reading *r, struct part *part, char *const *w
         }
         TRY(is_option ? option(r, part, words[w], equals + 1) : code(r, part, words[w]));
     }
-    return field_fits(r, part, words[0]);
+    return field_fits(r, part, i);
 }
 
 static enum err each(const struct reading *r, struct part *part, char *const *words, size_t count)
@@ -434,8 +460,8 @@ static void text_part(struct reading *r, const char *until)
 static enum err next_part(struct reading *r)
 {
     if (r->out->count == TEMPLATE_PARTS_MAX - 1) {
-        return err_fail(r->msg, ERR_INVALID, "%.200s: more than %d parts", r->out->path,
-                        TEMPLATE_PARTS_MAX);
+        return template_fail(r->out, part_add(r, PART_TEXT, r->at), r->msg,
+                             "more than %d parts; make two templates of it", TEMPLATE_PARTS_MAX);
     }
     const char *open = memmem(r->at, (size_t)(r->end - r->at), "{{", 2);
     if (open != r->at) {

@@ -135,6 +135,14 @@ enum err catalogue_category(const struct catalogue *catalogue, const struct meas
 /* The value of "dim=value" of that dimension in a category; NULL when it has none. */
 const char *catalogue_category_part(const char *category, const char *dim, size_t *value_len);
 
+/* Some dimensions of the measure and a value for each, in any order ("sex=f"). ERR_REFUSED with
+ * what there is. */
+enum err catalogue_category_check(const struct catalogue *catalogue, const struct measure *measure,
+                                  const char *wanted, struct errmsg *msg) MUST_CHECK;
+
+/* Whether a category has all the parts of such a text. */
+bool catalogue_category_has(const char *category, const char *wanted);
+
 /* Whether two lists of texts are the same ones in the same order. */
 bool catalogue_lists_equal(const char **a, size_t a_count, const char **b, size_t b_count);
 

@@ -136,6 +136,64 @@ enum err catalogue_category(const struct catalogue *c, const struct measure *m, 
     return ERR_OK;
 }
 
+/* "sex=f" at the begin of `part`, which has `len` bytes: a dimension of the measure, and its value.
+ */
+static bool part_known(const struct catalogue *c, const struct measure *m, const char *part,
+                       size_t len)
+{
+    for (size_t i = 0; i < m->dimension_count; i++) {
+        const struct dimension *d = catalogue_dimension(c, m->dimensions[i]);
+        size_t dim = strlen(d->code);
+        bool is = len > dim && memcmp(part, d->code, dim) == 0 && part[dim] == '=';
+        for (size_t j = 0; is && j < d->value_count; j++) {
+            size_t value = strlen(d->values[j]);
+            if (len == dim + 1 + value && memcmp(part + dim + 1, d->values[j], value) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+enum err catalogue_category_check(const struct catalogue *c, const struct measure *m,
+                                  const char *wanted, struct errmsg *msg)
+{
+    bool good = true;
+    for (const char *at = wanted; at != NULL && good;) {
+        size_t len = strcspn(at, ",");
+        size_t dim = strcspn(at, "=");
+        good = part_known(c, m, at, len);
+        /* No dimension twice: the first one of its name is this one. */
+        for (const char *before = wanted; good && before < at; before += strcspn(before, ",") + 1) {
+            good = strncmp(before, at, dim + 1) != 0;
+        }
+        at = at[len] == ',' ? at + len + 1 : NULL;
+    }
+    return good ? ERR_OK : category_wrong(c, m, wanted, msg);
+}
+
+bool catalogue_category_has(const char *category, const char *wanted)
+{
+    for (const char *at = wanted; at != NULL;) {
+        char dim[CODE_MAX_BYTES + 1];
+        size_t len = strcspn(at, ",");
+        size_t name = strcspn(at, "=");
+        size_t value_len = 0;
+        if (name >= len || name > CODE_MAX_BYTES) {
+            return false;
+        }
+        memcpy(dim, at, name);
+        dim[name] = '\0';
+        const char *value = catalogue_category_part(category, dim, &value_len);
+        if (value == NULL || value_len != len - name - 1 ||
+            memcmp(value, at + name + 1, value_len) != 0) {
+            return false;
+        }
+        at = at[len] == ',' ? at + len + 1 : NULL;
+    }
+    return true;
+}
+
 bool catalogue_lists_equal(const char **a, size_t a_count, const char **b, size_t b_count)
 {
     bool same = a_count == b_count;

@@ -84,6 +84,8 @@ struct req_total {
     int32_t last_period;
     enum total_against against;
     struct period against_period; /* with AGAINST_PERIOD: of the length of `period` */
+    const char *category; /* "", or some dimensions with a value each: sums of those alone, of
+                           * measures that are named; rows say it back */
 };
 
 struct req_missing {
@@ -278,6 +280,7 @@ struct rep_missing {
     int64_t exact;
     const struct missing_row *rows;
     size_t row_count;
+    int64_t revision; /* as of a total */
 };
 
 struct log_row {

@@ -75,6 +75,29 @@ enum err against_fill(struct asking *a, const struct spot *spot, const struct su
     return ERR_OK;
 }
 
+enum err against_add_categories(struct asking *a, const struct spot *spot,
+                                const struct subject *subject, struct store_total *sums,
+                                size_t *count)
+{
+    struct spot then;
+    size_t now = *count;
+    size_t n;
+    if (!spot_before(a, spot, &then)) {
+        return ERR_OK;
+    }
+    TRY(total_sums(a, &then, subject->measure, a->before, &n));
+    for (size_t i = 0; i < n && *count < TOTAL_CATEGORIES_MAX; i++) {
+        bool there = false;
+        for (size_t j = 0; j < now && !there; j++) {
+            there = sums[j].category == a->before[i].category;
+        }
+        if (!there) {
+            sums[(*count)++] = (struct store_total){.category = a->before[i].category};
+        }
+    }
+    return ERR_OK;
+}
+
 enum err against_fill_category(struct asking *a, const struct spot *spot,
                                const struct subject *subject, int64_t category, wide value,
                                struct total_row *row)

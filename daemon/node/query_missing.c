@@ -284,6 +284,7 @@ enum err query_missing(struct query *q, struct errmsg *msg)
     s.head.unit = q->view.tree.units[s.top].code;
     s.head.unit_name = q->view.tree.units[s.top].name;
     s.head.as_of = q->now.wall;
+    TRY(store_fact_int(q->store, "head", 0, &s.head.revision));
     TRY(count_nodes(&s));
     TRY(each_subject(&s, msg));
     return flush_rows(&s, false);

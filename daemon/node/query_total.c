@@ -80,6 +80,26 @@ static enum err coverage(struct asking *a, const struct spot *spot, size_t measu
     return ERR_OK;
 }
 
+/* Of the sums those of the categories that are asked for. */
+static void keep_wanted(struct asking *a, struct store_total *sums, size_t *count)
+{
+    size_t kept = 0;
+    if (!total_picks(a->req)) {
+        return;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (catalogue_category_has(query_symbol(a->q, sums[i].category), a->req->category)) {
+            sums[kept++] = sums[i];
+        }
+    }
+    *count = kept;
+}
+
+bool total_picks(const struct req_total *req)
+{
+    return req->category != NULL && req->category[0] != '\0';
+}
+
 enum err total_sums(struct asking *a, const struct spot *spot, size_t measure,
                     struct store_total *out, size_t *count)
 {
@@ -97,6 +117,7 @@ enum err total_sums(struct asking *a, const struct spot *spot, size_t measure,
     span.from = first;
     span.to = last;
     TRY(store_total_sums(q->store, &span, out, TOTAL_CATEGORIES_MAX, count));
+    keep_wanted(a, out, count);
     if (!spot->own_only) {
         return ERR_OK;
     }
@@ -137,8 +158,8 @@ static struct total_row blank_row(struct asking *a, const struct spot *spot,
                               .measure = subject->code,
                               .name = subject->name,
                               .period = total_period_name(a, spot->period),
-                              .category = "",
-                              .category_null = true,
+                              .category = total_picks(a->req) ? a->req->category : "",
+                              .category_null = !total_picks(a->req),
                               .own = spot->own_only,
                               .indicator = subject->formula != NULL,
                               .indicator_value = "",
@@ -171,6 +192,7 @@ static enum err measure_rows(struct asking *a, const struct spot *spot,
         return put_subject_row(a, spot, subject, &row);
     }
     row.category_null = false;
+    TRY(against_add_categories(a, spot, subject, sums, &n));
     for (size_t i = 0; i < n; i++) {
         struct total_row one = row;
         one.category = query_symbol(q, sums[i].category);
@@ -361,6 +383,9 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
         const char *code = req->measures[i];
         const struct measure *m = catalogue_measure(catalogue, code);
         TRY(query_find_measure(a->q, code, msg));
+        TRY(m != NULL && total_picks(req)
+                ? catalogue_category_check(catalogue, m, req->category, msg)
+                : ERR_OK);
         if (m != NULL && m->frequency < a->period.frequency) {
             char period[PERIOD_TEXT_BYTES];
             period_format(a->period, period);
@@ -370,11 +395,11 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
         }
         struct formula formula;
         const struct indicator *indicator = m == NULL ? catalogue_indicator(catalogue, code) : NULL;
-        if (indicator != NULL && req->by == BY_CATEGORY) {
+        if (indicator != NULL && (req->by == BY_CATEGORY || total_picks(req))) {
             return err_fail(msg, ERR_REFUSED,
                             "indicator %s is computed from sums over all categories; ask for it "
-                            "without --by category",
-                            code);
+                            "without --%scategory",
+                            code, total_picks(req) ? "" : "by ");
         }
         if (indicator != NULL &&
             formula_of_indicator(indicator, catalogue, &formula, NULL) == ERR_OK &&
@@ -394,9 +419,13 @@ static enum err check_names(const struct asking *a, struct errmsg *msg)
                         frequency_name(a->period.frequency),
                         frequency_name(req->against_period.frequency));
     }
-    if (req->targets && req->by == BY_CATEGORY) {
+    if (total_picks(req) && req->measure_count == 0) {
+        return err_fail(msg, ERR_REFUSED, "a category is one of certain measures; name them");
+    }
+    if (req->targets && (req->by == BY_CATEGORY || total_picks(req))) {
         return err_fail(msg, ERR_REFUSED,
-                        "targets are for sums over all categories; ask without --by category");
+                        "targets are for sums over all categories; ask without --%scategory",
+                        total_picks(req) ? "" : "by ");
     }
     if (req->by == BY_LEVEL && catalogue->version != 0 &&
         catalogue_level(catalogue, req->level) < 0) {

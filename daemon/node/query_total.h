@@ -45,6 +45,9 @@ struct spot {
 enum err total_value(struct asking *a, const struct spot *spot, const struct subject *subject,
                      bool *there, struct fraction *out) MUST_CHECK;
 
+/* Whether some categories are asked for. */
+bool total_picks(const struct req_total *req);
+
 /* The sums by category of a measure at the spot, room for TOTAL_CATEGORIES_MAX: of the whole
  * subtree, or of the unit's own cells (its total less its children's). */
 enum err total_sums(struct asking *a, const struct spot *spot, size_t measure,
@@ -60,6 +63,11 @@ const char *total_period_name(struct asking *a, struct period period);
  * change. */
 enum err against_fill(struct asking *a, const struct spot *spot, const struct subject *subject,
                       struct total_row *row) MUST_CHECK;
+
+/* Adds, with nothing in them, the categories that there only were before. */
+enum err against_add_categories(struct asking *a, const struct spot *spot,
+                                const struct subject *subject, struct store_total *sums,
+                                size_t *count) MUST_CHECK;
 
 /* The same for one category of a measure, of which there are now `value` smallest steps. */
 enum err against_fill_category(struct asking *a, const struct spot *spot,

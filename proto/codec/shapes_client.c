@@ -76,7 +76,8 @@ static const struct field shape_total_fields[] = {
     {.name = "against_period",
      .kind = FIELD_I32,
      .plain = SHAPE_SIZED(P, against_period.index, 4),
-     .wire = SHAPE_SIZED(W, against_period, 4)}};
+     .wire = SHAPE_SIZED(W, against_period, 4)},
+    AS_STR(P, W, category, CATEGORY_MAX_BYTES)};
 static SHAPE(shape_total, req_total, tally__total_request__descriptor);
 #undef P
 #undef W
@@ -326,7 +327,8 @@ static const struct field shape_missed_fields[] = {
     AS_WALL(P, W, as_of),
     AS_I64(P, W, nodes),
     AS_I64(P, W, exact),
-    AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, REPLY_ROWS_MAX, &shape_missing_row)};
+    AS_ARRAY(FIELD_MANY, P, W, rows, row_count, rows, REPLY_ROWS_MAX, &shape_missing_row),
+    AS_I64(P, W, revision)};
 static SHAPE(shape_missed, rep_missing, tally__missing_reply__descriptor);
 #undef P
 #undef W

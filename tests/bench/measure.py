@@ -131,10 +131,16 @@ def _client(words):
 
 
 def _watchers(tree, count):
-    """So many `tally watch` at the province, each with all of its measures."""
+    """So many `tally watch` at the province, each with all of its measures; all have seen the tree as it is."""
     words = harness.tally_words(tree.root.data, ["watch", "-p", entries.PERIOD, "--json"])
-    return [subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             env=harness.environment()) for _ in range(count)]
+    started, seen = [], []
+    for number in range(count):
+        seen.append(os.path.join(tree.root.data, f"watch{number}"))
+        with open(seen[-1], "wb") as out:
+            started.append(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out,
+                                            env=harness.environment()))
+    harness.wait_for(lambda: all(os.path.getsize(path) > 0 for path in seen), "all who watch have seen the tree")
+    return started
 
 
 def _end_watchers(watchers):
@@ -154,7 +160,6 @@ def bulk(path, given, watchers=0):
     """One import at a new tree, until the province has everything, with people who watch it."""
     tree = make_tree()
     watching = _watchers(tree, watchers)
-    time.sleep(watchers / 100)  # they have seen the empty tree
     before = each(tree, work)
     words = harness.tally_words(tree.nodes[COMMUNE].data, ["import", path, "--json"])
     began = time.monotonic()

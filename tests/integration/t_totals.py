@@ -121,6 +121,36 @@ class Sums(unittest.TestCase):
         self.assertEqual(figures(PROVINCE, "-m", "accounts", "-p", "2023"), (117, 5, 2, 4))
         self.assertEqual(figures(PROVINCE, "-m", "accounts", "-p", "2023-05"), (117, 2, 1, 4))
 
+    def test_some_categories(self):
+        """Sums of some categories alone, at each unit, and against a period before; of none that there is not."""
+        for words, wanted in {("-m", "trainees", "--category", "sex=f"): ("sex=f", 30, 1),
+                              ("-m", "trainees", "--category", "group=cadre"): ("group=cadre", 70, 2),
+                              ("-m", "trainees", "--category", "sex=m,group=cadre"): ("sex=m,group=cadre", 40, 1),
+                              ("-m", "trainees", "--category", "group=other"): ("group=other", 0, 0),
+                              ("-m", "accounts", "--category", "group=other"): ("group=other", 100, 1)}.items():
+            row, = rows(PROVINCE, "-p", "2023", *words)
+            with self.subTest(words=words):
+                self.assertEqual((row["category"], row["value"], row["entries"]), wanted)
+        found = rows(PROVINCE, "-p", "2023", "-m", "accounts", "--category", "group=cadre", "--by", "child")
+        self.assertEqual([(row["unit"], row["value"]) for row in found], [("436", 12), ("441", 0), ("42", 0)])
+        for words, word in ((("-m", "trainees", "--category", "sex=x"), "sex=f|m"),
+                            (("-m", "trainees", "--category", "group"), "group"),
+                            (("-m", "fund_raised", "--category", "sex=f"), "none"),
+                            (("-m", "raised_each", "--category", "sex=f"), "raised_each")):
+            result = tree.root.tally("total", "-p", "2023", *words)
+            with self.subTest(words=words):
+                self.assertEqual((result.status, result.out, result.err.count("\n")), (REFUSED, "", 1), result)
+                self.assertIn(word, result.err)
+        for words in (("--category", "sex=f"), ("-m", "trainees", "--category", ""),
+                      ("-m", "trainees", "--category", "sex=f", "--targets")):
+            self.assertEqual(tree.root.tally("total", *words).status, USAGE)
+
+    def test_categories_that_are_gone(self):
+        """By category a change is shown too where there is nothing now."""
+        found = rows(PROVINCE, "-p", "2023Q3", "-m", "trainees", "--by", "category", "--against", "previous")
+        self.assertEqual([(row["category"], row["value"], row["before"], row["change"]) for row in found],
+                         [("group=cadre,sex=f", 0, 30, -30), ("group=cadre,sex=m", 0, 40, -40)])
+
     def test_decimals(self):
         """JSON has smallest steps, and says how many decimals they mean."""
         row, = rows(COMMUNE, "-m", "grants", "-p", "2023")

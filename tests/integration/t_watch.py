@@ -10,6 +10,7 @@ import os
 import pty
 import queue
 import re
+import select
 import subprocess
 import threading
 import time
@@ -148,7 +149,8 @@ class Screen(unittest.TestCase):
             nonlocal seen
             end = time.monotonic() + WAIT_S
             while not re.search(pattern, seen):
-                self.assertLess(time.monotonic(), end, seen.decode(errors="replace"))
+                ready, _, _ = select.select([master], [], [], max(0, end - time.monotonic()))
+                self.assertTrue(ready, seen.decode(errors="replace"))
                 seen += os.read(master, 65536)
             found, seen = seen, b""
             return found.decode()

@@ -265,8 +265,8 @@ static inline struct msg_request sample_request(enum request_type type)
         break;
     case REQUEST_TOTAL:
         r.u.total = (struct req_total){
-            "42",     measures, 2,    true, {FREQUENCY_DAY, -6}, BY_CATEGORY,        "commune",
-            DAY_NONE, true,     true, 7,    AGAINST_PERIOD,      {FREQUENCY_DAY, -8}};
+            "42",     measures, 2,    true, {FREQUENCY_DAY, -6}, BY_CATEGORY,         "commune",
+            DAY_NONE, true,     true, 7,    AGAINST_PERIOD,      {FREQUENCY_DAY, -8}, "g=c"};
         break;
     case REQUEST_MISSING:
         r.u.missing =
@@ -470,7 +470,7 @@ static inline struct msg_reply sample_reply(enum request_type type)
                                          .exact = true};
         break;
     case REQUEST_MISSING:
-        r.u.missing = (struct rep_missing){"42", "Hà Tĩnh", {156}, 157, 158, missed, 1};
+        r.u.missing = (struct rep_missing){"42", "Hà Tĩnh", {156}, 157, 158, missed, 1, 159};
         break;
     case REQUEST_TYPE_COUNT: /* a refusal */
         r = (struct msg_reply){131, REQUEST_RECORD, ERR_REFUSED, "not here", true, {{0}}};

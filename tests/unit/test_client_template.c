@@ -79,6 +79,8 @@ static void test_fields(void **state)
 static void test_blocks(void **state)
 {
     (void)state;
+    assert_int_equal(
+        reads("{{each missing a}}{{if lacks}}{{lacks}}{{else}}{{lacks}}{{end}}{{end}}"), ERR_OK);
     assert_int_equal(reads("{{if held}}a{{else}}b{{end}}{{each child}}{{end}}"), ERR_OK);
     assert_int_equal(template.parts[0].jump, 2); /* the else */
     assert_int_equal(template.parts[2].jump, 4); /* its end */
@@ -113,6 +115,12 @@ static void test_refused(void **state)
         {"{{missing a digits=1}}", "t.md:1:1:", "digits="},
         {"{{missing a[b=c]}}", "t.md:1:1:", "all categories"},
         {"{{target a[b=c]}}", "t.md:1:1:", "all categories"},
+        {"{{reported a[b=c]}}", "t.md:1:1:", "all categories"},
+        {"{{percent a digits=0}}", "t.md:1:1:", "digits="},
+        {"{{change_percent a in=million}}", "t.md:1:1:", "in="},
+        {"{{expected_by_today a digits=0}}", "t.md:1:1:", "digits="},
+        {"{{lacks}}", "t.md:1:1:", "each missing"},
+        {"{{each missing a}}{{each child}}{{lacks}}{{end}}{{end}}", "t.md:1:33:", "each missing"},
         {"{{today now}}", "t.md:1:1:", "no words"},
         {"{{each}}{{end}}", "t.md:1:1:", "each is"},
         {"{{each unit}}{{end}}", "t.md:1:1:", "each is"},
@@ -153,6 +161,7 @@ static void test_limits(void **state)
     text[used] = '\0';
     assert_int_equal(reads(text), ERR_INVALID);
     assert_non_null(strstr(msg.text, "parts"));
+    assert_int_equal(strncmp(msg.text, "t.md:1:", 7), 0);
 }
 
 static int begin(void **state)
